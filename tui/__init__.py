@@ -1,0 +1,3 @@
+"""tunedeck: the terminal deck for fine-tuning language models."""
+
+__version__ = "0.1.0"
