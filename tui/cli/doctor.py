@@ -1,0 +1,199 @@
+"""``tunedeck doctor``: what works here and what does not, each with the next step."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+from tui import __version__
+from tui.cli.output import emit_json, say
+from tui.config import LOCAL, Paths, ProviderConfig, Settings, load_settings, resolve_provider
+from tui.errors import TunedeckError
+from widgets.text import clean
+
+PACKAGES = ("textual", "openai", "tiktoken", "numpy", "plotext", "orjson", "starlette", "uvicorn")
+ENCODINGS = ("cl100k_base", "o200k_base")
+SIGNS = {"ok": "ok  ", "warning": "warn", "error": "FAIL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        area: What was looked at, such as ``terminal``.
+        state: ``ok``, ``warning`` or ``error``.
+        detail: What was found.
+        hint: What to do, when something is not right.
+    """
+
+    area: str
+    state: str
+    detail: str
+    hint: str = ""
+
+
+def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the ``doctor`` command."""
+    parser = sub.add_parser("doctor", help="what works here and what does not")
+    parser.add_argument("--provider", metavar="NAME", help="look at this provider")
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    parser.set_defaults(handler=doctor)
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Look at everything; exit 0 when all works, 3 when the provider fails, 2 for the rest."""
+    findings = [_versions(), _terminal(), *_folders(), *_encodings(), *_provider(args.provider)]
+    if args.json:
+        emit_json(
+            {
+                "version": __version__,
+                "ok": all(f.state != "error" for f in findings),
+                "findings": [asdict(f) for f in findings],
+            }
+        )
+    else:
+        _print(findings)
+    failed = {finding.area for finding in findings if finding.state == "error"}
+    if not failed:
+        return 0
+    return 3 if failed <= {"provider", "key"} else 2
+
+
+def _print(findings: list[Finding]) -> None:
+    say(f"tunedeck {__version__}")
+    width = max(len(finding.area) for finding in findings)
+    for finding in findings:
+        say(f"  {SIGNS[finding.state]}  {finding.area:<{width}}  {clean(finding.detail)}")
+        if finding.hint:
+            say(f"        {'':<{width}}  → {clean(finding.hint)}")
+    bad = sum(finding.state == "error" for finding in findings)
+    say("Everything works here." if not bad else f"{bad} of {len(findings)} do not work here.")
+
+
+def _versions() -> Finding:
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            return Finding(
+                "packages", "error", f"{name} is not installed", "pip install --upgrade tunedeck"
+            )
+    detail = f"Python {platform.python_version()}, {', '.join(found)}"
+    return Finding("packages", "ok", detail)
+
+
+def _terminal() -> Finding:
+    term = os.environ.get("TERM", "")
+    size = _terminal_size()
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return Finding(
+            "terminal", "warning", "not a terminal", "the plain commands work; the screens do not"
+        )
+    if term in ("", "dumb"):
+        return Finding(
+            "terminal",
+            "warning",
+            f"TERM is {term or 'not set'}",
+            "set TERM to your terminal's name, for example xterm-256color",
+        )
+    colours = "no colour (NO_COLOR)" if os.environ.get("NO_COLOR") else _colours(term)
+    over_ssh = ", over SSH: mouse off" if os.environ.get("SSH_CONNECTION") else ""
+    detail = f"{term}, {size[0]}×{size[1]}, {colours}{over_ssh}"
+    if size[0] < 80 or size[1] < 24:
+        return Finding("terminal", "warning", detail, "80×24 or more shows everything")
+    if "utf" not in (sys.stdout.encoding or "").lower():
+        return Finding("terminal", "warning", detail, "not UTF-8: use --ascii or set LANG=C.UTF-8")
+    return Finding("terminal", "ok", detail)
+
+
+def _terminal_size() -> tuple[int, int]:
+    try:
+        size = os.get_terminal_size()
+    except OSError:
+        return (0, 0)
+    return (size.columns, size.lines)
+
+
+def _colours(term: str) -> str:
+    if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return "true colour"
+    return "256 colours" if "256" in term else "16 colours"
+
+
+def _folders() -> list[Finding]:
+    paths = Paths.resolve()
+    findings = []
+    for name, folder in (("state", paths.state), ("cache", paths.cache)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".probe"
+            probe.write_bytes(b"tunedeck")
+            probe.unlink()
+        except OSError as error:
+            findings.append(
+                Finding(
+                    name,
+                    "error",
+                    f"cannot write in {folder} ({error.strerror})",
+                    "fix its permissions or free space, or set TUNEDECK_HOME to another folder",
+                )
+            )
+        else:
+            findings.append(Finding(name, "ok", str(folder)))
+    return findings
+
+
+def _encodings() -> list[Finding]:
+    from tui.tokens import get_encoding
+
+    findings = []
+    for name in ENCODINGS:
+        try:
+            encoding = get_encoding(name)
+            works = encoding.decode(encoding.encode_ordinary("tunedeck")) == "tunedeck"
+        except TunedeckError as error:
+            findings.append(Finding("encoding", "error", f"{name}: {error.message}", error.hint))
+        else:
+            state = "ok" if works else "error"
+            hint = "" if works else "reinstall tunedeck"
+            findings.append(Finding("encoding", state, f"{name}, offline", hint))
+    return findings
+
+
+def _provider(name: str | None) -> list[Finding]:
+    try:
+        settings: Settings = load_settings(Paths.resolve())
+        config = resolve_provider(settings, name)
+    except TunedeckError as error:
+        area = "key" if error.code == "missing_key" else "provider"
+        return [Finding(area, "error", error.message, error.hint)]
+    findings = []
+    if config.kind != LOCAL:
+        findings.append(Finding("key", "ok", f"set, from {config.api_key_env or 'no variable'}"))
+    try:
+        models = asyncio.run(_reach(config))
+    except TunedeckError as error:
+        findings.append(Finding("provider", "error", f"{config.name}: {error.message}", error.hint))
+    else:
+        where = config.base_url or "embedded, on this machine"
+        findings.append(Finding("provider", "ok", f"{config.name} ({where}), {models} models"))
+    return findings
+
+
+async def _reach(config: ProviderConfig) -> int:
+    from tui.jobs import open_provider
+
+    provider = await open_provider(config, Paths.resolve())
+    try:
+        models: list[Any] = list(await provider.models())
+        return len(models)
+    finally:
+        await provider.aclose()
