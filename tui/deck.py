@@ -1,0 +1,91 @@
+"""What every screen may ask of the application, without knowing the application.
+
+Screens import this, the application derives from it, so the arrow stays ``app → screens``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.app import App
+from textual.notifications import SeverityLevel
+from textual.signal import Signal
+
+from tui.config import Paths, ProviderConfig, Settings, provider_names, resolve_provider
+from tui.messages import LaunchPrefill
+from widgets.text import clean
+
+if TYPE_CHECKING:
+    from tui.workspace import Workspace
+
+
+class Deck(App[int]):
+    """The shared state and services of the application.
+
+    Attributes:
+        paths: Where settings, state and cache are.
+        settings: The settings file as read at start.
+        ascii: Whether to draw with ASCII only.
+        provider_name: The provider asked for; ``None`` for the configured default.
+        workspace: The open dataset and what is known of it.
+        provider_changed: Published with the new name when another provider is chosen.
+    """
+
+    workspace: Workspace
+
+    def __init__(
+        self,
+        *,
+        paths: Paths,
+        settings: Settings,
+        provider: str | None = None,
+        ascii: bool = False,  # noqa: A002 - the name of the flag
+        ansi_color: bool | None = None,
+    ) -> None:
+        super().__init__(ansi_color=ansi_color)
+        self.paths = paths
+        self.settings = settings
+        self.ascii = ascii
+        self.provider_name = provider
+        self.provider_changed: Signal[str] = Signal(self, "provider_changed")
+        self._prefill: LaunchPrefill | None = None
+
+    def provider_config(self, name: str | None = None) -> ProviderConfig:
+        """Return the provider called ``name``, or the one in use.
+
+        Raises:
+            TunedeckError: There is no such provider, or its key is missing.
+        """
+        return resolve_provider(self.settings, name or self.provider_name)
+
+    def provider_choices(self) -> list[str]:
+        """Return the providers to pick from, the one in use first."""
+        names = provider_names(self.settings)
+        return sorted(names, key=lambda name: name != self.provider_name)
+
+    def use_provider(self, name: str) -> None:
+        """Make ``name`` the provider in use and tell the screens."""
+        self.provider_name = name
+        self.provider_changed.publish(name)
+
+    def take_prefill(self) -> LaunchPrefill | None:
+        """Hand over, once, what another screen suggests for the launch form."""
+        prefill, self._prefill = self._prefill, None
+        return prefill
+
+    def tell(
+        self,
+        text: str,
+        *,
+        severity: SeverityLevel = "information",
+        title: str = "",
+        timeout: float | None = None,
+    ) -> None:
+        """Show a short note; ``text`` and ``title`` may be foreign and are cleaned here."""
+        self.notify(
+            clean(text, limit=400),
+            title=clean(title, limit=60),
+            severity=severity,
+            timeout=timeout,
+            markup=False,
+        )

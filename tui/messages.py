@@ -1,0 +1,126 @@
+"""The messages that cross screens, and the ones workers send home.
+
+A screen that wants something of another posts a message; the application moves to the right
+screen and hands it over. Workers change nothing themselves: they post what they found, and the
+handlers in :mod:`tui.app` give it to the workspace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from tui.dataset import Issue, ScanResult, ScanUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPrefill:
+    """What another screen suggests for the launch form; ``None`` leaves a field as it is.
+
+    Attributes:
+        file: Path of the training file.
+        model: Model id.
+        epochs: Number of epochs; ``None`` for automatic.
+        provider: Name of the provider.
+    """
+
+    file: str | None = None
+    model: str | None = None
+    epochs: int | None = None
+    provider: str | None = None
+
+
+@dataclass
+class OpenFile(Message):
+    """Open a dataset in place of the one that is open."""
+
+    path: str
+
+
+@dataclass
+class ShowRecord(Message):
+    """Go to the Data screen and show the record on a line.
+
+    Attributes:
+        line: 1-based physical line.
+        issue: The issue to mark, if one led there.
+    """
+
+    line: int
+    issue: Issue | None = None
+
+
+@dataclass
+class GoLaunch(Message):
+    """Go to the Launch screen with some fields filled in."""
+
+    prefill: LaunchPrefill
+
+
+@dataclass
+class OpenJob(Message):
+    """Open the live panel of a run, over the Jobs screen."""
+
+    job_id: str
+    provider: str | None = None
+
+
+class FromWorker(Message):
+    """News from a worker about the dataset that was open when it started.
+
+    Attributes:
+        generation: Which opening it belongs to; news of an earlier one is dropped.
+    """
+
+    bubble = False
+
+    def __init__(self, generation: int) -> None:
+        super().__init__()
+        self.generation = generation
+
+    def can_replace(self, message: Message) -> bool:
+        """Let newer news of the same kind replace what still waits in the queue."""
+        return isinstance(message, type(self))
+
+
+class IndexGrew(FromWorker):
+    """The line index knows more lines."""
+
+
+class IndexReady(FromWorker):
+    """The line index is complete (or was stopped)."""
+
+
+class ScanGrew(FromWorker):
+    """The scan has got further."""
+
+    def __init__(self, generation: int, update: ScanUpdate) -> None:
+        super().__init__(generation)
+        self.update = update
+
+
+class ScanEnded(FromWorker):
+    """The scan is over, or was stopped with what it had found."""
+
+    def __init__(self, generation: int, result: ScanResult) -> None:
+        super().__init__(generation)
+        self.result = result
+
+
+class WorkFailed(FromWorker):
+    """A worker could not go on; ``text`` says why, not yet cleaned."""
+
+    def __init__(self, generation: int, text: str) -> None:
+        super().__init__(generation)
+        self.text = text
+
+
+class DiskChanged(FromWorker):
+    """The open file is not what it was: ``what`` is ``grew``, ``changed`` or ``gone``."""
+
+    def __init__(self, generation: int, what: str) -> None:
+        super().__init__(generation)
+        self.what = what
