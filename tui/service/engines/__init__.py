@@ -1,0 +1,76 @@
+r"""Engines: programs that train, each a process of its own, and the protocol they speak.
+
+An engine is a command. The service runs it in a new session and process group, with its standard
+error kept in ``engine.log``, and reads its standard output: one JSON object a line, UTF-8, at
+most 1 MiB a line. A line that is not a JSON object is kept as a log line and otherwise ignored.
+
+Training: ``COMMAND train FOLDER``
+    FOLDER holds ``job.json``, ``training.jsonl`` and, where there is one, ``validation.jsonl``,
+    both checked before. ``job.json`` has::
+
+        {"protocol": 1, "job": "ftjob-…", "model": "micro", "base": null, "method": "supervised",
+         "hyperparameters": {"n_epochs": 3, "batch_size": 1, "learning_rate_multiplier": 1.0},
+         "seed": 42, "training_file": "training.jsonl", "validation_file": null,
+         "n_examples": 50, "checkpoints": "checkpoints", "resume": null}
+
+    ``base`` is the folder of an earlier fine-tuned model to start from, relative to FOLDER or
+    absolute, else ``null``. ``resume`` is the checkpoint to go on from, relative to FOLDER, else
+    ``null``. The engine writes checkpoints, each a folder of its own, under ``checkpoints``, and
+    reports::
+
+        {"type": "started", "total_steps": 150, "step": 0}
+        {"type": "metrics", "step": 1, "total_steps": 150, "train_loss": 5.54,
+         "train_mean_token_accuracy": 0.01, "valid_loss": …, "full_valid_loss": …}
+        {"type": "checkpoint", "step": 50, "path": "checkpoints/step-50", "metrics": {…}}
+        {"type": "log", "level": "info", "message": "…"}
+        {"type": "done", "path": "checkpoints/step-150"}
+        {"type": "error", "code": "training_diverged", "message": "…"}
+
+    Steps count from 1 and never go back, except after ``resume``: steps that were reported before
+    are recognised and dropped. Every further numeric or nested value of a metrics line is passed
+    on. ``done`` names the checkpoint that is the model, and is the last line before exit 0.
+    ``error`` ends the job as failed, with that message.
+
+Stopping: on SIGTERM the engine writes a checkpoint, reports it, and exits 0 without ``done``. It
+    does the same when its standard output is closed, which means that the service has gone. One
+    that takes too long is killed with its whole group.
+
+Sampling: ``COMMAND sample CHECKPOINT``
+    Reads one JSON object from standard input, ``{"messages": […], "temperature": 1.0,
+    "max_tokens": 256, "seed": 7, "stop": []}``, and writes ``{"type": "text", "text": "…"}`` as
+    the words come, then ``{"type": "done", "finish_reason": "stop", "prompt_tokens": 10,
+    "completion_tokens": 20}``.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+PROTOCOL = 1
+LINE_LIMIT = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A command that trains one base model.
+
+    Attributes:
+        model: The name of the base model.
+        command: The program and its first arguments; ``train FOLDER`` and the like are added.
+        learning_rate_multiplier: What ``"auto"`` means for it.
+        description: One line for people.
+    """
+
+    model: str
+    command: tuple[str, ...]
+    learning_rate_multiplier: float = 1.0
+    description: str = ""
+
+
+MICRO = Engine(
+    model="micro",
+    command=(sys.executable, "-m", "tui.service.engines.micro"),
+    description="a byte-level neural language model in numpy, small on purpose",
+)
+BUILTIN = {MICRO.model: MICRO}
