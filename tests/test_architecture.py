@@ -88,10 +88,7 @@ def _loaded(code: str, home: Path) -> set[str]:
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
-    code = (
-        "from tui.cli import run\n"
-        "try:\n    run(['--help'])\nexcept SystemExit:\n    pass\n"
-    )
+    code = "from tui.cli import run\ntry:\n    run(['--help'])\nexcept SystemExit:\n    pass\n"
     heavy = {"openai", "plotext", "numpy", "textual", "tiktoken", "starlette", "uvicorn"}
     assert not heavy & _loaded(code, tmp_path)
 

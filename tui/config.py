@@ -141,7 +141,8 @@ def _check_provider(path: Path, name: str, table: object) -> None:
         raise ConfigError(f"{where} has no base_url", 'write base_url = "https://…/v1"')
     if "api_key" in table:
         raise ConfigError(
-            f"{where} holds a key", "keep keys in the environment and name the variable: api_key_env"
+            f"{where} holds a key",
+            "keep keys in the environment and name the variable: api_key_env",
         )
     if table.get("profile", "openai") not in PROFILES:
         raise ConfigError(f"{where} has an unknown profile", f"use one of {', '.join(PROFILES)}")
