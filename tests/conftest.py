@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A TUNEDECK_HOME of the test's own; an embedded service started in it is stopped afterwards."""
+    """A TUNEDECK_HOME of the test's own; a service started in it is stopped afterwards."""
     folder = tmp_path / "home"
     monkeypatch.setenv("TUNEDECK_HOME", str(folder))
     yield folder

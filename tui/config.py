@@ -6,7 +6,7 @@ Settings are a TOML file, ``config.toml`` in the configuration folder::
 
     [providers.lab]
     base_url = "http://10.0.0.5:8000/v1"   # where the provider listens
-    api_key_env = "LAB_KEY"                # the variable that holds the key; the key itself never stands here
+    api_key_env = "LAB_KEY"                # the variable with the key; a key never stands here
     profile = "openai"                     # whose format rules apply
 
     [ui]
