@@ -1,0 +1,103 @@
+"""Launch, follow, cancel and finish fine-tuning jobs, on any provider that speaks the OpenAI wire.
+
+Names are resolved on first use (PEP 562), so that importing the package costs nothing and reaches
+neither ``openai`` nor ``sqlite3``. No module here may have the name of an exported function: importing
+it would put the module in the function's place.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tui.jobs.cancel import CancelOutcome, cancel_job
+    from tui.jobs.launcher import LaunchResult, LaunchState, Upload, launch
+    from tui.jobs.ledger import Ledger, open_ledger
+    from tui.jobs.metrics import flatten, point_of
+    from tui.jobs.models import (
+        LAUNCH_KEY,
+        Checkpoint,
+        Event,
+        Job,
+        JobPage,
+        MetricPoint,
+        ModelEntry,
+    )
+    from tui.jobs.precheck import LaunchRequest, Preflight, Problem, preflight
+    from tui.jobs.provider import Provider, open_provider
+    from tui.jobs.recovery import Reconciled, reconcile
+    from tui.jobs.results import ResultsTable, decode_results
+    from tui.jobs.rows import JobRow, LaunchRow, Progress
+    from tui.jobs.transport import CallError
+    from tui.jobs.watcher import Update, Watcher
+
+_HOMES = {
+    "cancel": ("CancelOutcome", "cancel_job"),
+    "launcher": ("LaunchResult", "LaunchState", "Upload", "launch"),
+    "ledger": ("Ledger", "open_ledger"),
+    "metrics": ("flatten", "point_of"),
+    "models": (
+        "LAUNCH_KEY",
+        "Checkpoint",
+        "Event",
+        "Job",
+        "JobPage",
+        "MetricPoint",
+        "ModelEntry",
+    ),
+    "precheck": ("LaunchRequest", "Preflight", "Problem", "preflight"),
+    "provider": ("Provider", "open_provider"),
+    "recovery": ("Reconciled", "reconcile"),
+    "results": ("ResultsTable", "decode_results"),
+    "rows": ("JobRow", "LaunchRow", "Progress"),
+    "transport": ("CallError",),
+    "watcher": ("Update", "Watcher"),
+}
+_NAMES = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "LAUNCH_KEY",
+    "CallError",
+    "CancelOutcome",
+    "Checkpoint",
+    "Event",
+    "Job",
+    "JobPage",
+    "JobRow",
+    "LaunchRequest",
+    "LaunchResult",
+    "LaunchRow",
+    "LaunchState",
+    "Ledger",
+    "MetricPoint",
+    "ModelEntry",
+    "Preflight",
+    "Problem",
+    "Progress",
+    "Provider",
+    "Reconciled",
+    "ResultsTable",
+    "Update",
+    "Upload",
+    "Watcher",
+    "cancel_job",
+    "decode_results",
+    "flatten",
+    "launch",
+    "open_ledger",
+    "open_provider",
+    "point_of",
+    "preflight",
+    "reconcile",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Return an exported name, importing its module the first time."""
+    module = _NAMES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
