@@ -1,0 +1,138 @@
+"""The facts column of the live panel: a run's state as short lines, the most needed first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from tui import jobwords as words
+from tui.runstate import Fact, RunState
+
+# Elapsed and remaining time move in jumps, so that they do not tick and cost the line nothing.
+_TIME_GRAIN = 5.0
+BAR_WIDTH = 20
+
+
+def facts(state: RunState, now: float, *, ascii_only: bool = False) -> tuple[Fact, ...]:
+    """Return what there is to say about a run, one fact a line; unknown things are left out.
+
+    Args:
+        state: The run.
+        now: The time, in seconds since 1970.
+        ascii_only: Draw signs and the bar in ASCII.
+    """
+    status = state.status
+    sign = words.status_sign(status, ascii_only=ascii_only)
+    lines = [
+        Fact("status", "status", f"{sign} {words.status_word(status)}", words.status_tone(status))
+    ]
+    lines += _progress(state, ascii_only=ascii_only)
+    lines += _measures(state)
+    lines += _times(state, now)
+    lines += _spent(state)
+    lines += _made_of(state)
+    return tuple(lines)
+
+
+def _progress(state: RunState, *, ascii_only: bool) -> list[Fact]:
+    if not state.step and not state.total_steps:
+        return []
+    total = f" / {words.count(state.total_steps)}" if state.total_steps else ""
+    found = [Fact("step", "step", words.count(state.step) + total)]
+    if state.total_steps:
+        bar = words.progress_bar(state.fraction, BAR_WIDTH, ascii_only=ascii_only)
+        found += [
+            Fact("bar", "", bar, "accent"),
+            Fact("percent", "done", f"{math.floor(state.fraction * 100)} %"),
+        ]
+    epoch, epochs = state.epochs()
+    if epoch is not None:
+        of = f" / {epochs}" if epochs else ""
+        found.append(Fact("epoch", "epoch", f"{math.floor(epoch)}{of}"))
+    return found
+
+
+def _measures(state: RunState) -> list[Fact]:
+    found = []
+    if state.train.values:
+        found.append(Fact("train", f"train {state.measure}", words.number(state.train.values[-1])))
+    if state.valid.values:
+        found.append(Fact("valid", f"valid {state.measure}", words.number(state.valid.values[-1])))
+    accuracy, valid_accuracy = state.accuracy(), state.valid_accuracy()
+    if accuracy is not None:
+        found.append(Fact("accuracy", "accuracy", words.number(accuracy, 3)))
+    if valid_accuracy is not None:
+        found.append(Fact("valid_accuracy", "valid acc.", words.number(valid_accuracy, 3)))
+    return found
+
+
+def _times(state: RunState, now: float) -> list[Fact]:
+    found = []
+    speed = state.speed()
+    if speed is not None and not state.terminal:
+        found.append(Fact("speed", "speed", f"{words.number(speed, 2)} steps/s"))
+    left = state.time_left(now)
+    if left is not None:
+        found.append(Fact("left", "time left", f"about {words.duration(_coarse(left))}"))
+    elapsed = state.elapsed(now)
+    if elapsed is not None:
+        exact = state.terminal or elapsed < _TIME_GRAIN
+        found.append(
+            Fact("elapsed", "elapsed", words.duration(elapsed if exact else _coarse(elapsed)))
+        )
+    return found
+
+
+def _coarse(seconds: float) -> float:
+    """Round to a step that grows with the time, so that the shown value seldom changes."""
+    grain = _TIME_GRAIN if seconds < 300 else 15.0 if seconds < 1800 else 60.0
+    return max(grain, round(seconds / grain) * grain)
+
+
+def _spent(state: RunState) -> list[Fact]:
+    found = []
+    tokens = state.tokens_so_far()
+    if tokens is not None:
+        exact = state.job is not None and bool(state.job.trained_tokens)
+        said = words.count(int(tokens)) if exact else f"about {words.short_count(_three(tokens))}"
+        found.append(Fact("tokens", "tokens", said))
+    usd = state.usd_so_far()
+    if usd is not None:
+        whole = state.price.usd if state.price else None
+        of = f" of {words.money(whole)}" if whole and not state.terminal else ""
+        found.append(Fact("money", "cost", ("" if not usd else "about ") + words.money(usd) + of))
+    return found
+
+
+def _three(value: float) -> float:
+    """Keep two significant digits of a number that is an estimate anyway."""
+    if value < 10:
+        return value
+    size = 10 ** (math.floor(math.log10(value)) - 1)
+    return math.floor(value / size) * size
+
+
+def _made_of(state: RunState) -> list[Fact]:
+    job = state.job
+    if job is None:
+        return []
+    found = [Fact("model", "model", job.model or "–", "muted")]
+    if job.fine_tuned_model:
+        found.append(Fact("result", "result", job.fine_tuned_model, "success"))
+    if job.method and job.method != "supervised":
+        found.append(Fact("method", "method", str(job.method), "muted"))
+    shown: Mapping[str, object] = job.hyperparameters or {}
+    for key, label in (
+        ("n_epochs", "epochs"),
+        ("batch_size", "batch"),
+        ("learning_rate_multiplier", "learning ×"),
+        ("beta", "beta"),
+    ):
+        value = shown.get(key)
+        if value is not None and not (key == "n_epochs" and any(f.key == "epoch" for f in found)):
+            found.append(Fact(key, label, str(value), "muted"))
+    if job.seed is not None:
+        found.append(Fact("seed", "seed", str(job.seed), "muted"))
+    if job.suffix:
+        found.append(Fact("suffix", "suffix", job.suffix, "muted"))
+    return found
