@@ -6,7 +6,328 @@ screens may ask is in :mod:`tui.deck`, and everything a person sees is in :mod:`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, cast
+
+from textual.app import SystemCommand
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from tui import messages
+from tui.config import Paths, Settings, load_settings
+from tui.deck import Deck
+from tui.errors import FileError, TunedeckError, UsageError
+from tui.remember import Memory
+from tui.theme import DARK, LIGHT
+from tui.workspace import Workspace
+from widgets.text import use_ascii
+
+# Screens are imported when they are first shown, so that a cold one costs the first frame nothing.
+
+
+def _data() -> Screen[Any]:
+    from tui.screens.data import DataScreen
+
+    return DataScreen()
+
+
+def _issues() -> Screen[Any]:
+    from tui.screens.issues import IssuesScreen
+
+    return IssuesScreen()
+
+
+def _tokens() -> Screen[Any]:
+    from tui.screens.tokens import TokensScreen
+
+    return TokensScreen()
+
+
+def _price() -> Screen[Any]:
+    from tui.screens.price import PriceScreen
+
+    return PriceScreen()
+
+
+def _launch() -> Screen[Any]:
+    from tui.screens.launch import LaunchScreen
+
+    return LaunchScreen()
+
+
+def _jobs() -> Screen[Any]:
+    from tui.screens.jobs import JobsScreen
+
+    return JobsScreen()
+
+
+class TunedeckApp(Deck):
+    """The deck: six modes, one dataset, and the way between them.
+
+    Args:
+        first: A folder whose datasets are offered at start, or ``None``.
+        others: Further files named on the command line, offered first by the Open dialog.
+        open_job: Open on the live panel of this run.
+        paths: Where settings, state and cache are.
+        settings: The settings file as read.
+        provider: The provider asked for.
+        ascii: Draw with ASCII only.
+    """
+
+    TITLE = "tunedeck"
+    CSS_PATH = "app.tcss"
+    MODES = {
+        "data": _data,
+        "issues": _issues,
+        "tokens": _tokens,
+        "price": _price,
+        "launch": _launch,
+        "jobs": _jobs,
+    }
+    DEFAULT_MODE = "data"
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    PAUSE_GC_ON_SCROLL = True
+    BINDINGS = [
+        *(
+            Binding(
+                str(number),
+                f"mode('{mode}')",
+                mode.title(),
+                id=f"mode.{mode}",
+                tooltip=f"Go to the {mode.title()} screen",
+                show=False,
+            )
+            for number, mode in enumerate(MODES, 1)
+        ),
+        Binding("o", "open", "open", id="app.open", tooltip="Open another dataset"),
+        Binding(
+            "l", "mode('launch')", "launch", id="app.launch", tooltip="Launch a run on this dataset"
+        ),
+        Binding(
+            "r",
+            "reload",
+            "reload",
+            id="app.reload",
+            tooltip="Read the file again, or go on with a stopped check",
+            show=False,
+        ),
+        Binding(
+            "escape",
+            "stop",
+            "stop",
+            id="app.stop",
+            tooltip="Stop reading and checking; what was found stays",
+            show=False,
+        ),
+        Binding(
+            "q", "back", "back", id="app.back", tooltip="Back to the screen before; never quits"
+        ),
+        Binding("question_mark", "help", "help", id="app.help", tooltip="The keys of this screen"),
+        Binding("ctrl+q", "quit", "quit", id="app.quit", tooltip="Quit", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        *,
+        first: str | None = None,
+        others: Sequence[str] = (),
+        open_job: str | None = None,
+        paths: Paths,
+        settings: Settings,
+        provider: str | None = None,
+        ascii: bool = False,  # noqa: A002 - the name of the flag
+    ) -> None:
+        # NO_COLOR must not turn into shades of grey, which it does unless the terminal's own
+        # colours are in use before Textual makes its filters.
+        no_color = "NO_COLOR" in os.environ
+        super().__init__(
+            paths=paths,
+            settings=settings,
+            provider=provider,
+            ascii=ascii,
+            ansi_color=True if no_color else None,
+        )
+        use_ascii(ascii)
+        self.animation_level = "none"
+        self.memory = Memory.load(paths)
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        if self.console.color_system not in ("256", "truecolor"):
+            # 16 colours are the terminal's own palette; ours would be guesses at it.
+            self.ansi_color = True
+        wanted = "ansi-dark" if self.ansi_color else self.memory.theme
+        self.theme = wanted if wanted in self.available_themes else DARK.name
+        self.workspace = Workspace(self)
+        self.offered = tuple(others)
+        self._folder = first
+        self._open_job = open_job
+        self._trail: list[str] = []
+
+    def on_mount(self) -> None:
+        """Begin what the first frame does not need, after it."""
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self._watch_signals()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.workspace.start()
+        if self.workspace.path:
+            self.memory.opened(self.workspace.path)
+        if self._open_job is not None:
+            self.post_message(messages.OpenJob(self._open_job, self.provider_name))
+        elif self.workspace.source is None:
+            self.action_open()
+        # What is alive now lives to the end; the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+
+    def _watch_signals(self) -> None:
+        """Leave in an orderly way when the terminal goes away or somebody says stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            # Only the main thread may; a test or an embedding program keeps its own handlers.
+            with contextlib.suppress(RuntimeError, ValueError, NotImplementedError):
+                loop.add_signal_handler(number, self._told_to_stop, 128 + number)
+
+    def _told_to_stop(self, code: int) -> None:
+        self.workspace.close()
+        self.exit(return_code=code)
+
+    def _keep_theme(self, _theme: object) -> None:
+        if self.ansi_color is None and self.theme != self.memory.theme:
+            self.memory.theme = self.theme
+            self.memory.save()
+
+    # Where to go.
+
+    def action_mode(self, mode: str) -> None:
+        """Go to a screen, remembering the one before."""
+        if mode == self.current_mode:
+            return
+        self._trail.append(self.current_mode)
+        del self._trail[:-20]
+        self.switch_mode(mode)
+
+    async def action_back(self) -> None:
+        """Close what lies over the screen, else go to the screen before; never quit."""
+        if len(self.screen_stack) > 1:
+            await self.pop_screen()
+        elif self._trail:
+            self.switch_mode(self._trail.pop())
+        else:
+            self.tell("This is the first screen; ctrl+q quits", timeout=3)
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        from tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen.of(self.screen))
+
+    def action_open(self) -> None:
+        """Ask which dataset to open."""
+        from tui.screens.open import OpenScreen
+
+        folder, self._folder = self._folder, None
+        self.push_screen(OpenScreen(folder, recent=[*self.offered, *self.memory.recent]))
+
+    def action_reload(self) -> None:
+        """Read the file again, or go on with a check that was stopped."""
+        try:
+            if self.workspace.stage == "stopped" and not self.workspace.stale:
+                self.workspace.start()
+            else:
+                self.workspace.reload()
+        except TunedeckError as error:
+            self.tell(str(error), severity="error")
+
+    def action_stop(self) -> None:
+        """Stop reading and checking, and keep what was found."""
+        if self.workspace.stop():
+            self.tell("Stopped. What was found stays; r goes on", severity="warning", timeout=4)
+
+    # What screens and workers say.
+
+    def on_open_file(self, message: messages.OpenFile) -> None:
+        """Open another dataset and show it."""
+        try:
+            self.workspace.open(message.path)
+        except TunedeckError as error:
+            self.tell(str(error), severity="error")
+            return
+        self.memory.opened(message.path)
+        if len(self.screen_stack) == 1:
+            self.action_mode("data")
+        self.workspace.start()
+
+    async def on_show_record(self, message: messages.ShowRecord) -> None:
+        """Show a record on the Data screen."""
+        from tui.screens.data import DataScreen
+
+        self.action_mode("data")
+        cast(DataScreen, self.get_screen_stack("data")[0]).show_line(message.line, message.issue)
+
+    def on_go_launch(self, message: messages.GoLaunch) -> None:
+        """Go to the launch form, which takes over what was suggested."""
+        self._prefill = message.prefill
+        self.action_mode("launch")
+
+    async def on_open_job(self, message: messages.OpenJob) -> None:
+        """Open the live panel of a run over the list of runs."""
+        from tui.screens.job import JobScreen
+
+        self.action_mode("jobs")
+        await self.push_screen(JobScreen(message.job_id, provider=message.provider))
+
+    def _from_worker(self, message: messages.FromWorker) -> None:
+        self.workspace.apply(message)
+
+    on_index_grew = _from_worker
+    on_index_ready = _from_worker
+    on_scan_grew = _from_worker
+    on_scan_ended = _from_worker
+    on_work_failed = _from_worker
+    on_disk_changed = _from_worker
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Tell of a worker that failed in a way nobody foresaw; the application goes on."""
+        if event.state is WorkerState.ERROR:
+            error = event.worker.error
+            self.log.error(f"{event.worker.name}: {error!r}")
+            self.tell(f"{type(error).__name__}: {error}", title="This went wrong", severity="error")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Yield what the palette offers: the screens, then what can be done."""
+        for number, mode in enumerate(self.MODES, 1):
+            yield SystemCommand(mode.title(), f"Go to the screen (key {number})", self._go(mode))
+        yield SystemCommand("Open", "Open another dataset (key o)", self.action_open)
+        yield SystemCommand("Reload", "Read the file again (key r)", self.action_reload)
+        yield SystemCommand("Stop", "Stop reading and checking (key Esc)", self.action_stop)
+        yield SystemCommand("Theme", "Choose colours; the choice is kept", self.action_change_theme)
+        yield SystemCommand("Help", "The keys of this screen (key ?)", self.action_help)
+        yield SystemCommand("Quit", "Leave tunedeck (ctrl+q)", self.action_quit)
+
+    def _go(self, mode: str) -> Callable[[], None]:
+        return lambda: self.action_mode(mode)
+
+
+def find_datasets(folder: str) -> list[str]:
+    """Return the dataset files directly in a folder, by name; none if it cannot be read."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [
+        os.path.join(folder, name)
+        for name in names
+        if name.endswith((".jsonl", ".jsonl.gz", ".ndjson")) and not name.startswith(".")
+    ]
 
 
 def run_app(
@@ -31,4 +352,44 @@ def run_app(
         UsageError: There is no terminal to draw on.
         ConfigError: The settings file is malformed.
     """
-    raise NotImplementedError
+    _require_terminal(paths)
+    where = Paths.resolve()
+    settings = load_settings(where)
+    folder = None
+    if paths and os.path.isdir(paths[0]):
+        folder = paths[0]
+        if not find_datasets(folder):
+            raise FileError(f"{folder} holds no datasets", "name a .jsonl file, or its folder")
+    app = TunedeckApp(
+        first=folder,
+        others=paths[1:],
+        open_job=open_job,
+        paths=where,
+        settings=settings,
+        provider=provider,
+        ascii=ascii or settings.ascii or os.environ.get("TUNEDECK_ASCII", "") not in ("", "0"),
+    )
+    if paths and folder is None:
+        app.workspace.open(paths[0])
+    try:
+        app.run(mouse=_mouse(mouse, settings))
+    finally:
+        app.workspace.close()
+    return app.return_code or 0
+
+
+def _require_terminal(paths: Sequence[str]) -> None:
+    name = paths[0] if paths else "FILE"
+    hint = f"use 'tunedeck check {name}', 'stats' or 'cost'; 'tunedeck --help' lists all commands"
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+        raise UsageError("this is not a terminal, so there is nothing to draw on", hint)
+    if os.environ.get("TERM", "") in ("dumb", ""):
+        raise UsageError("this terminal (TERM=dumb) cannot draw screens", hint)
+
+
+def _mouse(flag: bool | None, settings: Settings) -> bool:
+    if flag is not None:
+        return flag
+    if settings.mouse != "auto":
+        return settings.mouse == "on"
+    return not os.environ.get("SSH_CONNECTION")

@@ -8,17 +8,35 @@ handlers call :meth:`Workspace.apply`. Screens listen to :attr:`Workspace.change
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from textual.signal import Signal
+from textual.worker import get_current_worker
 
-from tui.messages import FromWorker
+from tui.errors import FileError, TunedeckError
+from tui.messages import (
+    DiskChanged,
+    FromWorker,
+    IndexGrew,
+    IndexReady,
+    ScanEnded,
+    ScanGrew,
+    WorkFailed,
+)
 
 if TYPE_CHECKING:
-    from tui.dataset import CheckReport, LineIndex, Record, Source
+    from tui.dataset import CheckReport, Issue, LineIndex, Record, Source
     from tui.deck import Deck
     from tui.tokens import TokenTable
+
+HEAD_BYTES = 256 * 1024
+WATCH_SECONDS = 2.0
+# What moves by itself moves at most twice a second: every frame is bytes on the line.
+NEWS_SECONDS = 0.5
 
 
 class Stage(StrEnum):
@@ -43,6 +61,34 @@ class Change(StrEnum):
     DISK = "disk"
 
 
+class Lease:
+    """A file that worker threads and the event loop share; the last to let go closes it.
+
+    Closing it under a thread would let that thread read from whatever file gets the number next.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._users = 1
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Source:
+        with self._lock:
+            self._users += 1
+        return self.source
+
+    def __exit__(self, *_error: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let go of one use."""
+        with self._lock:
+            self._users -= 1
+            last = self._users == 0
+        if last:
+            self.source.close()
+
+
 class Workspace:
     """The open dataset, its index, and the latest results of the scan.
 
@@ -50,10 +96,12 @@ class Workspace:
         changes: Published on the event loop whenever something here changed.
         source: The open file, or ``None``.
         index: Its lines, as far as they are known.
+        path: The path it was opened by.
         stage: How far the work has got.
         report: The latest check report; partial until ``stage`` is ``DONE``.
         table: The latest token table; partial until ``stage`` is ``DONE``.
         model: The model whose limits and encoding the scan uses.
+        profile: The name of the rule profile.
         fraction: How much of the current work is done, 0 to 1.
         failure: Why the work failed; foreign text, not cleaned.
         stale: How the file changed on disk since it was opened; empty when it did not.
@@ -64,6 +112,12 @@ class Workspace:
         self.changes: Signal[Change] = Signal(deck, "workspace")
         self.model = model
         self.profile = profile
+        self._lease: Lease | None = None
+        self._generation = 0
+        self._watching = False
+        self._reset()
+
+    def _reset(self) -> None:
         self.source: Source | None = None
         self.index: LineIndex | None = None
         self.path = ""
@@ -79,30 +133,277 @@ class Workspace:
         """The number of lines known so far."""
         return self.index.lines if self.index is not None else 0
 
+    @property
+    def working(self) -> bool:
+        """Whether the index or the scan is running."""
+        return self.stage in (Stage.HEAD, Stage.INDEXING, Stage.SCANNING)
+
     def open(self, path: str) -> None:
         """Open a file and read its head; the work behind it begins with :meth:`start`.
+
+        What was open before stays open when this fails.
 
         Raises:
             FileError: It cannot be read, is empty, or is not text.
         """
-        raise NotImplementedError
+        from tui.dataset import LineIndex, Source
+
+        source = Source.open(path)
+        try:
+            refuse_unreadable(source.read(0, 8192), source.name)
+            index = LineIndex()
+            index.head(source, HEAD_BYTES)
+        except BaseException:
+            source.close()
+            raise
+        self.close()
+        self._lease = Lease(source)
+        self.source, self.index, self.path = source, index, path
+        self.stage = Stage.HEAD
+        self.changes.publish(Change.OPENED)
+
+    def close(self) -> None:
+        """Close the dataset; workers that still read it notice and stop."""
+        self._generation += 1
+        self._deck.workers.cancel_group(self._deck, "dataset")
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
+        self._reset()
 
     def start(self) -> None:
-        """Begin the index and the scan in worker threads."""
+        """Begin the index and then the scan in worker threads."""
+        if self._lease is None or self.stage in (Stage.INDEXING, Stage.SCANNING):
+            return
+        self._generation += 1
+        if not self._watching:
+            self._watching = True
+            self._deck.set_interval(WATCH_SECONDS, self._watch)
+        self.fraction = 0.0
+        if self.index is not None and self.index.complete:
+            self._scan()
+        else:
+            self.stage = Stage.INDEXING
+            self._work(self._index_lines)
+        self.changes.publish(Change.LINES)
 
     def stop(self) -> bool:
         """Stop the work, keeping what it found; return whether there was any."""
-        return False
+        if self.stage not in (Stage.INDEXING, Stage.SCANNING):
+            return False
+        self._deck.workers.cancel_group(self._deck, "dataset")
+        self.stage = Stage.STOPPED
+        self.changes.publish(Change.ENDED)
+        return True
 
     def reload(self) -> None:
-        """Open the same file again, as it is now."""
+        """Open the same file again, as it is now, and begin the work anew.
+
+        Raises:
+            FileError: It is gone, or no longer readable; the old one stays open.
+        """
+        if self.path:
+            self.open(self.path)
+            self.start()
+
+    def use_model(self, model: str) -> None:
+        """Count and check for another model from now on; scans again."""
+        self.model = model
+        if self._lease is not None:
+            self.stop()
+            self.start()
 
     def record(self, i: int) -> Record:
-        """Return the record on the 0-based line ``i`` with its issues."""
-        raise NotImplementedError
+        """Return the record on the 0-based line ``i`` with its issues.
+
+        Raises:
+            FileError: The file can no longer be read there.
+        """
+        from tui.dataset import Format, get_profile, read_record
+
+        if self.source is None or self.index is None:
+            raise FileError("no dataset is open", "press o to open one")
+        known = self.report.format if self.report is not None else Format.UNKNOWN
+        return read_record(
+            self.source, self.index, i, profile=get_profile(self.profile), format=known
+        )
+
+    def head_of_line(self, i: int, limit: int) -> tuple[bytes, int]:
+        """Return the first ``limit`` bytes of the 0-based line ``i``, and its whole size."""
+        if self.source is None or self.index is None:
+            return b"", 0
+        offset, length = self.index.span(i)
+        return self.source.read(offset, min(length, limit)), length
+
+    def issues_of(self, i: int) -> tuple[Issue, ...]:
+        """Return what the scan has found so far on the 0-based line ``i``."""
+        if self.report is None:
+            return ()
+        return tuple(self.report.issues.for_line(i + 1))
+
+    def lease(self) -> Lease | None:
+        """Return the open file for use in a worker: ``with lease as source``."""
+        return self._lease
 
     def apply(self, message: FromWorker) -> None:
         """Take in news from a worker (called on the event loop only)."""
+        if message.generation != self._generation:
+            return
+        match message:
+            case IndexGrew():
+                self._index_grew()
+            case IndexReady():
+                self._index_ready()
+            case ScanGrew(update=update):
+                self.report, self.table = update.report, update.table
+                self.fraction = update.bytes_done / max(1, update.bytes_total)
+                self.changes.publish(Change.SCAN)
+            case ScanEnded(result=result):
+                self.report, self.table = result.report, result.table
+                self.stage = Stage.STOPPED if result.cancelled else Stage.DONE
+                self.fraction = 0.0 if result.cancelled else 1.0
+                self.changes.publish(Change.ENDED)
+            case WorkFailed(text=text):
+                self.failure, self.stage = text, Stage.FAILED
+                self.changes.publish(Change.ENDED)
+            case DiskChanged(what=what):
+                self.stale = what
+                self.changes.publish(Change.DISK)
 
-    def close(self) -> None:
-        """Close the dataset."""
+    def _index_grew(self) -> None:
+        if self.index is not None and self.source is not None:
+            self.fraction = self.index.bytes_seen / max(1, self.source.size)
+        self.changes.publish(Change.LINES)
+
+    def _index_ready(self) -> None:
+        if self.stage is Stage.INDEXING:
+            self._scan()
+        self.changes.publish(Change.LINES)
+
+    def _scan(self) -> None:
+        self.stage = Stage.SCANNING
+        self.fraction = 0.0
+        self._work(self._scan_all)
+
+    def _work(self, task: Callable[[Lease, LineIndex, int, Callable[[], bool]], None]) -> None:
+        """Run a task in a thread of its own, whose failure becomes a message, never a crash."""
+        lease, index, generation = self._lease, self.index, self._generation
+        if lease is None or index is None:
+            return
+
+        def run() -> None:
+            worker = get_current_worker()
+            try:
+                with lease:
+                    task(lease, index, generation, lambda: worker.is_cancelled)
+            except (TunedeckError, OSError, MemoryError) as error:
+                self._deck.post_message(WorkFailed(generation, str(error) or "out of memory"))
+
+        self._deck.run_worker(
+            run,
+            name=task.__name__,
+            group="dataset",
+            thread=True,
+            exclusive=True,
+            exit_on_error=False,
+        )
+
+    def _index_lines(
+        self, lease: Lease, index: LineIndex, generation: int, cancelled: Callable[[], bool]
+    ) -> None:
+        due = _Pace()
+
+        def progress(_done: int, _total: int) -> None:
+            if due():
+                self._deck.post_message(IndexGrew(generation))
+
+        index.extend(lease.source, cancelled=cancelled, progress=progress)
+        if not cancelled():
+            self._deck.post_message(IndexReady(generation))
+
+    def _scan_all(
+        self, lease: Lease, _index: LineIndex, generation: int, cancelled: Callable[[], bool]
+    ) -> None:
+        from tui.dataset import Scan
+        from tui.tokens import model_info
+
+        due = _Pace()
+        scan = Scan(
+            lease.source,
+            profile=self.profile,
+            model=self.model,
+            encoding=model_info(self.model).encoding,
+        )
+        result = scan.run(
+            lambda update: self._deck.post_message(ScanGrew(generation, update)) if due() else None,
+            cancelled,
+        )
+        self._deck.post_message(ScanEnded(generation, result))
+
+    def _watch(self) -> None:
+        """Look, in a thread because a network folder can hang, whether the file changed."""
+        lease, generation = self._lease, self._generation
+        if lease is None or self.stale:
+            return
+
+        def look() -> None:
+            with lease as source:
+                changed = source.changed()
+            if changed:
+                self._deck.post_message(DiskChanged(generation, str(changed)))
+
+        self._deck.run_worker(look, group="disk", thread=True, exclusive=True, exit_on_error=False)
+
+
+class _Pace:
+    """Says yes at most twice a second; the first time at once."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + NEWS_SECONDS
+        return True
+
+
+_MAGIC = (
+    (b"\x1f\x8b", "gzip data"),
+    (
+        b"\x28\xb5\x2f\xfd",
+        "zstd data",
+    ),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x89PNG", "a PNG image"),
+    (b"%PDF", "a PDF"),
+    (b"\x7fELF", "a program"),
+    (b"SQLite format 3", "an SQLite database"),
+)
+
+
+def refuse_unreadable(head: bytes, name: str) -> None:
+    """Raise when the first bytes of a file say that nothing in it can be shown as records.
+
+    Text in a wrong encoding is no reason: that is what the checks are for.
+
+    Raises:
+        FileError: The file is empty or binary; the hint says what it looks like.
+    """
+    if not head:
+        raise FileError(
+            f"{name} is empty", "a dataset has one JSON object a line", code="empty_file"
+        )
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            raise FileError(
+                f"{name} is {kind}, not text", "open a JSONL file: one JSON object a line"
+            )
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise FileError(
+            f"{name} is UTF-16 text", f"convert it first: iconv -f UTF-16 -t UTF-8 {name}"
+        )
+    if b"\x00" in head:
+        raise FileError(f"{name} is binary, not text", "open a JSONL file: one JSON object a line")

@@ -1,0 +1,95 @@
+"""Records put into the plain data that the widgets show: a row of the list, and a whole record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from widgets.record_data import Mark, RecordData, Turn, conversation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tui.dataset import Issue, Record
+
+ROW_BYTES = 32 * 1024
+"""How much of a line is read for its row in the list."""
+
+_SHOWN = 240
+_ORDER = ("error", "warning", "advice")
+
+
+def worst(issues: Iterable[Issue]) -> str:
+    """Return the severity that marks a row: the worst of its issues; empty for none."""
+    found = {str(issue.severity) for issue in issues}
+    return next((severity for severity in _ORDER if severity in found), "")
+
+
+def summary(head: bytes, size: int) -> str:
+    """Return what stands in the list for a line: what is asked and what is answered.
+
+    Args:
+        head: The line, or its first :data:`ROW_BYTES` bytes.
+        size: Bytes of the whole line.
+
+    Returns:
+        Foreign text, not cleaned: the last user turn and the last assistant turn of a
+        conversation; the raw beginning of anything else.
+    """
+    raw = head[: _SHOWN * 4].decode("utf-8", "replace")
+    if not head.strip():
+        return "(blank line)"
+    if size > len(head):
+        return raw[:_SHOWN]
+    try:
+        turns, _ = conversation(orjson.loads(head))
+    except ValueError:
+        return raw[:_SHOWN]
+    return _dialogue(turns) or raw[:_SHOWN]
+
+
+def _dialogue(turns: tuple[Turn, ...]) -> str:
+    asked = next((turn for turn in turns if turn.role == "user"), None)
+    answered = next((turn for turn in reversed(turns) if turn.role == "assistant"), None)
+    words = [_said(turn) for turn in (asked, answered) if turn is not None]
+    if not words:
+        words = [_said(turn) for turn in turns[:2]]
+    return "  »  ".join(word for word in words if word)
+
+
+def _said(turn: Turn) -> str:
+    if turn.text:
+        return " ".join(turn.text[:_SHOWN].split())
+    return ", ".join(f"{call.name}()" for call in turn.calls)[:_SHOWN]
+
+
+def mark(issue: Issue) -> Mark:
+    """Return an issue as the mark the record view draws."""
+    at = issue.column - 1 if issue.column else None
+    return Mark(
+        severity=str(issue.severity),
+        message=issue.message,
+        code=issue.code,
+        hint=issue.hint,
+        path=issue.path,
+        start=at,
+    )
+
+
+def record_data(record: Record, issues: Iterable[Issue]) -> RecordData:
+    """Return a record as the record view shows it.
+
+    Args:
+        record: The record as read.
+        issues: What is wrong with it: its own issues, and those of rules over the whole file.
+    """
+    turns, extra = conversation(record.value) if record.value is not None else ((), ())
+    return RecordData(
+        turns=turns,
+        raw=record.text,
+        marks=tuple(mark(issue) for issue in issues),
+        size=record.size,
+        cut=record.cut,
+        extra=extra,
+    )

@@ -1,0 +1,257 @@
+"""What all screens share: the line at the top, the keys at the bottom, the body between.
+
+Both lines are one widget of one row each that draws itself: a dozen footer widgets would cost more
+time at the first frame than the list of records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tui.deck import Deck
+from tui.workspace import Change, Stage, Workspace
+from widgets.numbers import size
+from widgets.text import ascii_only, cell_width, clean, fit
+
+MODES = ("data", "issues", "tokens", "price", "launch", "jobs")
+_WORKING = {Stage.HEAD: "opening", Stage.INDEXING: "reading", Stage.SCANNING: "checking"}
+
+
+class DeckHeader(Widget):
+    """One line: the program, the open file with its counts, and which screen this is.
+
+    Args:
+        mode: The mode the screen belongs to, marked among the numbers 1 to 6.
+    """
+
+    deck = getters.app(Deck)
+
+    DEFAULT_CSS = """
+    DeckHeader {
+        dock: top;
+        height: 1;
+        background: $panel;
+        color: $foreground;
+    }
+    """
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self._mode = mode
+        self._shown: Content | None = None
+
+    def on_mount(self) -> None:
+        """Follow the workspace."""
+        self.deck.workspace.changes.subscribe(self, self._workspace_changed)
+
+    def _workspace_changed(self, _change: Change) -> None:
+        # Only a line that reads differently is worth sending down a slow link.
+        if self.is_current_screen and self._line() != self._shown:
+            self.refresh()
+
+    @property
+    def is_current_screen(self) -> bool:
+        """Whether the screen this header stands on is the one in view."""
+        return self.screen.is_current
+
+    def render(self) -> Content:
+        """Draw the line."""
+        self._shown = self._line()
+        return self._shown
+
+    def _line(self) -> Content:
+        width = self.size.width
+        right = self._tabs(full=width >= 120)
+        room = width - right.cell_length - 2
+        left = self._file(room)
+        gap = max(1, width - left.cell_length - right.cell_length)
+        return Content.assemble(left, " " * gap, right)
+
+    def _tabs(self, *, full: bool) -> Content:
+        parts: list[str | tuple[str, str]] = []
+        for number, mode in enumerate(MODES, 1):
+            current = mode == self._mode
+            name = f" {number} {mode.title()} " if full or current else f" {number} "
+            parts.append((name, "bold reverse $accent" if current else "$text-muted"))
+        return Content.assemble(*parts)
+
+    def _file(self, room: int) -> Content:
+        workspace = self.deck.workspace
+        brand = ("tunedeck", "bold $accent")
+        if workspace.source is None:
+            return Content.assemble(" ", brand)
+        counts = list(_counts(workspace))
+        taken = sum(cell_width(text) for text, _ in counts)
+        name = clean(workspace.source.name)
+        parts: list[str | tuple[str, str]] = [" "]
+        if room - taken - 11 >= min(cell_width(name), 24):
+            parts += [brand, "  "]
+            taken += 10
+        parts.append((fit(name, max(8, room - taken - 1)), "bold"))
+        for text, style in counts:
+            if sum(cell_width(p if isinstance(p, str) else p[0]) for p in parts) + cell_width(
+                text
+            ) <= max(room, 12):
+                parts.append((text, style))
+        return Content.assemble(*parts)
+
+
+def _counts(workspace: Workspace) -> Iterator[tuple[str, str]]:
+    """Yield what the header says after the file name, the most telling first."""
+    if workspace.stale:
+        yield "  changed on disk: r reloads", "$warning"
+    yield from _findings(workspace)
+    if workspace.stage in _WORKING:
+        yield f"  {_WORKING[workspace.stage]} {workspace.fraction:.0%}", "$accent"
+    elif workspace.stage is Stage.STOPPED:
+        yield "  stopped, r goes on", "$warning"
+    elif workspace.stage is Stage.FAILED:
+        yield "  check failed", "bold $error"
+    if workspace.source is not None:
+        yield f"  {size(workspace.source.size)}", "$text-muted"
+
+
+def _findings(workspace: Workspace) -> Iterator[tuple[str, str]]:
+    report = workspace.report
+    if report is None:
+        if workspace.lines:
+            yield f"  {workspace.lines:,} lines", ""
+        return
+    if report.errors:
+        yield f"  {'x' if ascii_only() else '✗'} {report.errors:,}", "bold $error"
+    if report.warnings:
+        yield f"  ! {report.warnings:,}", "$warning"
+    if workspace.stage is Stage.DONE and not report.errors and not report.warnings:
+        yield f"  {'ok' if ascii_only() else '✓'}", "$success"
+    yield f"  {report.records:,} records", ""
+
+
+class KeyBar(Widget):
+    """One line with the keys that work here, as many as fit; ``?`` shows them all."""
+
+    DEFAULT_CSS = """
+    KeyBar {
+        dock: bottom;
+        height: 1;
+        background: $panel;
+        color: $text-muted;
+    }
+    """
+
+    def on_mount(self) -> None:
+        """Follow the focus, which decides what the keys mean."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.refresh())
+
+    def render(self) -> Content:
+        """Draw the keys; the last two, help and back, are never pushed out by others."""
+        width = self.size.width
+        keys = list(self._keys())
+        last = [key for key in keys if key[0] in ("?", "q", "esc")]
+        first = [key for key in keys if key not in last]
+        room = width - 1 - sum(_key_width(key) for key in last)
+        shown = []
+        for key in first:
+            if _key_width(key) > room:
+                break
+            room -= _key_width(key)
+            shown.append(key)
+        parts: list[str | tuple[str, str]] = [" "]
+        for key, word in [*shown, *last]:
+            parts += [(key, "bold $accent"), f" {word}  "]
+        return Content.assemble(*parts).truncate(width)
+
+    def _keys(self) -> Iterator[tuple[str, str]]:
+        seen: set[tuple[object, str]] = set()
+        for node, binding, enabled, _tooltip in self.screen.active_bindings.values():
+            if not binding.show or not enabled or (node, binding.action) in seen:
+                continue
+            seen.add((node, binding.action))
+            yield key_name(binding), binding.description
+
+
+_KEY_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "escape": "esc",
+    "colon": ":",
+    "plus": "+",
+    "minus": "-",
+    "equals_sign": "=",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+}
+
+
+def key_name(binding: Binding) -> str:
+    """Return how a key is written for people: ``?``, ``ctrl+p``, ``Enter``."""
+    if binding.key_display:
+        return binding.key_display
+    *modifiers, key = binding.key.split("+")
+    name = _KEY_NAMES.get(key, key.title() if len(key) > 1 else key)
+    return "+".join([*modifiers, name])
+
+
+def _key_width(key: tuple[str, str]) -> int:
+    return cell_width(key[0]) + cell_width(key[1]) + 3
+
+
+class TooSmall(Widget):
+    """What stands in place of a screen that has no room."""
+
+    DEFAULT_CSS = """
+    TooSmall { display: none; content-align: center middle; color: $warning; }
+    """
+
+    def render(self) -> Content:
+        """Say how large the terminal is and how large it should be."""
+        width, height = self.app.size
+        return Content(f"This terminal is {width}x{height}. Enlarge it to 40x10 or more.")
+
+
+class DeckScreen(Screen[None]):
+    """A screen of the deck: header, body, keys.
+
+    A subclass names its ``MODE`` and yields its widgets from :meth:`body`.
+    """
+
+    MODE: ClassVar[str] = ""
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
+        (0, "-tiny"),
+        (40, "-narrow"),
+        (100, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
+        (0, "-flat"),
+        (10, "-short"),
+        (20, "-tall"),
+    ]
+    CSS = """
+    DeckScreen #body { height: 1fr; }
+    DeckScreen.-tiny #body, DeckScreen.-flat #body { display: none; }
+    DeckScreen.-tiny TooSmall, DeckScreen.-flat TooSmall { display: block; height: 1fr; }
+    """
+
+    deck = getters.app(Deck)
+
+    def compose(self) -> ComposeResult:
+        """Put the body between the header and the keys."""
+        yield DeckHeader(self.MODE)
+        with Container(id="body"):
+            yield from self.body()
+        yield TooSmall()
+        yield KeyBar()
+
+    def body(self) -> ComposeResult:
+        """Yield the widgets of this screen."""
+        yield from ()
