@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from textual.app import SystemCommand
 from textual.binding import Binding
@@ -24,6 +24,7 @@ from tui import messages
 from tui.config import Paths, Settings, load_settings
 from tui.deck import Deck
 from tui.errors import FileError, TunedeckError, UsageError
+from tui.files import find_datasets
 from tui.remember import Memory
 from tui.theme import DARK, LIGHT
 from tui.workspace import Workspace
@@ -302,7 +303,7 @@ class TunedeckApp(Deck):
             self.log.error(f"{event.worker.name}: {error!r}")
             self.tell(f"{type(error).__name__}: {error}", title="This went wrong", severity="error")
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, _screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield what the palette offers: the screens, then what can be done."""
         for number, mode in enumerate(self.MODES, 1):
             yield SystemCommand(mode.title(), f"Go to the screen (key {number})", self._go(mode))
@@ -315,19 +316,6 @@ class TunedeckApp(Deck):
 
     def _go(self, mode: str) -> Callable[[], None]:
         return lambda: self.action_mode(mode)
-
-
-def find_datasets(folder: str) -> list[str]:
-    """Return the dataset files directly in a folder, by name; none if it cannot be read."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return []
-    return [
-        os.path.join(folder, name)
-        for name in names
-        if name.endswith((".jsonl", ".jsonl.gz", ".ndjson")) and not name.startswith(".")
-    ]
 
 
 def run_app(

@@ -407,3 +407,18 @@ def refuse_unreadable(head: bytes, name: str) -> None:
         )
     if b"\x00" in head:
         raise FileError(f"{name} is binary, not text", "open a JSONL file: one JSON object a line")
+
+
+def check_openable(path: str) -> None:
+    """Raise what :meth:`Workspace.open` would raise for a path, without keeping it open.
+
+    Raises:
+        FileError: The path is missing, a folder, unreadable, empty or not text.
+    """
+    from tui.dataset import Source
+
+    source = Source.open(path)
+    try:
+        refuse_unreadable(source.read(0, 8192), source.name)
+    finally:
+        source.close()

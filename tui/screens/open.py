@@ -1,0 +1,172 @@
+"""The Open dialog: a path with completion, and the files that were open lately."""
+
+from __future__ import annotations
+
+import os
+from typing import ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.errors import TunedeckError
+from tui.files import Entry, existing, matching
+from tui.messages import OpenFile
+from tui.workspace import check_openable
+from widgets.numbers import size
+from widgets.text import clean, shorten_path
+
+
+class OpenScreen(ModalScreen[None]):
+    """Ask which dataset to open; post :class:`OpenFile` when one is chosen.
+
+    While the input is empty the recent files stand first, then the datasets of the folder.
+
+    Args:
+        folder: The folder to begin in; the current one if ``None``.
+        recent: Paths of files to offer, the latest first; those that are gone are left out.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "close", id="open.close", tooltip="Close without opening"),
+        Binding("tab", "complete", "complete", id="open.complete", tooltip="Take over the choice"),
+        Binding("down", "move(1)", "choose", id="open.down", tooltip="The next choice"),
+        Binding("up", "move(-1)", "choose", id="open.up", tooltip="The choice before"),
+    ]
+    DEFAULT_CSS = """
+    OpenScreen {
+        align: center middle;
+        & > Vertical {
+            width: 76;
+            max-width: 100%;
+            height: auto;
+            max-height: 100%;
+            border: round $accent;
+            border-title-color: $accent;
+            padding: 0 1;
+            background: $surface;
+        }
+        & Input { border: none; height: 1; padding: 0; background: $boost; }
+        & Input:focus { border: none; }
+        & #said { height: auto; color: $text-muted; }
+        & #said.-error { color: $error; }
+        & OptionList {
+            border: none; padding: 0; height: auto; max-height: 14; background: $surface;
+        }
+    }
+    """
+
+    path = getters.query_one("#path", Input)
+    said = getters.query_one("#said", Static)
+    choices = getters.query_one("#choices", OptionList)
+
+    def __init__(self, folder: str | None = None, *, recent: list[str] | None = None) -> None:
+        super().__init__()
+        self._folder = os.path.join(folder, "") if folder else ""
+        self._recent = recent or []
+        self._entries: list[Entry] = []
+
+    def compose(self) -> ComposeResult:
+        """Build the dialog."""
+        with Vertical() as box:
+            box.border_title = "Open a dataset"
+            entry = Input(self._folder, placeholder="path of a .jsonl file", id="path")
+            entry.cursor_blink = False
+            yield entry
+            yield Static("", id="said", markup=False)
+            choices = OptionList(id="choices", markup=False)
+            choices.can_focus = False
+            yield choices
+
+    def on_mount(self) -> None:
+        """List what is there and take the keys."""
+        self.path.focus()
+        self._list(self.path.value)
+
+    @on(Input.Changed, "#path")
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._list(event.value)
+
+    def _list(self, typed: str) -> None:
+        recent = existing(self._recent) if not typed else []
+        known = {os.path.abspath(entry.path) for entry in recent}
+        found = [e for e in matching(typed) if os.path.abspath(e.path) not in known]
+        self._entries = [*recent, *found]
+        width = max(20, min(72, self.app.size.width - 6))
+        self.choices.clear_options()
+        self.choices.add_options(Option(_line(entry, width)) for entry in self._entries)
+        self.choices.highlighted = 0 if self._entries else None
+        if self._entries:
+            self._say("Enter opens, Tab completes, arrows choose, Esc closes")
+        elif typed:
+            self._say("No dataset begins like this: .jsonl, .jsonl.gz and .ndjson are listed")
+        else:
+            self._say("No datasets in this folder: type a path, or start tunedeck with one")
+
+    def _say(self, text: str, *, error: bool = False) -> None:
+        self.said.set_class(error, "-error")
+        self.said.update(Content(clean(text, limit=300)))
+
+    def _chosen(self) -> Entry | None:
+        at = self.choices.highlighted
+        return self._entries[at] if at is not None and at < len(self._entries) else None
+
+    def action_move(self, step: int) -> None:
+        """Move the choice up or down."""
+        if self._entries:
+            at = (self.choices.highlighted or 0) + step
+            self.choices.highlighted = min(max(at, 0), len(self._entries) - 1)
+
+    def action_complete(self) -> None:
+        """Put the choice into the input, a folder with its separator."""
+        entry = self._chosen()
+        if entry is not None:
+            self.path.value = os.path.join(entry.path, "") if entry.folder else entry.path
+            self.path.cursor_position = len(self.path.value)
+
+    @on(Input.Submitted, "#path")
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        typed = os.path.expanduser(event.value.strip())
+        entry = self._chosen()
+        if typed and os.path.isfile(typed):
+            self._open(typed)
+        elif entry is None:
+            self._open(typed) if typed else self._say("Type a path first", error=True)
+        elif entry.folder:
+            self.action_complete()
+        else:
+            self._open(entry.path)
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        entry = self._entries[event.option_index]
+        if entry.folder:
+            self.action_complete()
+        else:
+            self._open(entry.path)
+
+    def _open(self, path: str) -> None:
+        try:
+            check_openable(path)
+        except TunedeckError as error:
+            self._say(str(error), error=True)
+            return
+        self.dismiss()
+        self.app.post_message(OpenFile(path))
+
+
+def _line(entry: Entry, width: int) -> Content:
+    note = "folder" if entry.folder else size(entry.size)
+    name = shorten_path(entry.path + ("/" if entry.folder else ""), width - len(note) - 2)
+    gap = " " * max(1, width - Content(name).cell_length - len(note))
+    return Content.assemble(
+        (name, "$text-muted" if entry.folder else ""), gap, (note, "$text-muted")
+    )
