@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.app import App
 from textual.notifications import SeverityLevel
 from textual.signal import Signal
 
 from tui.config import Paths, ProviderConfig, Settings, provider_names, resolve_provider
+from tui.ink import InkApp
 from tui.messages import LaunchPrefill
 from widgets.text import clean
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tui.workspace import Workspace
 
 
-class Deck(App[int]):
+class Deck(InkApp[int]):
     """The shared state and services of the application.
 
     Attributes:

@@ -4,7 +4,7 @@ Textual repaints whole lines of a widget from its left edge and sets every colou
 segment. The terminal is far away, so this remembers what every cell shows and writes the
 difference: a still axis, an unchanged label or a neighbour of the changed digit costs nothing.
 
-``InkMixin`` goes before ``App`` in an application's bases. It changes how frames are written,
+An application derives from ``InkApp`` instead of ``App``. It changes how frames are written,
 never what they show; a size change, a suspended program or :meth:`Ink.forget` brings a whole frame.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from rich.color import ColorSystem
 from rich.console import Console, RenderableType
@@ -23,6 +23,7 @@ from textual.app import App
 from textual.screen import Screen
 from textual.strip import Strip
 
+_Result = TypeVar("_Result")
 # A cell: its character and the codes of its style, as (attributes, foreground, background).
 _Codes = tuple[str, str, str]
 _Cell = tuple[str, _Codes]
@@ -248,7 +249,7 @@ class _InkUpdate(CompositorUpdate):
         return self._ink.write(self._update, self._size, console)
 
 
-class InkMixin(App[Any]):
+class InkApp(App[_Result]):
     """An application that writes only what changed; see the module."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -7,26 +7,26 @@ from collections.abc import Mapping
 
 from tui import jobwords as words
 from tui.runstate import Fact, RunState
+from widgets.numbers import compact, duration, integer, metric, usd
 
 # Elapsed and remaining time move in jumps, so that they do not tick and cost the line nothing.
 _TIME_GRAIN = 5.0
 BAR_WIDTH = 20
 
 
-def facts(state: RunState, now: float, *, ascii_only: bool = False) -> tuple[Fact, ...]:
+def facts(state: RunState, now: float) -> tuple[Fact, ...]:
     """Return what there is to say about a run, one fact a line; unknown things are left out.
 
     Args:
         state: The run.
         now: The time, in seconds since 1970.
-        ascii_only: Draw signs and the bar in ASCII.
     """
     status = state.status
-    sign = words.status_sign(status, ascii_only=ascii_only)
+    sign = words.status_sign(status)
     lines = [
         Fact("status", "status", f"{sign} {words.status_word(status)}", words.status_tone(status))
     ]
-    lines += _progress(state, ascii_only=ascii_only)
+    lines += _progress(state)
     lines += _measures(state)
     lines += _times(state, now)
     lines += _spent(state)
@@ -34,13 +34,13 @@ def facts(state: RunState, now: float, *, ascii_only: bool = False) -> tuple[Fac
     return tuple(lines)
 
 
-def _progress(state: RunState, *, ascii_only: bool) -> list[Fact]:
+def _progress(state: RunState) -> list[Fact]:
     if not state.step and not state.total_steps:
         return []
-    total = f" / {words.count(state.total_steps)}" if state.total_steps else ""
-    found = [Fact("step", "step", words.count(state.step) + total)]
+    total = f" / {integer(state.total_steps)}" if state.total_steps else ""
+    found = [Fact("step", "step", integer(state.step) + total)]
     if state.total_steps:
-        bar = words.progress_bar(state.fraction, BAR_WIDTH, ascii_only=ascii_only)
+        bar = words.progress_bar(state.fraction, BAR_WIDTH)
         found += [
             Fact("bar", "", bar, "accent"),
             Fact("percent", "done", f"{math.floor(state.fraction * 100)} %"),
@@ -55,14 +55,14 @@ def _progress(state: RunState, *, ascii_only: bool) -> list[Fact]:
 def _measures(state: RunState) -> list[Fact]:
     found = []
     if state.train.values:
-        found.append(Fact("train", f"train {state.measure}", words.number(state.train.values[-1])))
+        found.append(Fact("train", f"train {state.measure}", metric(state.train.values[-1])))
     if state.valid.values:
-        found.append(Fact("valid", f"valid {state.measure}", words.number(state.valid.values[-1])))
+        found.append(Fact("valid", f"valid {state.measure}", metric(state.valid.values[-1])))
     accuracy, valid_accuracy = state.accuracy(), state.valid_accuracy()
     if accuracy is not None:
-        found.append(Fact("accuracy", "accuracy", words.number(accuracy, 3)))
+        found.append(Fact("accuracy", "accuracy", metric(accuracy)))
     if valid_accuracy is not None:
-        found.append(Fact("valid_accuracy", "valid acc.", words.number(valid_accuracy, 3)))
+        found.append(Fact("valid_accuracy", "valid acc.", metric(valid_accuracy)))
     return found
 
 
@@ -70,17 +70,20 @@ def _times(state: RunState, now: float) -> list[Fact]:
     found = []
     speed = state.speed()
     if speed is not None and not state.terminal:
-        found.append(Fact("speed", "speed", f"{words.number(speed, 2)} steps/s"))
+        found.append(Fact("speed", "speed", f"{_two(speed)} steps/s"))
     left = state.time_left(now)
     if left is not None:
-        found.append(Fact("left", "time left", f"about {words.duration(_coarse(left))}"))
+        found.append(Fact("left", "time left", f"about {duration(_coarse(left))}"))
     elapsed = state.elapsed(now)
     if elapsed is not None:
         exact = state.terminal or elapsed < _TIME_GRAIN
-        found.append(
-            Fact("elapsed", "elapsed", words.duration(elapsed if exact else _coarse(elapsed)))
-        )
+        found.append(Fact("elapsed", "elapsed", duration(elapsed if exact else _coarse(elapsed))))
     return found
+
+
+def _two(value: float) -> str:
+    """Write a speed with two significant digits: it is measured from whole seconds."""
+    return f"{value:.2g}" if value < 100 else f"{value:.0f}"
 
 
 def _coarse(seconds: float) -> float:
@@ -94,21 +97,21 @@ def _spent(state: RunState) -> list[Fact]:
     tokens = state.tokens_so_far()
     if tokens is not None:
         exact = state.job is not None and bool(state.job.trained_tokens)
-        said = words.count(int(tokens)) if exact else f"about {words.short_count(_three(tokens))}"
+        said = integer(int(tokens)) if exact else f"about {compact(_two_digits(tokens))}"
         found.append(Fact("tokens", "tokens", said))
-    usd = state.usd_so_far()
-    if usd is not None:
+    spent = state.usd_so_far()
+    if spent is not None:
         whole = state.price.usd if state.price else None
-        of = f" of {words.money(whole)}" if whole and not state.terminal else ""
-        found.append(Fact("money", "cost", ("" if not usd else "about ") + words.money(usd) + of))
+        of = f" of {usd(whole)}" if whole and not state.terminal else ""
+        found.append(Fact("money", "cost", ("about " if spent else "") + usd(spent) + of))
     return found
 
 
-def _three(value: float) -> float:
+def _two_digits(value: float) -> float:
     """Keep two significant digits of a number that is an estimate anyway."""
     if value < 10:
         return value
-    size = 10 ** (math.floor(math.log10(value)) - 1)
+    size = 10.0 ** (math.floor(math.log10(value)) - 1)
     return math.floor(value / size) * size
 
 

@@ -10,12 +10,13 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tui import jobwords as words
+from widgets.numbers import compact, integer, usd
 
 if TYPE_CHECKING:
-    from tui.jobs import Event, Job, MetricPoint
+    from tui.jobs import Job, MetricPoint, Update
 
 # What to draw, first match wins: the training series, then the validation series beside it.
 # The spellings differ between providers and methods.
@@ -40,23 +41,6 @@ _VALID_ACCURACY = (
 )
 # Steps a second are taken over this many recent points: event times have a grain of one second.
 _SPEED_WINDOW = 24
-# Elapsed and remaining time move in jumps of this many seconds, so that they do not tick.
-_TIME_GRAIN = 5.0
-
-
-class UpdateLike(Protocol):
-    """What ``RunState.apply`` reads of a ``tui.jobs.Update``."""
-
-    @property
-    def job(self) -> Job | None: ...
-    @property
-    def events(self) -> tuple[Event, ...]: ...
-    @property
-    def points(self) -> tuple[MetricPoint, ...]: ...
-    @property
-    def trouble(self) -> str | None: ...
-    @property
-    def ended(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +123,7 @@ class RunState:
         """Whether the provider said that the run is over."""
         return self.job is not None and self.job.status in words.TERMINAL
 
-    def apply(self, update: UpdateLike) -> None:
+    def apply(self, update: Update) -> None:
         """Take in what is new."""
         if update.job is not None:
             self.job = update.job
@@ -235,14 +219,14 @@ class RunState:
         """Say in one line what the run has done: for the question before a cancel."""
         if not self.step:
             return "No step has been trained yet."
-        total = f" of {words.count(self.total_steps)}" if self.total_steps else ""
-        parts = [f"{words.count(self.step)}{total} steps"]
+        total = f" of {integer(self.total_steps)}" if self.total_steps else ""
+        parts = [f"{integer(self.step)}{total} steps"]
         tokens = self.tokens_so_far()
         if tokens:
-            parts.append(f"about {words.short_count(tokens)} tokens")
-        usd = self.usd_so_far()
-        if usd is not None:
-            parts.append(f"about {words.money(usd)}")
+            parts.append(f"about {compact(tokens)} tokens")
+        spent = self.usd_so_far()
+        if spent is not None:
+            parts.append(f"about {usd(spent)}")
         return f"So far: {', '.join(parts)}."
 
 
