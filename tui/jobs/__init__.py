@@ -1,8 +1,8 @@
 """Launch, follow, cancel and finish fine-tuning jobs, on any provider that speaks the OpenAI wire.
 
 Names are resolved on first use (PEP 562), so that importing the package costs nothing and reaches
-neither ``openai`` nor ``sqlite3``. No module here may have the name of an exported function: importing
-it would put the module in the function's place.
+neither ``openai`` nor ``sqlite3``. No module here may have the name of an exported function:
+importing it would put the module in the function's place.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def integer_of(value: object) -> int | None:
 
 
 def time_of(value: object) -> int | None:
-    """Return seconds since 1970 from seconds, milliseconds or an ISO date; 0 and less is unknown."""
+    """Return seconds since 1970 from seconds, milliseconds or an ISO date; 0 counts as unknown."""
     number = number_of(value)
     if number is None and isinstance(value, str):
         try:

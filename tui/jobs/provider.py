@@ -12,7 +12,7 @@ import io
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.config import LOCAL, Paths, ProviderConfig
 from tui.errors import FileError, ProviderError, TunedeckError
@@ -48,13 +48,14 @@ _UPLOAD_TIMEOUT = 600.0
 _MAX_WAIT = 30.0
 _READ_PIECE = 64 * 1024
 
-Progress = Callable[[int, int], None]
+_Answer = TypeVar("_Answer")
+UploadProgress = Callable[[int, int], None]
 
 
 class _Meter(io.RawIOBase):
     """A file that tells how much of it was read; a rewind starts the count again."""
 
-    def __init__(self, path: Path, progress: Progress | None) -> None:
+    def __init__(self, path: Path, progress: UploadProgress | None) -> None:
         super().__init__()
         try:
             self._file = path.open("rb")
@@ -216,7 +217,7 @@ class Provider:
         self,
         path: Path,
         purpose: str = "fine-tune",
-        progress: Progress | None = None,
+        progress: UploadProgress | None = None,
         name: str | None = None,
     ) -> str:
         """Upload a file in pieces of 64 KiB and return its id. Sent once.
@@ -258,7 +259,8 @@ class Provider:
 
     async def file_content(self, file_id: str) -> bytes:
         """Return the bytes of a file, such as a job's results."""
-        return await self._get_bytes(f"/files/{_safe(file_id)}/content", {}, None)
+        path = f"/files/{_safe(file_id)}/content"
+        return await self._again(lambda: self._get_once(path, {}, _UPLOAD_TIMEOUT), None)
 
     async def models(self) -> tuple[ModelEntry, ...]:
         """Return the models this key can use, tuned ones included."""
@@ -334,7 +336,7 @@ class Provider:
             )
         except openai.OpenAIError as error:
             raise ProviderError(str(error), "check the provider's settings") from error
-        # The SDK fills these from the environment for any host; only this provider's own may go out.
+        # The SDK fills these from the environment for any host; only this provider's may go out.
         client.organization = self.config.organization
         client.project = self.config.project
         # The resource modules take their time to import too, so they are touched in this thread.
@@ -348,21 +350,20 @@ class Provider:
 
         return await self._again(once, attempts)
 
-    async def _get_bytes(
-        self, path: str, query: Mapping[str, Any], attempts: int | None
+    async def _get_once(
+        self, path: str, query: Mapping[str, Any], limit: float = 2 * _POLL_TIMEOUT
     ) -> bytes:
-        return await self._again(lambda: self._get_once(path, query), attempts)
-
-    async def _get_once(self, path: str, query: Mapping[str, Any]) -> bytes:
         import httpx2
 
         client = await self._connect()
 
         async def send() -> bytes:
-            answer = await client.get(
-                path, cast_to=httpx2.Response, options={"params": dict(query)}
-            )
-            return bytes(answer.content)
+            # The client's own limit is for one read; one that drips bytes for ever needs this one.
+            async with asyncio.timeout(limit):
+                answer = await client.get(
+                    path, cast_to=httpx2.Response, options={"params": dict(query)}
+                )
+                return bytes(answer.content)
 
         return await self._guard(send)
 
@@ -372,17 +373,18 @@ class Provider:
         client = await self._connect()
 
         async def send() -> bytes:
-            answer = await client.post(
-                path,
-                cast_to=httpx2.Response,
-                body=dict(body) if body is not None else None,
-                options={"max_retries": 0, "timeout": _CHANGE_TIMEOUT},
-            )
-            return bytes(answer.content)
+            async with asyncio.timeout(2 * _CHANGE_TIMEOUT):
+                answer = await client.post(
+                    path,
+                    cast_to=httpx2.Response,
+                    body=dict(body) if body is not None else None,
+                    options={"max_retries": 0, "timeout": _CHANGE_TIMEOUT},
+                )
+                return bytes(answer.content)
 
         return decode_json(await self._guard(send), base_url=self._base_url)
 
-    async def _again[T](self, call: Callable[[], Awaitable[T]], attempts: int | None) -> T:
+    async def _again(self, call: Callable[[], Awaitable[_Answer]], attempts: int | None) -> _Answer:
         """Try a read again after transient failures, with growing, jittered waits."""
         allowed = attempts or self.attempts
         for attempt in range(1, allowed + 1):
@@ -416,16 +418,13 @@ class Provider:
             raise
         except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             found = explain_exception(error, self._base_url)
+            found.message = redact(found.message, self._key)
             if self.config.kind == LOCAL and found.code == "connection_refused":
                 # The embedded service stopped since it was found: the next call starts it again.
                 await self.aclose()
             raise found from None
         except (ValueError, TypeError, AttributeError, RuntimeError) as error:
-            raise CallError(
-                f"the request could not be made ({type(error).__name__}: {error})",
-                "check the provider's settings",
-                code="bad_request",
-            ) from error
+            raise explain_exception(error, self._base_url) from None
 
 
 async def _body_of(response: Any) -> bytes:

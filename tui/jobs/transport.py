@@ -75,7 +75,8 @@ def is_loopback(url: str) -> bool:
 
 def redact(text: str, key: str | None) -> str:
     """Take a key out of text that a provider sent back."""
-    return text.replace(key, "(key)") if key and len(key) > 6 else text
+    key = (key or "").strip()
+    return text.replace(key, "(key)") if len(key) > 6 else text
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -97,16 +98,29 @@ def explain_exception(error: BaseException, base_url: str) -> CallError:
     where = host_of(base_url)
     chain = list(_causes(error))
     names = {type(item).__name__ for item in chain}
-    for item in chain:
-        found = _from_cause(item, where)
-        if found is not None:
-            return found
+    if names & {"LocalProtocolError", "UnsupportedProtocol", "InvalidURL", "UnicodeEncodeError"}:
+        return CallError(
+            f"a request to {where} cannot even be written",
+            "check the address (https://host/v1) and the key for stray characters",
+            code="bad_address",
+        )
     if names & {"ConnectTimeout", "PoolTimeout"}:
         return CallError(
             f"{where} did not accept a connection in time",
             "check the network and the address",
             code="connect_timeout",
             transient=True,
+        )
+    # The same socket errors mean "nothing was sent" while connecting, and "who knows" later on.
+    if "ConnectError" in names:
+        return next(
+            (found for item in chain if (found := _unconnected(item, where))),
+            CallError(
+                f"cannot connect to {where} ({_last_words(chain)})",
+                "check the network and the address",
+                code="unreachable",
+                transient=True,
+            ),
         )
     if names & {"ReadTimeout", "WriteTimeout", "APITimeoutError", "TimeoutError"}:
         return CallError(
@@ -115,19 +129,6 @@ def explain_exception(error: BaseException, base_url: str) -> CallError:
             code="timeout",
             unclear=True,
             transient=True,
-        )
-    if "ConnectError" in names:
-        return CallError(
-            f"cannot connect to {where} ({_last_words(chain)})",
-            "check the network and the address",
-            code="unreachable",
-            transient=True,
-        )
-    if names & {"UnsupportedProtocol", "InvalidURL", "LocalProtocolError"}:
-        return CallError(
-            f"{base_url} is not an address that can be called ({_last_words(chain)})",
-            "write base_url as https://host/v1",
-            code="bad_address",
         )
     return CallError(
         f"the connection to {where} broke before the whole answer came ({_last_words(chain)})",
@@ -138,8 +139,8 @@ def explain_exception(error: BaseException, base_url: str) -> CallError:
     )
 
 
-def _from_cause(item: BaseException, where: str) -> CallError | None:
-    """Recognise the causes that mean that nothing was sent."""
+def _unconnected(item: BaseException, where: str) -> CallError | None:
+    """Recognise why no connection came about."""
     if isinstance(item, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(item):
         reason = getattr(item, "verify_message", "") or getattr(item, "reason", "") or str(item)
         return CallError(
@@ -154,7 +155,7 @@ def _from_cause(item: BaseException, where: str) -> CallError | None:
             code="unknown_host",
             transient=True,
         )
-    if isinstance(item, OSError) and item.errno in _REFUSED or _all_refused(item):
+    if _all_refused(item):
         return CallError(
             f"nothing answers at {where} (connection refused)",
             "start the provider, or check its address and port",
@@ -165,11 +166,12 @@ def _from_cause(item: BaseException, where: str) -> CallError | None:
 
 
 def _all_refused(item: BaseException) -> bool:
-    """The event loop joins the failures of several addresses into one exception or one text."""
+    """Whether every address refused; the event loop joins several failures into one exception."""
     inner = getattr(item, "exceptions", None)
     if inner:
         return all(isinstance(one, OSError) and one.errno in _REFUSED for one in inner)
-    return isinstance(item, OSError) and "Connect call failed" in str(item)
+    refused = isinstance(item, OSError) and item.errno in _REFUSED
+    return refused or (isinstance(item, OSError) and "Connect call failed" in str(item))
 
 
 def _last_words(chain: list[BaseException]) -> str:

@@ -1,0 +1,153 @@
+"""The rows of the ledger, as plain frozen values."""
+
+from __future__ import annotations
+
+import enum
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tui.jobs.models import Job
+
+
+class LaunchState(enum.StrEnum):
+    """Where a launch stands.
+
+    ``planned`` and ``uploaded`` cost nothing yet. ``creating`` is written before the request that
+    may cost money is sent. ``unknown`` means that its answer was not understood and the provider's
+    list did not show the job when looked at.
+    """
+
+    PLANNED = "planned"
+    UPLOADED = "uploaded"
+    CREATING = "creating"
+    CREATED = "created"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+OPEN_STATES = (
+    LaunchState.PLANNED,
+    LaunchState.UPLOADED,
+    LaunchState.CREATING,
+    LaunchState.UNKNOWN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that works on a launch.
+
+    Attributes:
+        host: The machine's name.
+        pid: The process id.
+        started: When the process started, in clock ticks since boot; 0 where that is not told.
+    """
+
+    host: str
+    pid: int
+    started: int
+
+    @classmethod
+    def me(cls) -> Owner:
+        """Return this very process."""
+        return cls(socket.gethostname(), os.getpid(), _start_of(os.getpid()))
+
+    def alive(self) -> bool:
+        """Whether the process still runs; one on another machine counts as alive."""
+        if self.host != socket.gethostname():
+            return True
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except OSError:
+            pass
+        # A process id is used again in time; the start time tells the two apart.
+        return self.started in (0, _start_of(self.pid))
+
+
+def _start_of(pid: int) -> int:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        return int(text.rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRow:
+    """One launch that this machine began.
+
+    Attributes:
+        id: The unique value that the job carries in its metadata.
+        endpoint: The provider, as the ledger knows it.
+        provider: The provider's name for people.
+        file: The training file's path.
+        sha256: Of the training file.
+        model: The model to tune.
+        state: Where it stands.
+        file_id: The uploaded training file.
+        job_id: The job, once known.
+        reason: Why it was refused or is unknown, in the words shown then.
+        request: The body of the create request.
+        estimate: The price shown before, as a cost row.
+        owner: The process that worked on it.
+        planned_at: Seconds since 1970.
+        creating_at: When the create was about to be sent; ``None`` before.
+    """
+
+    id: str
+    endpoint: str
+    provider: str
+    file: str
+    sha256: str
+    model: str
+    state: LaunchState
+    file_id: str | None
+    job_id: str | None
+    reason: str
+    request: Mapping[str, Any]
+    estimate: Mapping[str, Any]
+    owner: Owner
+    planned_at: float
+    creating_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is, by the newest step the ledger knows.
+
+    Attributes:
+        step: The newest step.
+        total_steps: Of how many, where told.
+        values: The metrics of that step.
+        created_at: When, in seconds since 1970.
+    """
+
+    step: int
+    total_steps: int | None
+    values: Mapping[str, float]
+    created_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """What this machine knows of a job.
+
+    Attributes:
+        job: As the provider described it when last asked.
+        seen_at: When that was, in seconds since 1970.
+        progress: The newest metrics; ``None`` before the first.
+        estimate: The price shown before the launch; empty for jobs launched elsewhere.
+        file: The training file's path on this machine; empty for jobs launched elsewhere.
+    """
+
+    job: Job
+    seen_at: float
+    progress: Progress | None = None
+    estimate: Mapping[str, Any] = field(default_factory=dict)
+    file: str = ""
