@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tui import jobwords as words
 from tui.runstate import Fact, RunState
-from widgets.numbers import compact, duration, integer, metric, usd
+from widgets.numbers import compact, duration, integer, metric, percent, usd
 
 # Elapsed and remaining time move in jumps, so that they do not tick and cost the line nothing.
 _TIME_GRAIN = 5.0
@@ -35,18 +35,18 @@ def facts(state: RunState, now: float) -> tuple[Fact, ...]:
 
 
 def _progress(state: RunState) -> list[Fact]:
-    if not state.step and not state.total_steps:
-        return []
-    total = f" / {integer(state.total_steps)}" if state.total_steps else ""
-    found = [Fact("step", "step", integer(state.step) + total)]
+    found = []
     if state.total_steps:
-        bar = words.progress_bar(state.fraction, BAR_WIDTH)
-        found += [
-            Fact("bar", "", bar, "accent"),
-            Fact("percent", "done", f"{math.floor(state.fraction * 100)} %"),
+        share = percent(state.fraction, 1)
+        steps = f"{integer(state.step)} / {integer(state.total_steps)}"
+        found = [
+            Fact("step", "step", f"{steps}  {share}"),
+            Fact("bar", "", words.progress_bar(state.fraction, BAR_WIDTH), "accent"),
         ]
+    elif state.step:
+        found = [Fact("step", "step", integer(state.step))]
     epoch, epochs = state.epochs()
-    if epoch is not None:
+    if epoch is not None and not state.terminal:
         of = f" / {epochs}" if epochs else ""
         found.append(Fact("epoch", "epoch", f"{math.floor(epoch)}{of}"))
     return found
