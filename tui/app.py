@@ -27,7 +27,7 @@ from tui.errors import FileError, TunedeckError, UsageError
 from tui.files import find_datasets
 from tui.remember import Memory
 from tui.theme import DARK, LIGHT
-from tui.workspace import Workspace
+from tui.workspace import Opened, Stage, Workspace
 from widgets.text import use_ascii
 
 # Screens are imported when they are first shown, so that a cold one costs the first frame nothing.
@@ -236,12 +236,13 @@ class TunedeckApp(Deck):
         from tui.screens.open import OpenScreen
 
         folder, self._folder = self._folder, None
-        self.push_screen(OpenScreen(folder, recent=[*self.offered, *self.memory.recent]))
+        recent = [*self.offered, *self.memory.recent]
+        self.push_screen(OpenScreen(folder, recent=recent), self._opened)
 
     def action_reload(self) -> None:
         """Read the file again, or go on with a check that was stopped."""
         try:
-            if self.workspace.stage == "stopped" and not self.workspace.stale:
+            if self.workspace.stage is Stage.STOPPED and not self.workspace.stale:
                 self.workspace.start()
             else:
                 self.workspace.reload()
@@ -255,16 +256,12 @@ class TunedeckApp(Deck):
 
     # What screens and workers say.
 
-    def on_open_file(self, message: messages.OpenFile) -> None:
-        """Open another dataset and show it."""
-        try:
-            self.workspace.open(message.path)
-        except TunedeckError as error:
-            self.tell(str(error), severity="error")
+    def _opened(self, opened: Opened | None) -> None:
+        if opened is None:
             return
-        self.memory.opened(message.path)
-        if len(self.screen_stack) == 1:
-            self.action_mode("data")
+        self.workspace.adopt(opened)
+        self.memory.opened(opened.path)
+        self.action_mode("data")
         self.workspace.start()
 
     async def on_show_record(self, message: messages.ShowRecord) -> None:

@@ -34,13 +34,6 @@ class LaunchPrefill:
 
 
 @dataclass
-class OpenFile(Message):
-    """Open a dataset in place of the one that is open."""
-
-    path: str
-
-
-@dataclass
 class ShowRecord(Message):
     """Go to the Data screen and show the record on a line.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -26,27 +27,41 @@ def worst(issues: Iterable[Issue]) -> str:
     return next((severity for severity in _ORDER if severity in found), "")
 
 
-def summary(head: bytes, size: int) -> str:
-    """Return what stands in the list for a line: what is asked and what is answered.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the list says of a line, as long as the file does not change.
+
+    Attributes:
+        text: What is asked and what is answered; foreign, not cleaned.
+        roles: One letter a message.
+    """
+
+    text: str
+    roles: str = ""
+
+
+def summary(head: bytes, size: int) -> Row:
+    """Return what stands in the list for a line.
 
     Args:
         head: The line, or its first :data:`ROW_BYTES` bytes.
         size: Bytes of the whole line.
 
     Returns:
-        Foreign text, not cleaned: the last user turn and the last assistant turn of a
-        conversation; the raw beginning of anything else.
+        The first question and the last answer of a conversation; the raw beginning of anything
+        else.
     """
-    raw = head[: _SHOWN * 4].decode("utf-8", "replace")
     if not head.strip():
-        return "(blank line)"
+        return Row("(blank line)")
+    raw = Row(head[: _SHOWN * 4].decode("utf-8", "replace")[:_SHOWN])
     if size > len(head):
-        return raw[:_SHOWN]
+        return raw
     try:
         turns, _ = conversation(orjson.loads(head))
     except ValueError:
-        return raw[:_SHOWN]
-    return _dialogue(turns) or raw[:_SHOWN]
+        return raw
+    roles = "".join(turn.role[:1] or "?" for turn in turns[:40])
+    return Row(_dialogue(turns) or raw.text, roles)
 
 
 def _dialogue(turns: tuple[Turn, ...]) -> str:

@@ -8,9 +8,11 @@ handlers call :meth:`Workspace.apply`. Screens listen to :attr:`Workspace.change
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ from tui.messages import (
     ScanGrew,
     WorkFailed,
 )
+from widgets.text import clean
 
 if TYPE_CHECKING:
     from tui.dataset import CheckReport, Issue, LineIndex, Record, Source
@@ -146,19 +149,13 @@ class Workspace:
         Raises:
             FileError: It cannot be read, is empty, or is not text.
         """
-        from tui.dataset import LineIndex, Source
+        self.adopt(load(path))
 
-        source = Source.open(path)
-        try:
-            refuse_unreadable(source.read(0, 8192), source.name)
-            index = LineIndex()
-            index.head(source, HEAD_BYTES)
-        except BaseException:
-            source.close()
-            raise
+    def adopt(self, opened: Opened) -> None:
+        """Put an opened file in place of what was open."""
         self.close()
-        self._lease = Lease(source)
-        self.source, self.index, self.path = source, index, path
+        self._lease = Lease(opened.source)
+        self.source, self.index, self.path = opened.source, opened.index, opened.path
         self.stage = Stage.HEAD
         self.changes.publish(Change.OPENED)
 
@@ -240,6 +237,16 @@ class Workspace:
         if self.report is None:
             return ()
         return tuple(self.report.issues.for_line(i + 1))
+
+    def tokens_of(self, i: int) -> int | None:
+        """Return the tokens of the 0-based line ``i``, once it has been counted."""
+        table = self.table
+        if table is None:
+            return None
+        at = int(table.line.searchsorted(i + 1))
+        if at < len(table) and table.line[at] == i + 1:
+            return int(table.classic[at])
+        return None
 
     def lease(self) -> Lease | None:
         """Return the open file for use in a worker: ``with lease as source``."""
@@ -369,8 +376,39 @@ class _Pace:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file that is open, with the lines of its head."""
+
+    path: str
+    source: Source
+    index: LineIndex
+
+
+def load(path: str, *, cancelled: Callable[[], bool] | None = None) -> Opened:
+    """Open a file and read its head; may be called in a thread, as a gzip file takes a while.
+
+    Args:
+        path: A file, or ``-`` for standard input.
+        cancelled: Asked while a pipe or a gzip file is unpacked.
+
+    Raises:
+        FileError: It is missing, a folder, unreadable, empty or not text.
+    """
+    from tui.dataset import LineIndex, Source
+
+    source = Source.open(path, cancelled=cancelled)
+    try:
+        refuse_unreadable(source.read(0, 8192), clean(os.path.basename(source.name), limit=80))
+        index = LineIndex()
+        index.head(source, HEAD_BYTES)
+    except BaseException:
+        source.close()
+        raise
+    return Opened(path, source, index)
+
+
 _MAGIC = (
-    (b"\x1f\x8b", "gzip data"),
     (
         b"\x28\xb5\x2f\xfd",
         "zstd data",
@@ -407,18 +445,3 @@ def refuse_unreadable(head: bytes, name: str) -> None:
         )
     if b"\x00" in head:
         raise FileError(f"{name} is binary, not text", "open a JSONL file: one JSON object a line")
-
-
-def check_openable(path: str) -> None:
-    """Raise what :meth:`Workspace.open` would raise for a path, without keeping it open.
-
-    Raises:
-        FileError: The path is missing, a folder, unreadable, empty or not text.
-    """
-    from tui.dataset import Source
-
-    source = Source.open(path)
-    try:
-        refuse_unreadable(source.read(0, 8192), source.name)
-    finally:
-        source.close()

@@ -6,6 +6,7 @@ time at the first frame than the list of records.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from textual.binding import Binding
 from textual.containers import Container
 from textual.content import Content
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.deck import Deck
@@ -22,6 +24,7 @@ from tui.workspace import Change, Stage, Workspace
 from widgets.numbers import size
 from widgets.text import ascii_only, cell_width, clean, fit
 
+NOTE_SECONDS = 4.0
 MODES = ("data", "issues", "tokens", "price", "launch", "jobs")
 _WORKING = {Stage.HEAD: "opening", Stage.INDEXING: "reading", Stage.SCANNING: "checking"}
 
@@ -91,18 +94,17 @@ class DeckHeader(Widget):
             return Content.assemble(" ", brand)
         counts = list(_counts(workspace))
         taken = sum(cell_width(text) for text, _ in counts)
-        name = clean(workspace.source.name)
+        name = clean(os.path.basename(workspace.source.name))
         parts: list[str | tuple[str, str]] = [" "]
         if room - taken - 11 >= min(cell_width(name), 24):
             parts += [brand, "  "]
             taken += 10
         parts.append((fit(name, max(8, room - taken - 1)), "bold"))
+        line = Content.assemble(*parts)
         for text, style in counts:
-            if sum(cell_width(p if isinstance(p, str) else p[0]) for p in parts) + cell_width(
-                text
-            ) <= max(room, 12):
-                parts.append((text, style))
-        return Content.assemble(*parts)
+            if line.cell_length + cell_width(text) <= max(room, 12):
+                line += Content.styled(text, style)
+        return line
 
 
 def _counts(workspace: Workspace) -> Iterator[tuple[str, str]]:
@@ -147,13 +149,41 @@ class KeyBar(Widget):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: Content | None = None
+        self._timer: Timer | None = None
+
     def on_mount(self) -> None:
         """Follow the focus, which decides what the keys mean."""
-        self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.refresh())
+        self.screen.bindings_updated_signal.subscribe(self, self._keys_changed)
+
+    def _keys_changed(self, _screen: object) -> None:
+        if self._said is None:
+            self.refresh()
+
+    def say(self, text: str, tone: str) -> None:
+        """Put a short note in place of the keys for some seconds.
+
+        Args:
+            text: What to say, cleaned by the caller.
+            tone: ``muted``, ``warning``, ``error`` or ``success``.
+        """
+        self._said = Content.styled(f" {text}", "" if tone == "muted" else f"${tone}")
+        self.refresh()
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(NOTE_SECONDS, self._unsay)
+
+    def _unsay(self) -> None:
+        self._said = None
+        self.refresh()
 
     def render(self) -> Content:
         """Draw the keys; the last two, help and back, are never pushed out by others."""
         width = self.size.width
+        if self._said is not None:
+            return self._said.truncate(width)
         keys = list(self._keys())
         last = [key for key in keys if key[0] in ("?", "q", "esc")]
         first = [key for key in keys if key not in last]
@@ -226,12 +256,12 @@ class DeckScreen(Screen[None]):
     """
 
     MODE: ClassVar[str] = ""
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
+    HORIZONTAL_BREAKPOINTS = [
         (0, "-tiny"),
         (40, "-narrow"),
         (100, "-wide"),
     ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
+    VERTICAL_BREAKPOINTS = [
         (0, "-flat"),
         (10, "-short"),
         (20, "-tall"),
@@ -255,3 +285,7 @@ class DeckScreen(Screen[None]):
     def body(self) -> ComposeResult:
         """Yield the widgets of this screen."""
         yield from ()
+
+    def say(self, text: str, tone: str = "muted") -> None:
+        """Put a short note, cleaned by the caller, in place of the keys for some seconds."""
+        self.query_one(KeyBar).say(text, tone)

@@ -10,20 +10,21 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
 from tui.files import Entry, existing, matching
-from tui.messages import OpenFile
-from tui.workspace import check_openable
+from tui.workspace import Opened, load
 from widgets.numbers import size
 from widgets.text import clean, shorten_path
 
 
-class OpenScreen(ModalScreen[None]):
-    """Ask which dataset to open; post :class:`OpenFile` when one is chosen.
+class OpenScreen(ModalScreen["Opened | None"]):
+    """Ask which dataset to open; the result is the opened file, or ``None``.
 
     While the input is empty the recent files stand first, then the datasets of the folder.
 
@@ -33,7 +34,7 @@ class OpenScreen(ModalScreen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "close", id="open.close", tooltip="Close without opening"),
+        Binding("escape", "close", "close", id="open.close", tooltip="Close without opening"),
         Binding("tab", "complete", "complete", id="open.complete", tooltip="Take over the choice"),
         Binding("down", "move(1)", "choose", id="open.down", tooltip="The next choice"),
         Binding("up", "move(-1)", "choose", id="open.up", tooltip="The choice before"),
@@ -60,6 +61,20 @@ class OpenScreen(ModalScreen[None]):
         }
     }
     """
+
+    class Loaded(Message):
+        """The chosen file is open."""
+
+        def __init__(self, opened: Opened) -> None:
+            super().__init__()
+            self.opened = opened
+
+    class Refused(Message):
+        """The chosen file cannot be opened; ``text`` says why, not cleaned."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
 
     path = getters.query_one("#path", Input)
     said = getters.query_one("#said", Static)
@@ -117,6 +132,11 @@ class OpenScreen(ModalScreen[None]):
         at = self.choices.highlighted
         return self._entries[at] if at is not None and at < len(self._entries) else None
 
+    def action_close(self) -> None:
+        """Close without opening; a file that is being unpacked is let go."""
+        self.workers.cancel_group(self, "open")
+        self.dismiss(None)
+
     def action_move(self, step: int) -> None:
         """Move the choice up or down."""
         if self._entries:
@@ -154,13 +174,27 @@ class OpenScreen(ModalScreen[None]):
             self._open(entry.path)
 
     def _open(self, path: str) -> None:
-        try:
-            check_openable(path)
-        except TunedeckError as error:
-            self._say(str(error), error=True)
-            return
-        self.dismiss()
-        self.app.post_message(OpenFile(path))
+        self._say(f"Opening {path}")
+
+        def work() -> None:
+            worker = get_current_worker()
+            try:
+                opened = load(path, cancelled=lambda: worker.is_cancelled)
+            except (TunedeckError, OSError) as error:
+                self.post_message(self.Refused(str(error)))
+            else:
+                self.post_message(self.Loaded(opened))
+
+        # In a thread, because a gzip file is unpacked first; Esc stops that.
+        self.run_worker(work, group="open", thread=True, exclusive=True, exit_on_error=False)
+
+    def on_open_screen_loaded(self, message: Loaded) -> None:
+        """Hand the open file over."""
+        self.dismiss(message.opened)
+
+    def on_open_screen_refused(self, message: Refused) -> None:
+        """Say what is wrong with it; the dialog stays."""
+        self._say(message.text, error=True)
 
 
 def _line(entry: Entry, width: int) -> Content:

@@ -1,0 +1,379 @@
+"""The Data screen: a list of records beside one record read as a conversation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+from textual.worker import get_current_worker
+
+from tui.errors import TunedeckError
+from tui.rows import ROW_BYTES, Row, mark, record_data, summary, worst
+from tui.screens.base import DeckScreen
+from tui.screens.prompt import Prompt
+from tui.search import Query, find_line
+from tui.workspace import Change
+from widgets.numbers import integer, size
+from widgets.record_data import RecordData
+from widgets.record_list import RecordList, RowView
+from widgets.record_view import RecordView
+from widgets.text import clean
+
+if TYPE_CHECKING:
+    from tui.dataset import Issue, Record
+
+_KEPT_ROWS = 4096
+
+WELCOME = """\
+Open a dataset of training examples to see what is in it,
+what a provider would reject, and what a run on it costs.
+
+o        choose a file
+6        the runs you have
+?        all keys
+ctrl+q   quit
+
+From the shell: tunedeck FILE"""
+
+
+class Found(Message):
+    """A search is over: the 0-based line it found, or ``None``."""
+
+    def __init__(self, text: str, line: int | None) -> None:
+        super().__init__()
+        self.text = text
+        self.line = line
+
+
+class DataScreen(DeckScreen):
+    """Browse records, read one, and walk from fault to fault."""
+
+    MODE = "data"
+    HELP = """
+    Every line of the file is a record. The list marks those with issues: E error, W warning,
+    A advice. The record beside it is read as a conversation, with each issue at its message.
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", "search", id="data.search", tooltip="Search the lines loaded"),
+        Binding("n", "again(1)", "next", id="data.next", tooltip="Next match", show=False),
+        Binding("N", "again(-1)", "before", id="data.before", tooltip="Match before", show=False),
+        Binding("e", "issue(1)", "issue", id="data.issue", tooltip="Next record with an issue"),
+        Binding(
+            "E",
+            "issue(-1)",
+            "issue before",
+            id="data.issue_before",
+            tooltip="The record with an issue before this one",
+            show=False,
+        ),
+        Binding("v", "raw", "raw JSON", id="data.raw", tooltip="Conversation or raw JSON"),
+        Binding(
+            "colon,ctrl+g", "jump", "go to", id="data.jump", tooltip="Go to a record by its number"
+        ),
+        Binding(
+            "tab", "switch", "switch", id="data.switch", tooltip="Between the list and the record"
+        ),
+    ]
+    DEFAULT_CSS = """
+    DataScreen {
+        & #panes { height: 1fr; }
+        & #left { width: 42%; min-width: 34; max-width: 76; }
+        & #right { width: 1fr; }
+        & #caption { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
+        & #right { border-left: vkey $boost; }
+        & #welcome { display: none; height: 1fr; align: center middle; }
+        & #welcome > Static { width: auto; color: $text-muted; }
+        &.-closed #panes { display: none; }
+        &.-closed #welcome { display: block; }
+        &.-narrow #panes { layout: vertical; }
+        &.-narrow #left { width: 1fr; max-width: 100%; height: 36%; min-height: 4; }
+        &.-narrow #right { border-left: none; height: 1fr; }
+        &.-narrow.-short #left { height: 1fr; }
+        &.-narrow.-short #right { display: none; }
+        &.-narrow.-reading #left { display: none; }
+        &.-narrow.-reading #right { display: block; height: 1fr; }
+    }
+    """
+
+    records = getters.query_one(RecordList)
+    view = getters.query_one(RecordView)
+    prompt = getters.query_one(Prompt)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: dict[int, Row] = {}
+        self._record: Record | None = None
+        self._query = ""
+        self._origin = 0
+        self._wanted: Issue | None = None
+
+    def body(self) -> ComposeResult:
+        """The list, the record, and what stands there when no dataset is open."""
+        with Horizontal(id="panes"):
+            with Vertical(id="left"):
+                yield RecordList(self._row, empty_text="Reading the first lines")
+            with Vertical(id="right"):
+                yield Static("", id="caption", markup=False)
+                yield RecordView()
+        with Container(id="welcome"):
+            yield Static(WELCOME, markup=False)
+        yield Prompt()
+
+    def on_mount(self) -> None:
+        """Show what is open and follow the workspace."""
+        self.deck.workspace.changes.subscribe(self, self._changed)
+        self._show_dataset()
+        self.records.focus()
+
+    # The dataset
+
+    def _changed(self, change: Change) -> None:
+        workspace = self.deck.workspace
+        if change is Change.OPENED:
+            self._show_dataset()
+            return
+        self.records.set_count(workspace.lines)
+        if change in (Change.SCAN, Change.ENDED):
+            self.records.invalidate()
+            self._show_marks()
+
+    def _show_dataset(self) -> None:
+        workspace = self.deck.workspace
+        self.set_class(workspace.source is None, "-closed")
+        self._rows.clear()
+        self._record = None
+        self.records.set_fetch(self._row, workspace.lines)
+        self.view.show(None)
+        self._show_record(0)
+
+    def _row(self, i: int) -> RowView:
+        row = self._rows.get(i)
+        if row is None:
+            if len(self._rows) >= _KEPT_ROWS:
+                self._rows.clear()
+            try:
+                row = summary(*self.deck.workspace.head_of_line(i, ROW_BYTES))
+            except TunedeckError as error:
+                row = Row(str(error))
+            self._rows[i] = row
+        workspace = self.deck.workspace
+        return RowView(
+            number=i + 1,
+            text=row.text,
+            roles=row.roles,
+            tokens=workspace.tokens_of(i),
+            severity=worst(workspace.issues_of(i)),
+        )
+
+    # One record
+
+    def on_record_list_highlighted(self, event: RecordList.Highlighted) -> None:
+        """Show the record under the cursor."""
+        event.stop()
+        self._show_record(event.index)
+
+    def on_record_list_selected(self, event: RecordList.Selected) -> None:
+        """Go over to reading it."""
+        event.stop()
+        self.add_class("-reading")
+        self.view.focus()
+
+    def _show_record(self, i: int) -> None:
+        workspace = self.deck.workspace
+        if i >= workspace.lines:
+            self._caption("")
+            return
+        try:
+            self._record = workspace.record(i)
+        except TunedeckError as error:
+            self._record = None
+            self.view.show(RecordData(raw=str(error)))
+            self._caption(str(error))
+            return
+        self._show_marks()
+
+    def _issues(self, record: Record) -> list[Issue]:
+        """The record's own issues, then those that only the whole file shows."""
+        own = list(record.issues)
+        known = {(issue.code, issue.column, issue.path) for issue in own}
+        scanned = self.deck.workspace.issues_of(record.line - 1)
+        own += [i for i in scanned if (i.code, i.column, i.path) not in known]
+        return own
+
+    def _show_marks(self) -> None:
+        record = self._record
+        if record is None:
+            return
+        issues = self._issues(record)
+        self.view.show(record_data(record, issues))
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None and wanted.line == record.line:
+            self.view.select_mark(mark(wanted))
+        parts = [f"Record {integer(record.line)} of {self._of()}", size(record.size)]
+        tokens = self.deck.workspace.tokens_of(record.line - 1)
+        if tokens is not None:
+            parts.append(f"{integer(tokens)} tokens")
+        if issues:
+            parts.append(f"{len(issues)} issue{'s' if len(issues) > 1 else ''}")
+        self._caption("  ".join(parts))
+
+    def _of(self) -> str:
+        workspace = self.deck.workspace
+        known = integer(workspace.lines)
+        whole = workspace.index is not None and workspace.index.complete
+        return known if whole else f"{known} so far"
+
+    def _caption(self, text: str) -> None:
+        caption = self.query_one("#caption", Static)
+        caption.update(Content(clean(text, limit=200)))
+
+    def show_line(self, line: int, issue: Issue | None = None) -> None:
+        """Put the cursor on a line and mark an issue of it.
+
+        Args:
+            line: 1-based physical line; 0 (the whole file) shows the first.
+            issue: What to mark in the record.
+        """
+        i = max(0, line - 1)
+        if i >= self.deck.workspace.lines:
+            self.say(f"Line {integer(line)} is not loaded", "warning")
+            return
+        self._wanted = issue
+        if self.records.cursor == i:
+            self._show_record(i)
+        else:
+            self.records.go_to(i)
+
+    # Keys
+
+    def action_switch(self) -> None:
+        """Go between the list and the record."""
+        if self.view.has_focus:
+            self.remove_class("-reading")
+            self.records.focus()
+        else:
+            self.add_class("-reading")
+            self.view.focus()
+
+    def action_raw(self) -> None:
+        """Show the record as a conversation or as raw JSON."""
+        self.view.raw = not self.view.raw
+        self.say("Raw JSON; v shows the conversation" if self.view.raw else "Conversation")
+
+    def action_issue(self, step: int) -> None:
+        """Go to the next record with an issue, or the one before."""
+        workspace = self.deck.workspace
+        if workspace.report is None:
+            self.say(f"The check is still running ({workspace.fraction:.0%})")
+            return
+        line = workspace.report.issues.next_line(self.records.cursor + 1, step)
+        if line is not None:
+            self.show_line(line)
+        elif workspace.working and step > 0:
+            self.say(f"No further issue so far; checked {workspace.fraction:.0%}")
+        else:
+            way = "before" if step < 0 else "after"
+            self.say(f"No record with an issue {way} this one")
+
+    def action_jump(self) -> None:
+        """Ask for a record's number."""
+        self.prompt.ask("jump", "Go to record")
+
+    def action_search(self) -> None:
+        """Ask what to search for."""
+        self._origin = self.records.cursor
+        self.prompt.ask("search", "/", self._query)
+
+    def action_again(self, step: int) -> None:
+        """Go to the next match, or the one before."""
+        if not self._query:
+            self.say("Nothing searched yet; / searches")
+            return
+        count = max(1, self.deck.workspace.lines)
+        self._search(self._query, (self.records.cursor + step) % count, backwards=step < 0)
+
+    # The prompt
+
+    def on_prompt_typed(self, event: Prompt.Typed) -> None:
+        """Search while it is being typed."""
+        if event.kind == "search":
+            self._search(event.text, self._origin)
+
+    def on_prompt_answered(self, event: Prompt.Answered) -> None:
+        """Go where it was said."""
+        self._close_prompt()
+        if event.kind == "jump":
+            self._jump(event.text)
+        elif event.text:
+            self._search(event.text, self._origin)
+
+    def on_prompt_given_up(self) -> None:
+        """Go back to where the search began."""
+        if self.prompt.kind == "search":
+            self._set_query("")
+            self.records.go_to(self._origin)
+        self._close_prompt()
+
+    def _close_prompt(self) -> None:
+        self.prompt.close()
+        self.records.focus()
+
+    def _jump(self, text: str) -> None:
+        number = text.strip().replace(",", "").replace("_", "")
+        if number.endswith("%") and number[:-1].isdigit():
+            share = min(100, int(number[:-1]))
+            self.records.go_to((self.deck.workspace.lines - 1) * share // 100)
+        elif number.isdigit() and len(number) < 16:
+            if int(number) > self.deck.workspace.lines:
+                self.say(f"There are {self._of()} records; this is the last", "warning")
+            self.records.go_to(int(number) - 1)
+        elif number:
+            self.say("That is not a record number", "warning")
+
+    def _set_query(self, text: str) -> None:
+        self._query = text
+        self.records.highlight = text
+
+    def _search(self, text: str, start: int, *, backwards: bool = False) -> None:
+        self._set_query(text)
+        workspace = self.deck.workspace
+        lease, index = workspace.lease(), workspace.index
+        if not text or lease is None or index is None:
+            self.workers.cancel_group(self, "search")
+            return
+        query = Query(text)
+
+        def work() -> None:
+            worker = get_current_worker()
+            with lease as source:
+                line = find_line(
+                    source,
+                    index,
+                    query,
+                    start,
+                    backwards=backwards,
+                    cancelled=lambda: worker.is_cancelled,
+                )
+            if not worker.is_cancelled:
+                self.post_message(Found(text, line))
+
+        self.run_worker(work, group="search", thread=True, exclusive=True, exit_on_error=False)
+
+    def on_found(self, message: Found) -> None:
+        """Go to what was found."""
+        if message.text != self._query:
+            return
+        text = clean(message.text, limit=30)
+        if message.line is None:
+            self.prompt.say("no match")
+            self.say(f"No match for {text} in {self._of()} lines", "warning")
+        else:
+            self.prompt.say("")
+            self.records.go_to(message.line)
+            self.say(f"{text}: line {integer(message.line + 1)}; n next, N before")
