@@ -1,0 +1,253 @@
+"""Settling launches whose outcome is not known: look at the provider's list before anything else.
+
+Every job carries a value of its own in its metadata. After a lost answer, a crash or a closed
+laptop the job with that value is adopted if it is there; a launch is cleared only when the list
+could be read, does not show the job, and enough time has passed for a late request to have landed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from tui.errors import SafetyError
+from tui.jobs.ledger import Ledger
+from tui.jobs.models import LAUNCH_KEY, Job
+from tui.jobs.provider import Provider
+from tui.jobs.rows import LaunchRow, LaunchState, Owner
+from tui.jobs.transport import CallError
+
+_PAGE = 100
+_MAX_PAGES = 10
+# Servers' clocks differ from ours, so a job may seem a little older than its own launch.
+_CLOCK_SKEW = 120.0
+_DAY = 86_400.0
+# How long a request can be on its way before it can no longer make a job.
+_GRACE = 60.0
+_GRACE_NEARBY = 10.0
+
+# Launches that this process works on right now, so that they are not mistaken for leftovers.
+active: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the provider's list says of one launch.
+
+    Attributes:
+        jobs: The jobs of that launch, oldest first; more than one means the provider doubled it.
+        readable: Whether the list could be read, so that an empty answer means something.
+        error: Why it could not be read.
+    """
+
+    jobs: tuple[Job, ...]
+    readable: bool
+    error: CallError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What became of a launch that was left open.
+
+    Attributes:
+        launch: The launch as it was found.
+        state: Where it stands now.
+        job: The job, if one was adopted.
+    """
+
+    launch: LaunchRow
+    state: LaunchState
+    job: Job | None = None
+
+
+def grace_of(provider: Provider) -> float:
+    """Return the seconds after which a request that left no job will leave none."""
+    return _GRACE_NEARBY if provider.nearby else _GRACE
+
+
+def is_abandoned(launch: LaunchRow) -> bool:
+    """Whether nobody works on a launch any more: its process is gone or has let go of it."""
+    if launch.state is LaunchState.UNKNOWN:
+        return True
+    if launch.owner == Owner.me():
+        return launch.id not in active
+    return not launch.owner.alive()
+
+
+async def look(provider: Provider, launch: LaunchRow, ledger: Ledger) -> Look:
+    """Look for the job of a launch, by its metadata, in a bounded part of the provider's list.
+
+    Servers may ignore the metadata filter, so every job is checked here too, and the plain list is
+    walked when the filter finds nothing. A server that keeps no metadata at all is searched by
+    training file, model and time.
+    """
+    error: CallError | None = None
+    try:
+        found = [
+            job
+            async for job in _walk(provider, {LAUNCH_KEY: launch.id}, launch)
+            if job.metadata.get(LAUNCH_KEY) == launch.id
+        ]
+    except CallError as caught:
+        # Some servers refuse the filter; the plain list below decides.
+        found, error = [], caught
+    try:
+        if not found:
+            found = await _in_plain_list(provider, launch, ledger)
+    except CallError as caught:
+        return Look((), False, caught or error)
+    return Look(tuple(sorted(found, key=lambda job: job.created_at or 0)), True)
+
+
+async def _in_plain_list(provider: Provider, launch: LaunchRow, ledger: Ledger) -> list[Job]:
+    jobs = [job async for job in _walk(provider, None, launch)]
+    found = [job for job in jobs if job.metadata.get(LAUNCH_KEY) == launch.id]
+    if found or any(job.metadata for job in jobs):
+        return found
+    known = await asyncio.to_thread(ledger.launched_jobs, launch.endpoint)
+    since = (launch.creating_at or launch.planned_at) - _CLOCK_SKEW
+    alike = [
+        job
+        for job in jobs
+        if job.id not in known
+        and job.training_file is not None
+        and job.training_file == launch.file_id
+        and (not job.model or job.model.startswith(launch.model))
+        and (job.created_at is None or job.created_at >= since)
+    ]
+    return alike if len(alike) == 1 else []
+
+
+async def _walk(
+    provider: Provider, metadata: dict[str, str] | None, launch: LaunchRow
+) -> AsyncIterator[Job]:
+    seen: set[str] = set()
+    after: str | None = None
+    too_old = (launch.creating_at or launch.planned_at) - _DAY
+    for _ in range(_MAX_PAGES):
+        page = await provider.list_jobs(_PAGE, after, metadata, attempts=2)
+        fresh = [job for job in page.jobs if job.id not in seen]
+        for job in fresh:
+            seen.add(job.id)
+            yield job
+        ages = [job.created_at for job in fresh if job.created_at is not None]
+        if not fresh or not page.has_more or page.last_id in (None, after):
+            return
+        if ages and max(ages) < too_old:
+            return
+        after = page.last_id
+
+
+async def look_until(provider: Provider, launch: LaunchRow, ledger: Ledger, seconds: float) -> Look:
+    """Look again and again, with growing pauses, until the job shows up or the time is over."""
+    deadline = time.monotonic() + seconds
+    pause = 0.5
+    while True:
+        seen = await look(provider, launch, ledger)
+        left = deadline - time.monotonic()
+        if seen.jobs or left <= 0:
+            return seen
+        await asyncio.sleep(min(pause, left))
+        pause = min(pause * 1.6, 4.0)
+
+
+async def settle(provider: Provider, ledger: Ledger, launch: LaunchRow) -> Reconciled:
+    """Settle one abandoned launch as far as it can be settled now, without waiting."""
+    if launch.state in (LaunchState.PLANNED, LaunchState.UPLOADED):
+        await asyncio.to_thread(
+            ledger.advance, launch.id, LaunchState.REFUSED, reason="interrupted before any job"
+        )
+        return Reconciled(launch, LaunchState.REFUSED)
+    seen = await look(provider, launch, ledger)
+    if seen.jobs:
+        await adopt(ledger, launch, seen.jobs[0])
+        return Reconciled(launch, LaunchState.CREATED, seen.jobs[0])
+    if seen.readable and _age(launch) >= grace_of(provider):
+        await asyncio.to_thread(
+            ledger.advance, launch.id, LaunchState.REFUSED, reason="it made no job"
+        )
+        return Reconciled(launch, LaunchState.REFUSED)
+    return Reconciled(launch, LaunchState.UNKNOWN)
+
+
+async def adopt(ledger: Ledger, launch: LaunchRow, job: Job) -> None:
+    """Write that a launch made a job."""
+    await asyncio.to_thread(ledger.advance, launch.id, LaunchState.CREATED, job_id=job.id)
+    await asyncio.to_thread(ledger.keep_jobs, launch.endpoint, [job])
+
+
+def _age(launch: LaunchRow) -> float:
+    return max(0.0, time.time() - (launch.creating_at or launch.planned_at))
+
+
+async def reconcile(ledger: Ledger, provider: Provider) -> tuple[Reconciled, ...]:
+    """Settle the launches of this provider that were left open, as far as can be done now.
+
+    Returns:
+        One entry a launch that was left open; empty (and nothing is asked of the provider) when
+        there was none.
+    """
+    rows = await asyncio.to_thread(ledger.open_launches, provider.endpoint)
+    return tuple([await settle(provider, ledger, row) for row in rows if is_abandoned(row)])
+
+
+async def settle_earlier(
+    provider: Provider,
+    ledger: Ledger,
+    sha256: str,
+    model: str,
+    tell: Callable[[str], None],
+) -> Job | None:
+    """Settle earlier launches of the same file and model, waiting as long as it takes to be sure.
+
+    Args:
+        provider: Where the launch goes.
+        ledger: The ledger.
+        sha256: Of the training file.
+        model: The model to tune.
+        tell: Called with a sentence for the person who waits.
+
+    Returns:
+        The job that an earlier launch turned out to have made, to be adopted in place of a new one.
+
+    Raises:
+        SafetyError: The provider's list cannot be read, so nothing can be said.
+    """
+    rows = await asyncio.to_thread(ledger.open_launches, provider.endpoint, sha256, model)
+    for row in rows:
+        if is_abandoned(row):
+            job = await _settle_surely(provider, ledger, row, tell)
+            if job is not None:
+                return job
+    return None
+
+
+async def _settle_surely(
+    provider: Provider, ledger: Ledger, row: LaunchRow, tell: Callable[[str], None]
+) -> Job | None:
+    done = await settle(provider, ledger, row)
+    told = False
+    # Bounded also when the clock was set back since the launch.
+    for _ in range(40):
+        if done.state is not LaunchState.UNKNOWN:
+            return done.job
+        left = grace_of(provider) - _age(row)
+        if left < -15:
+            break
+        if not told:
+            tell(
+                "an earlier launch of this file was interrupted; making sure that it made no job "
+                f"(up to {max(1, round(left))} s)"
+            )
+            told = True
+        await asyncio.sleep(min(3.0, max(0.5, left)))
+        done = await settle(provider, ledger, row)
+    if done.state is not LaunchState.UNKNOWN:
+        return done.job
+    raise SafetyError(
+        "an earlier launch of this file may have made a job, and the provider cannot be asked",
+        "run 'tunedeck jobs' when the provider answers again, then launch again",
+        code="launch_unknown",
+    )
