@@ -1,0 +1,48 @@
+"""What a training job will cost: our own model table, dated prices, the public epochs rule.
+
+The package is cheap to import; the tables load with the first name that needs them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tui.pricing.estimate import CostRow, automatic_epochs, check_epochs, estimate
+    from tui.pricing.models import ModelInfo, model_info, trainable_models
+    from tui.pricing.prices import Price, PriceBook, load_prices
+
+__all__ = [
+    "CostRow",
+    "ModelInfo",
+    "Price",
+    "PriceBook",
+    "automatic_epochs",
+    "check_epochs",
+    "estimate",
+    "load_prices",
+    "model_info",
+    "trainable_models",
+]
+
+_HOMES = {
+    "CostRow": "estimate",
+    "ModelInfo": "models",
+    "Price": "prices",
+    "PriceBook": "prices",
+    "automatic_epochs": "estimate",
+    "check_epochs": "estimate",
+    "estimate": "estimate",
+    "load_prices": "prices",
+    "model_info": "models",
+    "trainable_models": "models",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module a public name lives in when the name is first asked for."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

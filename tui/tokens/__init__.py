@@ -1,0 +1,43 @@
+"""Tokens: encodings that need no network, exact counts an example, and their distributions.
+
+The package is cheap to import; numpy and tiktoken load with the first name that needs them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tui.tokens.encodings import encoding_names, get_encoding
+    from tui.tokens.examples import ExampleCounter
+    from tui.tokens.stats import stats_json
+    from tui.tokens.table import Distribution, TokenTable, distribution
+
+__all__ = [
+    "Distribution",
+    "ExampleCounter",
+    "TokenTable",
+    "distribution",
+    "encoding_names",
+    "get_encoding",
+    "stats_json",
+]
+
+_HOMES = {
+    "Distribution": "table",
+    "ExampleCounter": "examples",
+    "TokenTable": "table",
+    "distribution": "table",
+    "encoding_names": "encodings",
+    "get_encoding": "encodings",
+    "stats_json": "stats",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module a public name lives in when the name is first asked for."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

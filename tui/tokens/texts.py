@@ -1,0 +1,181 @@
+"""Exact token counts of many texts at once.
+
+Calling the tokenizer costs far more than the tokens of a chat message, so hundreds of texts are
+joined by one private special token and encoded in a single call; the places of that token in the
+answer give the counts. It is exact because text between special tokens is always encoded on its
+own, and because a text that holds the separator itself goes the plain way.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tui.tokens.encodings import get_spec, load_ranks
+
+if TYPE_CHECKING:
+    import tiktoken
+
+# Two noncharacters at the end of Unicode, which no text is meant to hold. No proper prefix of the
+# pair is also a suffix of it, so a neighbour can never shift where it is found.
+SEPARATOR = "\U0010fffe\U0010fffd"
+_SEPARATOR_ID = 1_000_000
+_ALLOWED = frozenset({SEPARATOR})
+
+# A call takes this many texts and characters at most: enough to make its cost vanish, and short
+# enough (a few ms) to let other threads in.
+_BATCH_TEXTS = 400
+_BATCH_CHARS = 200_000
+
+# What a memo may hold: texts that repeat are system prompts, labels and tool definitions.
+_MEMO_CHARS = 8_000_000
+_MEMO_ENTRIES = 50_000
+
+# tiktoken's regular expression gives up on about a million blanks in a row, because of the
+# look-ahead in `\s+(?!\S)`. Such a run is one piece but for its last blank, whatever its length.
+_RUN = 500_000
+_BLANKS = re.compile("[\t\n\x0b\x0c\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+
+_LOCK = threading.Lock()
+
+
+def sanitise(text: str) -> str:
+    """Return the text as tiktoken reads it: surrogate pairs joined, lone surrogates replaced."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+class TextCounter:
+    """Counts tokens of texts, exactly as ``len(encoding.encode_ordinary(text))`` would.
+
+    Texts that come again are remembered, within a bound. One counter belongs to one thread at a
+    time.
+
+    Args:
+        encoding: The name of an encoding.
+
+    Raises:
+        UsageError: No encoding has this name.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        spec = get_spec(encoding)
+        with _LOCK:
+            self._encoding = _joining(spec.vocabulary, spec.head, spec.pattern)
+        # The older patterns cut no piece at a line end, the newer ones after the last of a run.
+        self._cuts_at_newline = r"\s*[\r\n]" in spec.pattern
+        self._young: dict[str, int] = {"": 0}
+        self._old: dict[str, int] = {}
+        self._young_chars = 0
+
+    def count(self, text: str) -> int:
+        """Return how many tokens one text has."""
+        return self.count_all((text,))[text]
+
+    def count_all(self, texts: Sequence[str]) -> dict[str, int]:
+        """Return the token count of every text, keyed by the text."""
+        counts: dict[str, int] = {}
+        fresh: list[str] = []
+        for text in dict.fromkeys(texts):
+            known = self._young.get(text)
+            if known is None and (known := self._old.get(text)) is not None:
+                self._remember(text, known)
+            if known is None:
+                fresh.append(text)
+            else:
+                counts[text] = known
+        for batch in _batches(fresh):
+            for text, count in zip(batch, self._count_batch(batch), strict=True):
+                counts[text] = count
+                self._remember(text, count)
+        return counts
+
+    def _remember(self, text: str, count: int) -> None:
+        # Two generations: what was not asked for during a whole generation is forgotten.
+        if len(text) > _BATCH_CHARS:
+            return
+        if self._young_chars > _MEMO_CHARS or len(self._young) > _MEMO_ENTRIES:
+            self._old, self._young, self._young_chars = self._young, {"": 0}, 0
+        self._young[text] = count
+        self._young_chars += len(text)
+
+    def _count_batch(self, texts: list[str]) -> list[int]:
+        if len(texts) > 1:
+            counts = self._count_joined(texts)
+            if counts is not None:
+                return counts
+        return [self._count_alone(text) for text in texts]
+
+    def _count_joined(self, texts: list[str]) -> list[int] | None:
+        """Count texts in one call, or return ``None`` where they must go one by one."""
+        try:
+            tokens = self._encoding.encode_to_numpy(
+                SEPARATOR.join(texts) + SEPARATOR, allowed_special=_ALLOWED, disallowed_special=()
+            )
+        except ValueError:  # a lone surrogate (UnicodeEncodeError), or too many blanks in a row
+            return None
+        ends = np.flatnonzero(tokens == _SEPARATOR_ID)
+        if ends.size != len(texts):  # a text holds the separator
+            return None
+        counts: list[int] = (np.diff(ends, prepend=-1) - 1).tolist()
+        return counts
+
+    def _count_alone(self, text: str) -> int:
+        text = sanitise(text)
+        try:
+            return self._count_plain(text)
+        except ValueError:
+            return sum(self._count_parts(text))
+
+    def _count_plain(self, text: str) -> int:
+        return int(self._encoding.encode_to_numpy(text, disallowed_special=()).size)
+
+    def _count_parts(self, text: str) -> Iterator[int]:
+        """Yield the counts of the parts of a text with enormous runs of blanks."""
+        done = 0
+        for run in _BLANKS.finditer(text):
+            start, end = run.span()
+            if self._cuts_at_newline:
+                start = max(start, text.rfind("\n", start, end) + 1, text.rfind("\r", start, end) + 1)
+            if end - start < _RUN:
+                continue
+            if end < len(text):
+                end -= 1  # the last blank belongs to the next word
+            yield self._count_plain(text[done:start])
+            yield len(self._encoding._encode_single_piece(text[start:end]))
+            done = end
+        yield self._count_plain(text[done:])
+
+
+def _batches(texts: list[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    chars = 0
+    for text in texts:
+        if batch and (len(batch) >= _BATCH_TEXTS or chars + len(text) > _BATCH_CHARS):
+            yield batch
+            batch, chars = [], 0
+        batch.append(text)
+        chars += len(text)
+    if batch:
+        yield batch
+
+
+@lru_cache(maxsize=None)
+def _joining(vocabulary: str, head: int | None, pattern: str) -> tiktoken.Encoding:
+    """Return an encoding whose only special token is the separator."""
+    from tiktoken import Encoding
+
+    return Encoding(
+        f"{vocabulary}_joining",
+        pat_str=pattern,
+        mergeable_ranks=load_ranks(vocabulary, head),
+        special_tokens={SEPARATOR: _SEPARATOR_ID},
+    )
