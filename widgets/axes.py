@@ -1,0 +1,168 @@
+"""Axes that stay still: round limits that change rarely, so that a new point costs a few cells.
+
+Pure arithmetic, no numpy and no Textual.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from widgets.numbers import compact
+
+Tick = tuple[float, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """Fixed limits of a plot and where its ticks are.
+
+    Attributes:
+        x0: Left limit.
+        x1: Right limit.
+        y0: Lower limit.
+        y1: Upper limit.
+        x_ticks: Values and labels along the bottom.
+        y_ticks: Values and labels along the left side.
+    """
+
+    x0: float
+    x1: float
+    y0: float
+    y1: float
+    x_ticks: tuple[Tick, ...] = ()
+    y_ticks: tuple[Tick, ...] = ()
+
+
+def nice_step(span: float, intervals: int) -> float:
+    """The smallest of 1, 2, 2.5, 5 times a power of ten that covers `span` in `intervals` steps.
+
+    Args:
+        span: A positive length of axis.
+        intervals: The most steps wanted.
+
+    Returns:
+        A positive step.
+    """
+    raw = span / max(1, intervals)
+    if not raw > 0 or not math.isfinite(raw):
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(raw))
+    for factor in (1.0, 2.0, 2.5, 5.0, 10.0):
+        if raw <= factor * power * 1.0000001:
+            return factor * power
+    return 10.0 * power
+
+
+def round_up(value: float) -> float:
+    """The next of 10, 20, 50, 100, 200, 500, … at or above `value`: an end for an unknown axis."""
+    end = 10.0
+    while end < value:
+        end *= 2.5 if str(end).startswith("2") else 2.0
+    return end
+
+
+def x_end(last_step: float, total_steps: float | None) -> float:
+    """Where the x axis ends: the run's total when known, else a round number that doubles."""
+    if total_steps and total_steps >= last_step:
+        return float(max(1, total_steps))
+    return round_up(last_step)
+
+
+def decimals(step: float) -> int:
+    """Digits after the point that tell ticks of this step apart."""
+    for digits in range(7):
+        if abs(step * 10**digits - round(step * 10**digits)) < 1e-6:
+            return digits
+    return 6
+
+
+def ticks(low: float, high: float, intervals: int, *, whole: bool = False) -> tuple[Tick, ...]:
+    """Ticks at round values between two limits.
+
+    Args:
+        low: Lower limit.
+        high: Upper limit.
+        intervals: The most intervals between ticks.
+        whole: Label as counts (``1.5k``) instead of with fixed decimals.
+
+    Returns:
+        (value, label) from low to high.
+    """
+    if not high > low:
+        return ()
+    step = nice_step(high - low, intervals)
+    if whole:
+        step = max(1.0, step)
+    digits = decimals(step)
+    scientific = step < 1e-6 or max(abs(low), abs(high)) >= 1e6
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    out: list[Tick] = []
+    for index in range(first, min(last, first + 40) + 1):
+        value = index * step
+        plain = f"{value:.1e}" if scientific else f"{value:.{digits}f}"
+        out.append((value, compact(value) if whole else plain))
+    return tuple(out)
+
+
+class StillLimits:
+    """Limits of a y axis in round steps, changed only when they must or when it pays.
+
+    They grow at once when a point falls outside, and shrink only when the data has doubled in
+    number since the last look and fills less than two fifths of the axis. A loss starts with zero
+    on the axis, so that a run that falls from 2.3 to 0.4 never moves them.
+    """
+
+    SHRINK_BELOW = 0.4
+    INTERVALS = 5
+
+    def __init__(self, low: float | None = None, high: float | None = None) -> None:
+        """Make limits.
+
+        Args:
+            low: A fixed lower limit, or None to follow the data.
+            high: A fixed upper limit, or None to follow the data.
+        """
+        self._fixed = (low, high)
+        self._limits: tuple[float, float] | None = None
+        self._looked_at = 0
+
+    def update(self, low: float, high: float, count: int) -> tuple[float, float]:
+        """The limits for data between `low` and `high`.
+
+        Args:
+            low: Smallest finite value.
+            high: Largest finite value.
+            count: How many points there are.
+
+        Returns:
+            Lower and upper limit, the same objects as before unless they had to change.
+        """
+        if self._fixed[0] is not None:
+            low = self._fixed[0]
+        if self._fixed[1] is not None:
+            high = self._fixed[1]
+        if self._limits is None:
+            self._set(low, high, count, from_zero=low >= 0)
+        else:
+            y0, y1 = self._limits
+            if low < y0 or high > y1:
+                self._set(min(low, y0), max(high, y1), count, from_zero=y0 == 0 and low >= 0)
+            elif count >= 2 * self._looked_at and count >= 16:
+                self._looked_at = count
+                if (high - low) < self.SHRINK_BELOW * (y1 - y0):
+                    self._set(low, high, count, from_zero=0 <= low < 0.5 * high)
+        assert self._limits is not None
+        return self._limits
+
+    def _set(self, low: float, high: float, count: int, *, from_zero: bool) -> None:
+        if from_zero:
+            low = 0.0
+        if high <= low:
+            high = low + (abs(low) * 0.1 or 1.0)
+        step = nice_step(high - low, self.INTERVALS)
+        y0 = low if low == self._fixed[0] else math.floor(low / step + 1e-9) * step
+        y1 = high if high == self._fixed[1] else math.ceil(high / step - 1e-9) * step
+        self._limits = (y0, y1)
+        self._looked_at = max(self._looked_at, count)
