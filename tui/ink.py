@@ -255,6 +255,9 @@ class InkApp(App[_Result]):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.ink = Ink()
+
+    def on_mount(self) -> None:
+        """After a suspended program the terminal shows something else: write everything again."""
         self.app_resume_signal.subscribe(self, lambda _: self.ink.forget(), immediate=True)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:

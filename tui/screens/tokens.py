@@ -1,0 +1,217 @@
+"""The Tokens screen: how long the examples are, how many messages they have, how much is learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.screens.base import DeckScreen
+from tui.screens.prompt import Prompt
+from tui.workspace import Change
+from widgets.histogram import Histogram
+from widgets.numbers import integer, percent
+from widgets.text import clean, pad
+
+if TYPE_CHECKING:
+    from tui.pricing import ModelInfo
+    from tui.tokens import Distribution, TokenTable
+
+PARTS = (
+    ("tokens", "Tokens an example"),
+    ("messages", "Messages an example"),
+    ("assistant", "Assistant tokens an example"),
+)
+_WIDE = ("min", "p1", "p5", "p10", "p25", "p50", "mean", "p75", "p90", "p95", "p99", "max")
+_NARROW = ("min", "p10", "p50", "mean", "p90", "p99", "max")
+
+
+class TokensScreen(DeckScreen):
+    """Three distributions, their percentiles, and the totals."""
+
+    MODE = "tokens"
+    HELP = """
+    Token counts are exact where the model's tokenizer is at hand (it ships with tunedeck). Tokens
+    an example are the well-known estimate; billed tokens follow the provider's own formula and
+    stand on the Price screen.
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "model", "model", id="tokens.model", tooltip="Count for another model"),
+    ]
+    DEFAULT_CSS = """
+    TokensScreen {
+        & #scroll { height: 1fr; scrollbar-size-vertical: 1; }
+        & #totals { height: auto; padding: 0 1; background: $surface; }
+        & #charts { height: 11; margin-top: 1; }
+        & #charts Histogram { width: 1fr; margin: 0 1; }
+        & #percentiles { height: auto; padding: 0 1; margin-top: 1; }
+        & #roles { height: auto; padding: 0 1; margin-top: 1; }
+        &.-high #charts { height: 20; }
+    }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-short"), (20, "-tall"), (34, "-high")]
+
+    prompt = getters.query_one(Prompt)
+
+    def body(self) -> ComposeResult:
+        """Totals, histograms, percentiles and roles."""
+        with VerticalScroll(id="scroll"):
+            yield Static("", id="totals", markup=False)
+            with Horizontal(id="charts"):
+                for name, title in PARTS:
+                    yield Histogram(title=title, id=name)
+            yield Static("", id="percentiles", markup=False)
+            yield Static("", id="roles", markup=False)
+        yield Prompt()
+
+    def on_mount(self) -> None:
+        """Show what is counted and follow the workspace."""
+        self.deck.workspace.changes.subscribe(self, self._changed)
+        self.query_one("#scroll").focus()
+        self._show()
+
+    def on_resize(self) -> None:
+        """Lay the percentiles out for the new width."""
+        self.call_after_refresh(self._show)
+
+    def _changed(self, change: Change) -> None:
+        if change is not Change.LINES and change is not Change.DISK:
+            self._show()
+
+    def _show(self) -> None:
+        counted = self.deck.workspace.table
+        if counted is None or not len(counted):
+            self.query_one("#charts").display = False
+            self._write("#totals", self._why_empty())
+            self._write("#percentiles", Content(""))
+            self._write("#roles", Content(""))
+            return
+        from tui.pricing import model_info
+        from tui.tokens import distribution
+
+        info = model_info(self.deck.workspace.model)
+        shown = {
+            "tokens": distribution(counted.classic),
+            "messages": distribution(counted.messages),
+            "assistant": distribution(counted.assistant),
+        }
+        self.query_one("#charts").display = True
+        for name, _ in PARTS:
+            spread = shown[name]
+            self.query_one(f"#{name}", Histogram).show(spread.edges, spread.counts)
+        self._write("#totals", self._totals(counted, info))
+        wide = self.app.size.width >= 120
+        self._write("#percentiles", percentiles(shown, _WIDE if wide else _NARROW))
+        self._write("#roles", roles(counted))
+
+    def _write(self, selector: str, content: Content) -> None:
+        widget = self.query_one(selector, Static)
+        if widget.content != content:
+            widget.update(content)
+
+    def _why_empty(self) -> Content:
+        workspace = self.deck.workspace
+        if workspace.source is None:
+            return Content("No dataset is open; press o to open one")
+        if workspace.working:
+            return Content("The tokens are being counted")
+        if workspace.failure:
+            return Content(f"The count failed: {clean(workspace.failure, 300)}")
+        return Content("No example could be counted; the Issues screen (2) says why")
+
+    def _totals(self, counted: TokenTable, info: ModelInfo) -> Content:
+        workspace = self.deck.workspace
+        over = counted.over(info.context_limit)
+        exact = "approximate" if info.approximate or counted.approximate else "exact"
+        lines = [
+            Content.assemble(
+                (f"{integer(int(counted.classic.sum()))} tokens", "bold"),
+                f" in {integer(len(counted))} examples, "
+                f"{integer(int(counted.trained.sum()))} of them trained "
+                f"({percent(int(counted.trained.sum()), int(counted.classic.sum()))})",
+                (f"   counted {workspace.fraction:.0%}" if workspace.working else "", "$accent"),
+            ),
+            Content.assemble(
+                (f"{clean(workspace.model)}, {info.encoding}, {exact}", "$text-muted"),
+                ("   ", ""),
+                _over(over, info.context_limit),
+            ),
+        ]
+        return Content("\n").join(lines)
+
+    def action_model(self) -> None:
+        """Ask for another model."""
+        self.prompt.ask("model", "Model", self.deck.workspace.model)
+
+    def on_prompt_answered(self, event: Prompt.Answered) -> None:
+        """Count again for the model named."""
+        event.stop()
+        self._close_prompt()
+        model = event.text.strip()
+        if model and model != self.deck.workspace.model:
+            self.deck.workspace.use_model(model)
+
+    def on_prompt_given_up(self) -> None:
+        """Keep the model."""
+        self._close_prompt()
+
+    def _close_prompt(self) -> None:
+        self.prompt.close()
+        self.query_one("#scroll").focus()
+
+
+def _over(over: int, limit: int | None) -> tuple[str, str]:
+    if limit is None:
+        return "no limit known", "$text-muted"
+    if not over:
+        return f"none over the limit of {integer(limit)}", "$text-muted"
+    verb = "is" if over == 1 else "are"
+    return f"{integer(over)} {verb} over the limit of {integer(limit)}: cut in training", "$error"
+
+
+def percentiles(shown: dict[str, Distribution], columns: Sequence[str]) -> Content:
+    """Return the table of percentiles, a row a distribution.
+
+    Args:
+        shown: The distributions by the names in :data:`PARTS`.
+        columns: Attributes of a distribution, in order.
+    """
+    heads = {"p50": "median"}
+    lines = [
+        Content.styled(
+            pad("", 17) + "".join(pad(heads.get(c, c), 9, align="right") for c in columns),
+            "$text-muted",
+        )
+    ]
+    for name, title in PARTS:
+        cells = "".join(pad(_cell(getattr(shown[name], c)), 9, align="right") for c in columns)
+        lines.append(Content.assemble((pad(title.removesuffix(" an example"), 17), "bold"), cells))
+    return Content("\n").join(lines)
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return integer(value) if value == int(value) else f"{value:,.1f}"
+
+
+def roles(counted: TokenTable) -> Content:
+    """Return one line with the messages of each role, and the examples that miss one."""
+    ordered = sorted(counted.roles.items(), key=lambda item: -item[1])
+    said = "   ".join(f"{clean(role, 24)} {integer(count)}" for role, count in ordered)
+    missing = [
+        f"{integer(count)} without {role}"
+        for role, count in (("system", counted.missing_system), ("user", counted.missing_user))
+        if count
+    ]
+    return Content.assemble(
+        ("Messages by role  ", "bold"),
+        said,
+        ("   " + ", ".join(missing) if missing else "", "$text-muted"),
+    )
