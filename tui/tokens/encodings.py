@@ -101,9 +101,7 @@ SPECS: Mapping[str, EncodingSpec] = {
         _CL100K_PATTERN,
         {_END: 100257, **{fim: 100258 + i for i, fim in enumerate(_FIM)}, _PROMPT_END: 100276},
     ),
-    "o200k_base": EncodingSpec(
-        "o200k_base", _O200K_PATTERN, {_END: 199999, _PROMPT_END: 200018}
-    ),
+    "o200k_base": EncodingSpec("o200k_base", _O200K_PATTERN, {_END: 199999, _PROMPT_END: 200018}),
     "o200k_harmony": EncodingSpec("o200k_base", _O200K_PATTERN, _harmony_specials()),
     "p50k_base": EncodingSpec("p50k_base", _R50K_PATTERN, {_END: 50256}),
     "p50k_edit": EncodingSpec(
@@ -184,5 +182,4 @@ def load_ranks(vocabulary: str, head: int | None = None) -> dict[bytes, int]:
         ) from error
     if vocabulary != "p50k_base":
         return {token: rank for rank, token in enumerate(tokens)}
-    ranks = {token: rank + (rank >= _P50K_GAP) for rank, token in enumerate(tokens[:head])}
-    return ranks
+    return {token: rank + (rank >= _P50K_GAP) for rank, token in enumerate(tokens[:head])}

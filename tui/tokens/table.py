@@ -14,6 +14,8 @@ Column = npt.NDArray[np.int64]
 COLUMNS = ("line", "billed", "classic", "assistant", "trained", "messages")
 PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 BINS = 20
+# Interpolation leaves dust such as 4811.200000000001 behind.
+_DECIMALS = 6
 # Roles come from the dataset, so their number is somebody else's choice.
 MAX_ROLES = 24
 OTHER_ROLE = "(other)"
@@ -70,7 +72,9 @@ class TokenTable:
         parts = list(tables)
         if not parts:
             return cls()
-        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
+        columns = {
+            name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS
+        }
         roles: dict[str, int] = {}
         for part in parts:
             add_roles(roles, part.roles)
@@ -155,8 +159,8 @@ def distribution(values: Column, *, bins: int = BINS) -> Distribution:
     return Distribution(
         low,
         high,
-        float(values.mean()),
-        {p: float(value) for p, value in zip(PERCENTILES, points, strict=True)},
+        round(float(values.mean()), _DECIMALS),
+        {p: round(float(value), _DECIMALS) for p, value in zip(PERCENTILES, points, strict=True)},
         tuple(edges),
         tuple(int(count) for count in counts),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -144,7 +144,8 @@ class TextCounter:
         for run in _BLANKS.finditer(text):
             start, end = run.span()
             if self._cuts_at_newline:
-                start = max(start, text.rfind("\n", start, end) + 1, text.rfind("\r", start, end) + 1)
+                newline = max(text.rfind("\n", start, end), text.rfind("\r", start, end))
+                start = max(start, newline + 1)
             if end - start < _RUN:
                 continue
             if end < len(text):
@@ -168,7 +169,7 @@ def _batches(texts: list[str]) -> Iterator[list[str]]:
         yield batch
 
 
-@lru_cache(maxsize=None)
+@cache
 def _joining(vocabulary: str, head: int | None, pattern: str) -> tiktoken.Encoding:
     """Return an encoding whose only special token is the separator."""
     from tiktoken import Encoding

@@ -1,0 +1,295 @@
+"""Token counts of whole examples, by the formula that providers bill.
+
+The formula is measured, exact on every public job with text only whose file and bill are known::
+
+    billed = 1 + sum over messages of (3 + tokens(role) + tokens(content))
+
+A message's ``weight`` and ``name`` change nothing in it. Tool calls and definitions, images,
+refusals, preference pairs and prompt/completion pairs are counted as near as is known, and mark
+the table approximate.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tui.tokens.table import Column, TokenTable, add_roles
+from tui.tokens.texts import TextCounter
+from tui.tokens.tools import function_objects, render_namespace
+
+KNOWN_ROLES = ("system", "user", "assistant", "tool", "function", "developer")
+
+_PER_EXAMPLE = 1
+_PER_MESSAGE = 3
+_PER_CALL = 3
+_CLASSIC_EXTRA = 2  # the cookbook's +3 an example, where one is billed
+_AFTER_ANSWER = 2  # tokens after an assistant's content that carry loss too
+_NAMESPACE_SAVING = 5  # the bill is this much below the tokens of our rendering
+_IMAGE_LOW = 85
+_IMAGE_HIGH = 765  # four tiles and the base, the price of 1024 by 1024
+
+# What a text counts for.
+_BILLED, _ASSISTANT, _TRAINED, _NAME = 1, 2, 4, 8
+
+
+class ExampleCounter:
+    """Counts the tokens of parsed records, exactly as the named encoding gives them.
+
+    It takes any JSON value and never fails on one. A record that is no example (not an object,
+    no messages, no pair) gets no row. Keep one counter a thread and use it for many batches: it
+    remembers texts that repeat.
+
+    Args:
+        encoding: The name of an encoding.
+
+    Raises:
+        UsageError: No encoding has this name.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding = encoding
+        self._texts = TextCounter(encoding)
+        self._roles = self._texts.count_all(KNOWN_ROLES)
+
+    def count(self, values: Sequence[object], lines: Sequence[int] | None = None) -> TokenTable:
+        """Return the counts of the examples among ``values``.
+
+        Args:
+            values: Parsed records, in file order.
+            lines: Their 1-based line numbers; 1, 2, 3, … unless given.
+        """
+        batch = _Batch(self._roles)
+        numbers = range(1, len(values) + 1) if lines is None else lines
+        for line, value in zip(numbers, values, strict=True):
+            batch.add(line, value)
+        return batch.table(self._texts)
+
+
+class _Batch:
+    """Examples taken apart: constants an example, and texts with what they count for."""
+
+    def __init__(self, role_tokens: Mapping[str, int]) -> None:
+        self._role_tokens = role_tokens
+        self._texts: list[str] = []
+        self._owners: list[int] = []
+        self._kinds: list[int] = []
+        self._lines: list[int] = []
+        self._fixed: list[int] = []
+        self._named: list[int] = []
+        self._trained: list[int] = []
+        self._messages: list[int] = []
+        self._roles: Counter[str] = Counter()
+        self._missing_system = 0
+        self._missing_user = 0
+        self._approximate = False
+        # The example being taken apart.
+        self._constant = 0
+        self._names = 0
+        self._after = 0
+        self._seen: set[str] = set()
+
+    def add(self, line: int, value: object) -> None:
+        """Take one record apart, if it is an example."""
+        if not isinstance(value, dict):
+            return
+        self._constant, self._names, self._after = _PER_EXAMPLE, 0, 0
+        self._seen.clear()
+        messages = self._add_example(value)
+        if messages is None:
+            return
+        self._lines.append(line)
+        self._fixed.append(self._constant)
+        self._named.append(self._names)
+        self._trained.append(self._after)
+        self._messages.append(messages)
+        if messages:
+            self._missing_system += not self._seen & {"system", "developer"}
+            self._missing_user += "user" not in self._seen
+
+    def _add_example(self, value: dict[str, Any]) -> int | None:
+        """Add the parts of an example and return its number of messages, or ``None``."""
+        messages = value.get("messages")
+        if isinstance(messages, list) and messages:
+            self._add_messages(messages, learnt=True)
+            self._add_tools(value)
+            return len(messages)
+        if "preferred_output" in value or "non_preferred_output" in value:
+            return self._add_preference(value)
+        return self._add_completion(value)
+
+    def _add_preference(self, value: dict[str, Any]) -> int | None:
+        outputs = [value.get("preferred_output"), value.get("non_preferred_output")]
+        given = value.get("input")
+        messages = given.get("messages") if isinstance(given, dict) else None
+        if not isinstance(messages, list) or not all(isinstance(out, list) for out in outputs):
+            return None
+        self._approximate = True
+        self._add_messages(messages, learnt=False)
+        if isinstance(given, dict):
+            self._add_tools(given)
+        total = len(messages)
+        for output in outputs:
+            if isinstance(output, list):
+                self._add_messages(output, learnt=True)
+                total += len(output)
+        return total
+
+    def _add_completion(self, value: dict[str, Any]) -> int | None:
+        prompt, completion = value.get("prompt"), value.get("completion")
+        if not isinstance(prompt, str) or not isinstance(completion, str):
+            return None
+        self._approximate = True
+        self._constant = 0
+        self._text(prompt, _BILLED)
+        self._text(completion, _BILLED | _ASSISTANT | _TRAINED)
+        return 0
+
+    def _add_messages(self, messages: list[Any], *, learnt: bool) -> None:
+        for message in messages:
+            if isinstance(message, dict):
+                self._add_message(message, learnt)
+            else:
+                self._approximate = True
+
+    def _add_message(self, message: dict[str, Any], learnt: bool) -> None:
+        self._constant += _PER_MESSAGE
+        role = message.get("role")
+        kind = _BILLED
+        if isinstance(role, str):
+            self._add_role(role)
+            if role == "assistant":
+                kind |= _ASSISTANT
+                if learnt and message.get("weight") != 0:
+                    kind |= _TRAINED
+                    self._after += _AFTER_ANSWER
+        content = message.get("content")
+        if isinstance(content, str):
+            self._text(content, kind)
+        elif content is not None:
+            self._add_parts(content, kind)
+        if len(message) > 2 or content is None:
+            self._add_rest(message, kind)
+
+    def _add_role(self, role: str) -> None:
+        self._roles[role] += 1
+        self._seen.add(role)
+        tokens = self._role_tokens.get(role)
+        if tokens is None:
+            self._text(role, _BILLED)
+        else:
+            self._constant += tokens
+
+    def _add_parts(self, content: object, kind: int) -> None:
+        """Add content that is not a plain text: a list of parts, or something odd."""
+        if not isinstance(content, list):
+            self._approximate = True
+            self._text(_as_json(content), kind)
+            return
+        for part in content:
+            if isinstance(part, dict) and isinstance(part.get("text"), str):
+                self._text(part["text"], kind)
+            elif isinstance(part, str):
+                self._text(part, kind)
+            else:
+                self._approximate = True
+                self._constant += _image_tokens(part)
+
+    def _add_rest(self, message: dict[str, Any], kind: int) -> None:
+        """Add what a message may hold besides role and content."""
+        name = message.get("name")
+        if isinstance(name, str):
+            self._names += 1
+            self._text(name, _NAME)
+        refusal = message.get("refusal")
+        if isinstance(refusal, str):
+            self._approximate = True
+            self._text(refusal, kind)
+        calls = message.get("tool_calls")
+        if isinstance(calls, list):
+            for call in calls:
+                self._add_call(call.get("function") if isinstance(call, dict) else None, kind)
+        if "function_call" in message:
+            self._add_call(message["function_call"], kind)
+
+    def _add_call(self, function: object, kind: int) -> None:
+        if not isinstance(function, dict):
+            return
+        self._approximate = True
+        self._constant += _PER_CALL
+        # A call is not content, but the model learns to make it.
+        kind &= ~_ASSISTANT
+        if kind & _TRAINED:
+            self._after += _PER_CALL
+        for key in ("name", "arguments"):
+            part = function.get(key)
+            if isinstance(part, str):
+                self._text(part, kind)
+
+    def _add_tools(self, value: dict[str, Any]) -> None:
+        functions = [
+            *function_objects(value.get("tools")),
+            *function_objects(value.get("functions")),
+        ]
+        if functions:
+            self._approximate = True
+            self._constant -= _NAMESPACE_SAVING
+            self._text(render_namespace(functions), _BILLED)
+
+    def _text(self, text: str, kind: int) -> None:
+        self._texts.append(text)
+        self._owners.append(len(self._lines))
+        self._kinds.append(kind)
+
+    def table(self, counter: TextCounter) -> TokenTable:
+        """Count all texts and return the columns."""
+        counts = counter.count_all(self._texts)
+        tokens = np.fromiter(map(counts.__getitem__, self._texts), np.int64, len(self._texts))
+        owners = np.array(self._owners, dtype=np.int64)
+        kinds = np.array(self._kinds, dtype=np.int64)
+
+        def total(kind: int) -> Column:
+            chosen = (kinds & kind) != 0
+            # Sums in float64 are exact below 2**53.
+            sums = np.bincount(owners[chosen], tokens[chosen], minlength=len(self._lines))
+            return sums.astype(np.int64)
+
+        billed = total(_BILLED) + _column(self._fixed)
+        roles: dict[str, int] = {}
+        add_roles(roles, self._roles)
+        return TokenTable(
+            line=_column(self._lines),
+            billed=billed,
+            classic=billed + total(_NAME) + _column(self._named) + _CLASSIC_EXTRA,
+            assistant=total(_ASSISTANT),
+            trained=total(_TRAINED) + _column(self._trained),
+            messages=_column(self._messages),
+            roles=roles,
+            missing_system=self._missing_system,
+            missing_user=self._missing_user,
+            approximate=self._approximate,
+        )
+
+
+def _column(values: list[int]) -> Column:
+    return np.array(values, dtype=np.int64)
+
+
+def _image_tokens(part: object) -> int:
+    """Return a guess of what a part that is no text costs; nothing but images has a known price."""
+    image = part.get("image_url") if isinstance(part, dict) else None
+    if image is None:
+        return 0
+    low = isinstance(image, dict) and image.get("detail") == "low"
+    return _IMAGE_LOW if low else _IMAGE_HIGH
+
+
+def _as_json(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return ""
