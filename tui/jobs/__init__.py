@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tui.jobs.cancel import CancelOutcome, cancel_job
-    from tui.jobs.launcher import LaunchResult, LaunchState, Upload, launch
+    from tui.jobs.launcher import LaunchResult, Upload, launch
     from tui.jobs.ledger import Ledger, open_ledger
     from tui.jobs.metrics import flatten, point_of
     from tui.jobs.models import (
@@ -24,17 +24,18 @@ if TYPE_CHECKING:
         MetricPoint,
         ModelEntry,
     )
-    from tui.jobs.precheck import LaunchRequest, Preflight, Problem, preflight
+    from tui.jobs.precheck import Preflight, preflight
     from tui.jobs.provider import Provider, open_provider
     from tui.jobs.recovery import Reconciled, reconcile
-    from tui.jobs.results import ResultsTable, decode_results
-    from tui.jobs.rows import JobRow, LaunchRow, Progress
+    from tui.jobs.request import LaunchRequest, Problem
+    from tui.jobs.results import ResultsTable, decode_results, fetch_results
+    from tui.jobs.rows import JobRow, LaunchRow, LaunchState, Progress
     from tui.jobs.transport import CallError
     from tui.jobs.watcher import Update, Watcher
 
 _HOMES = {
     "cancel": ("CancelOutcome", "cancel_job"),
-    "launcher": ("LaunchResult", "LaunchState", "Upload", "launch"),
+    "launcher": ("LaunchResult", "Upload", "launch"),
     "ledger": ("Ledger", "open_ledger"),
     "metrics": ("flatten", "point_of"),
     "models": (
@@ -46,11 +47,12 @@ _HOMES = {
         "MetricPoint",
         "ModelEntry",
     ),
-    "precheck": ("LaunchRequest", "Preflight", "Problem", "preflight"),
+    "precheck": ("Preflight", "preflight"),
     "provider": ("Provider", "open_provider"),
     "recovery": ("Reconciled", "reconcile"),
-    "results": ("ResultsTable", "decode_results"),
-    "rows": ("JobRow", "LaunchRow", "Progress"),
+    "request": ("LaunchRequest", "Problem"),
+    "results": ("ResultsTable", "decode_results", "fetch_results"),
+    "rows": ("JobRow", "LaunchRow", "LaunchState", "Progress"),
     "transport": ("CallError",),
     "watcher": ("Update", "Watcher"),
 }
@@ -83,6 +85,7 @@ __all__ = [
     "Watcher",
     "cancel_job",
     "decode_results",
+    "fetch_results",
     "flatten",
     "launch",
     "open_ledger",

@@ -32,7 +32,8 @@ from tui.jobs.rows import LaunchRow, LaunchState, Owner
 from tui.jobs.transport import CallError
 
 if TYPE_CHECKING:
-    from tui.jobs.precheck import LaunchRequest, Preflight
+    from tui.jobs.precheck import Preflight
+    from tui.jobs.request import LaunchRequest
     from tui.pricing import CostRow
 
 _LOOK_SECONDS = 15.0

@@ -1,0 +1,119 @@
+"""Cancel a job, and believe it only when the provider says so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tui.errors import FileError
+from tui.jobs.ledger import Ledger
+from tui.jobs.models import Job
+from tui.jobs.provider import Provider
+from tui.jobs.transport import CallError
+
+_TRIES = 6
+_ASK_AGAIN = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOutcome:
+    """What came of a cancel.
+
+    Attributes:
+        job: The job as last seen.
+        was_over: It had ended before the cancel was sent.
+        confirmed: The provider says that the job has ended (cancelled, or otherwise in the
+            meantime).
+    """
+
+    job: Job
+    was_over: bool
+    confirmed: bool
+
+
+def _silent(_words: str) -> None:
+    pass
+
+
+async def cancel_job(
+    provider: Provider,
+    ledger: Ledger,
+    job_id: str,
+    on_state: Callable[[str], None] = _silent,
+    *,
+    timeout: float | None = 120.0,
+) -> CancelOutcome:
+    """Cancel a job and wait until the provider says that it has ended.
+
+    A cancel whose answer was lost is sent again only after a look at the job; asking twice does no
+    harm.
+
+    Args:
+        provider: Where the job runs.
+        ledger: Where the last state is kept.
+        job_id: The job.
+        on_state: Told in words how it goes, for the person who waits.
+        timeout: Seconds to wait for the confirmation; ``None`` waits for ever.
+
+    Raises:
+        ProviderError: The job is not known, or the provider refuses the cancel or is unreachable.
+    """
+    job = await provider.retrieve(job_id)
+    if job.terminal:
+        await _keep(provider, ledger, job)
+        return CancelOutcome(job, True, True)
+    job = await _send(provider, job, on_state)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    job = await _confirmed(provider, job, on_state, deadline)
+    await _keep(provider, ledger, job)
+    return CancelOutcome(job, False, job.terminal)
+
+
+async def _send(provider: Provider, job: Job, on_state: Callable[[str], None]) -> Job:
+    """Ask for the cancel until it is clear that the provider has heard it."""
+    for attempt in range(1, _TRIES + 1):
+        on_state("cancelling")
+        try:
+            return await provider.cancel(job.id)
+        except CallError as error:
+            on_state(f"{error.message}; looking at the job")
+            try:
+                job = await provider.retrieve(job.id)
+            except CallError:
+                if attempt == _TRIES:
+                    raise
+            if job.terminal:
+                return job
+            if not error.transient or attempt == _TRIES:
+                raise
+            wait = error.retry_after if error.retry_after is not None else 0.3 * 2**attempt
+            await asyncio.sleep(min(wait, 30.0))
+    return job
+
+
+async def _confirmed(
+    provider: Provider, job: Job, on_state: Callable[[str], None], deadline: float | None
+) -> Job:
+    pause = 0.3 if provider.nearby else 1.0
+    asked = time.monotonic()
+    while not job.terminal and (deadline is None or time.monotonic() < deadline):
+        on_state(f"the provider says {job.status}; waiting for cancelled")
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.3, 5.0)
+        try:
+            job = await provider.retrieve(job.id, attempts=2)
+            if not job.terminal and time.monotonic() - asked > _ASK_AGAIN:
+                asked = time.monotonic()
+                job = await provider.cancel(job.id)
+        except CallError as error:
+            on_state(f"{error.message}; trying again")
+    return job
+
+
+async def _keep(provider: Provider, ledger: Ledger, job: Job) -> None:
+    try:
+        await asyncio.to_thread(ledger.keep_jobs, provider.endpoint, [job])
+    except FileError:
+        return  # The cancel counts, and the provider knows of it.

@@ -1,0 +1,260 @@
+"""Follow one job to its end, through everything a provider and a network can do.
+
+The watcher starts from the ledger, then polls: the job, then the newest page of events, walking on
+to older pages until one holds nothing new. What it hands out is in the ledger first. It never gives
+up by itself: trouble is reported and tried again, and whoever listens decides when to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from tui.errors import FileError, ProviderError
+from tui.jobs.ledger import Ledger
+from tui.jobs.models import Event, Job, MetricPoint
+from tui.jobs.provider import Provider
+from tui.jobs.timeline import Timeline, is_newest_first, oldest_first
+from tui.jobs.transport import CallError
+
+_PAGE = 100
+_MAX_PAGES = 1000
+_FAST_NEARBY, _FAST = 0.5, 1.0
+_SLOW_NEARBY, _SLOW, _SLOW_PAUSED = 1.5, 5.0, 15.0
+_MAX_BACKOFF = 30.0
+_MAX_LAST_LOOKS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What is new about a job.
+
+    Attributes:
+        job: The job as last seen; ``None`` before the provider answered once.
+        events: New events, oldest first; those that carry metrics are among them.
+        points: New metric points, by step, each step once in the life of a watcher.
+        amended: Points handed out before, with values that other events added; the id is that of
+            the event that added them.
+        trouble: Why nothing new can be had now, in plain words; ``None`` when all is well.
+        ended: This is the last update: the job has ended and nothing is missing.
+    """
+
+    job: Job | None
+    events: tuple[Event, ...] = ()
+    points: tuple[MetricPoint, ...] = ()
+    amended: tuple[MetricPoint, ...] = ()
+    trouble: str | None = None
+    ended: bool = False
+
+
+class Watcher:
+    """Follows one job.
+
+    Args:
+        job_id: The job.
+        provider: Where it runs.
+        ledger: Where its history is kept.
+        patience: Seconds a point may wait for earlier steps that seem to be missing.
+    """
+
+    def __init__(
+        self, job_id: str, provider: Provider, ledger: Ledger, *, patience: float = 2.5
+    ) -> None:
+        self.job_id = job_id
+        self.job: Job | None = None
+        self._provider = provider
+        self._ledger = ledger
+        self._timeline = Timeline(patience)
+        self._gap = True
+        self._trouble: str | None = None
+        self._disk: str | None = None
+        self._failures = 0
+        self._interval = self._fastest
+        self._looks, self._looks_wanted = 0, 1
+        self._nudge = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Look at once instead of at the next turn, such as after a cancel."""
+        self._nudge.set()
+
+    @property
+    def _fastest(self) -> float:
+        return _FAST_NEARBY if self._provider.nearby else _FAST
+
+    async def updates(self) -> AsyncIterator[Update]:
+        """Yield what is new until the job has ended; the first comes from the ledger."""
+        finished = await self._replay()
+        first = self._released(everything=finished)
+        if first.job is not None or first.events:
+            yield first
+        while True:
+            wait, update = await self._turn()
+            if update is not None:
+                yield update
+                if update.ended:
+                    return
+                if finished and update.trouble:
+                    # All of a finished job is known here: its provider need not be there any more.
+                    yield Update(self.job, trouble=update.trouble, ended=True)
+                    return
+            await self._pause(wait)
+
+    async def _replay(self) -> bool:
+        """Take in what the ledger knows; return whether that is a whole, finished job."""
+        endpoint = self._provider.endpoint
+        try:
+            row = await asyncio.to_thread(self._ledger.job, endpoint, self.job_id)
+            events = await asyncio.to_thread(self._ledger.events, endpoint, self.job_id)
+            self._gap = await asyncio.to_thread(self._ledger.has_gap, endpoint, self.job_id)
+        except FileError as error:
+            self._disk = str(error)
+            return False
+        # A row made by events alone has no status yet.
+        self.job = row.job if row is not None and row.job.status != "unknown" else None
+        self._timeline.take(events, time.monotonic())
+        return self.job is not None and self.job.terminal and not self._gap
+
+    def _released(self, *, everything: bool = False, ended: bool = False) -> Update:
+        found = self._timeline.release(time.monotonic(), everything=everything)
+        return Update(
+            self.job, found.events, found.points, found.amended, self._trouble or self._disk, ended
+        )
+
+    async def _turn(self) -> tuple[float, Update | None]:
+        """Poll once; return how long to wait then, and what to hand out."""
+        before, had_trouble = self.job, self._trouble
+        try:
+            fresh, ended = await self._poll()
+        except ProviderError as error:
+            return self._failed(error), self._released()
+        self._failures, self._trouble = 0, None
+        update = self._released(everything=ended, ended=ended)
+        self._pace(fresh > 0 or self.job != before or self._timeline.holding)
+        news = update.events or update.points or update.amended or ended
+        if news or self.job != before or had_trouble:
+            return self._interval, update
+        return self._interval, None
+
+    def _failed(self, error: ProviderError) -> float:
+        self._trouble = str(error)
+        self._failures += 1
+        asked = error.retry_after if isinstance(error, CallError) else None
+        wait = min(_MAX_BACKOFF, self._fastest * 2.0 ** min(self._failures, 8))
+        wait = max(asked or 0.0, wait * random.uniform(0.75, 1.0))
+        return min(wait, 10 * _MAX_BACKOFF)
+
+    def _pace(self, active: bool) -> None:
+        if active:
+            self._interval = self._fastest
+            return
+        slowest = _SLOW_NEARBY if self._provider.nearby else _SLOW
+        if self.job is not None and self.job.status == "paused":
+            slowest = _SLOW_PAUSED
+        self._interval = min(slowest, self._interval * 1.25)
+
+    async def _poll(self) -> tuple[int, bool]:
+        """Ask once; return how many events were new, and whether the job is over and complete."""
+        before = self.job
+        job = _plausible(before, await self._provider.retrieve(self.job_id, attempts=1))
+        if job != before:
+            await self._keep(lambda: self._ledger.keep_jobs(self._provider.endpoint, [job]))
+        self.job = job
+        just_ended = job.terminal and (before is None or not before.terminal)
+        fresh = await self._walk(whole=self._gap or self._timeline.disordered or just_ended)
+        if not job.terminal:
+            self._looks_wanted = 2
+            return fresh, False
+        # Providers add events after the end, so the end is believed when looks find nothing new:
+        # two where the end was seen happening, one where it was long ago.
+        self._looks += 1
+        quiet = fresh == 0 and self._looks >= self._looks_wanted
+        return fresh, quiet or self._looks >= _MAX_LAST_LOOKS
+
+    async def _walk(self, *, whole: bool) -> int:
+        """Fetch events, newest page first, and keep them; return how many were new.
+
+        Args:
+            whole: Walk to the last page instead of to the first that holds only known events.
+        """
+        started = time.monotonic()
+        got: list[Event] = []
+        error: CallError | None = None
+        try:
+            whole = await self._pages(got, whole)
+        except CallError as caught:
+            if not got:
+                raise
+            error = caught
+        if error is not None:
+            self._gap = True
+        elif whole:
+            self._gap = False
+        fresh = self._timeline.take(oldest_first(got), time.monotonic())
+        if fresh or whole:
+            newest, complete = self._timeline.newest, not self._gap
+            await self._keep(
+                lambda: self._ledger.keep_events(
+                    self._provider.endpoint, self.job_id, fresh, newest, complete=complete
+                )
+            )
+        if error is not None:
+            raise error
+        if whole:
+            # Many pages a turn are asked for less often.
+            self._interval = max(self._interval, time.monotonic() - started)
+        return len(fresh)
+
+    async def _pages(self, got: list[Event], whole: bool) -> bool:
+        """Collect pages into ``got``; return whether the walk reached the last one."""
+        seen: set[str] = set()
+        cursors: set[str] = set()
+        after: str | None = None
+        for number in range(_MAX_PAGES):
+            page = await self._provider.events(
+                self.job_id, after, _PAGE, attempts=1 if number == 0 else 3
+            )
+            fresh = [event for event in page.events if event.id not in seen]
+            seen.update(event.id for event in page.events)
+            got.extend(page.events)
+            if not is_newest_first(page.events):
+                self._timeline.disordered = whole = True
+            if not fresh or not page.has_more or page.last_id is None or page.last_id in cursors:
+                return True
+            if not whole and all(self._timeline.knows(event) for event in page.events):
+                return False
+            after = page.last_id
+            cursors.add(after)
+        return True
+
+    async def _keep(self, write: object) -> None:
+        """Write to the ledger; when that fails, say so and go on: the provider has it all."""
+        assert callable(write)
+        try:
+            await asyncio.to_thread(write)
+            self._disk = None
+        except FileError as error:
+            self._disk = str(error)
+
+    async def _pause(self, seconds: float) -> None:
+        self._nudge.clear()
+        try:
+            await asyncio.wait_for(self._nudge.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+def _plausible(before: Job | None, job: Job) -> Job:
+    """Read an answer in the light of the last one.
+
+    One without a status tells nothing of it, and one from a replica that lags behind cannot bring
+    an ended job back to life.
+    """
+    if before is None:
+        return job
+    if job.status == "unknown":
+        return dataclasses.replace(job, status=before.status)
+    return before if before.terminal and not job.terminal else job
