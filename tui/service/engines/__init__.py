@@ -31,9 +31,9 @@ Training: ``COMMAND train FOLDER``
     on. ``done`` names the checkpoint that is the model, and is the last line before exit 0.
     ``error`` ends the job as failed, with that message.
 
-Stopping: on SIGTERM the engine writes a checkpoint, reports it, and exits 0 without ``done``. It
-    does the same when its standard output is closed, which means that the service has gone. One
-    that takes too long is killed with its whole group.
+Stopping: on SIGTERM the engine writes a checkpoint, reports it, and exits 0 without ``done``. One
+    that takes too long is killed with its whole group. When its standard output is closed the
+    service has gone, and the engine ends by itself.
 
 Sampling: ``COMMAND sample CHECKPOINT``
     Reads one JSON object from standard input, ``{"messages": […], "temperature": 1.0,

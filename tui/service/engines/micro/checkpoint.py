@@ -1,0 +1,88 @@
+"""Checkpoints of `micro`: one folder each, complete or absent.
+
+``model.json`` holds the shape, ``model.npy`` the parameters, and in the newest one ``state.npz``
+the optimiser, for going on after a pause.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from tui.service.engines.micro.model import Adam, Network, Shape
+
+KIND = "tunedeck-micro-1"
+
+
+class CheckpointError(Exception):
+    """A folder does not hold what it should."""
+
+
+def save(folder: Path, network: Network, optimiser: Adam | None) -> None:
+    """Write a checkpoint to ``folder``; a reader sees it whole or not at all.
+
+    Raises:
+        OSError: It could not be written; nothing is left behind.
+    """
+    unfinished = folder.with_name(folder.name + ".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        np.save(unfinished / "model.npy", network.flat)
+        if optimiser is not None:
+            np.savez(
+                unfinished / "state.npz",
+                first=optimiser.first,
+                second=optimiser.second,
+                steps=np.int64(optimiser.steps),
+            )
+        head = {"kind": KIND, "shape": network.shape.to_json()}
+        (unfinished / "model.json").write_text(json.dumps(head), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(unfinished, folder)
+    except OSError:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def load(folder: Path) -> Network:
+    """Read the network of a checkpoint.
+
+    Raises:
+        CheckpointError: The folder does not hold a checkpoint of this engine.
+    """
+    try:
+        head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if head["kind"] != KIND:
+            raise ValueError("another kind of model")
+        network = Network(Shape(**head["shape"]))
+        network.flat[...] = np.load(folder / "model.npy", allow_pickle=False)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder.name} is not a readable checkpoint ({error})") from error
+    return network
+
+
+def load_optimiser(folder: Path, network: Network) -> Adam:
+    """Read the optimiser of a checkpoint.
+
+    Raises:
+        CheckpointError: It was not kept, or does not fit the network.
+    """
+    optimiser = Adam(network.flat.size)
+    try:
+        with np.load(folder / "state.npz", allow_pickle=False) as state:
+            optimiser.first[...] = state["first"]
+            optimiser.second[...] = state["second"]
+            optimiser.steps = int(state["steps"])
+    except (OSError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{folder.name} cannot be resumed ({error})") from error
+    return optimiser
+
+
+def drop_state(folder: Path) -> None:
+    """Remove the optimiser of an older checkpoint, which nothing resumes from any more."""
+    (folder / "state.npz").unlink(missing_ok=True)

@@ -1,0 +1,449 @@
+"""One job from its files to its model: check, wait for a place, train, keep what comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import io
+import json
+import logging
+import math
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tui.service.blobs import Incoming
+from tui.service.child import Child, printable
+from tui.service.config import ServiceConfig
+from tui.service.create import base_model
+from tui.service.engines import PROTOCOL
+from tui.service.errors import ApiError, is_storage_full
+from tui.service.objects import checkpoint_name, model_name
+from tui.service.progress import Progress
+from tui.service.store import TERMINAL, Row, Store, new_id, now
+
+CHECKPOINTS_KEPT = 3
+RESULT_COLUMNS = (
+    ("step", "step"),
+    ("train_loss", "train_loss"),
+    ("train_accuracy", "train_mean_token_accuracy"),
+    ("valid_loss", "valid_loss"),
+    ("valid_mean_token_accuracy", "valid_mean_token_accuracy"),
+    ("full_valid_loss", "full_valid_loss"),
+    ("full_valid_mean_token_accuracy", "full_valid_mean_token_accuracy"),
+)
+_RETRY_SECONDS = 1.0
+_log = logging.getLogger("tunedeck.service")
+
+
+class JobFailed(Exception):
+    """The job has failed; what its ``error`` will say."""
+
+    def __init__(self, code: str, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.error = {"code": code, "message": message, "param": param}
+
+
+class Places:
+    """Who may work at the same time: a few checks, and as many trainings as configured."""
+
+    def __init__(self, concurrency: int) -> None:
+        self.checks = asyncio.Semaphore(2)
+        self.trainings = asyncio.Semaphore(concurrency)
+
+
+class JobRun:
+    """The work on one job; `start` begins it, `request` ends it early."""
+
+    def __init__(self, job_id: str, store: Store, config: ServiceConfig, places: Places) -> None:
+        self.job_id = job_id
+        self.stop: str | None = None
+        self.done = asyncio.Event()
+        self._store = store
+        self._config = config
+        self._places = places
+        self._folder = job_folder(config.data_dir, job_id)
+        self._child: Child | None = None
+        self._code = 0
+        self._log_path = self._folder / "engine.log"
+        self._waiting = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; `done` is set at the end."""
+        self._task = asyncio.create_task(self._work())
+
+    def request(self, how: str) -> None:
+        """End early: ``"cancelled"``, ``"paused"``, or ``"shutdown"``, which leaves the state."""
+        if self.stop != "cancelled":
+            self.stop = how
+        if self._child is not None:
+            self._child.stop(self._grace())
+        elif self._waiting and self._task is not None:
+            self._task.cancel()
+
+    def _grace(self) -> float:
+        cancelled = self.stop == "cancelled"
+        return self._config.cancel_grace if cancelled else self._config.pause_grace
+
+    async def _work(self) -> None:
+        try:
+            await self._stages()
+        except asyncio.CancelledError:
+            if self.stop is None:
+                raise
+        except JobFailed as failure:
+            await self._settle(status="failed", error=failure.error)
+        except Exception as error:
+            await self._settle(status="failed", error=_unexpected(error))
+        finally:
+            try:
+                await self._conclude()
+            finally:
+                self.done.set()
+
+    async def _stages(self) -> None:
+        job = self._job()
+        if job["status"] == "validating_files":
+            async with self._place(self._places.checks):
+                await self._validate(job)
+        if self.stop:
+            return
+        async with self._place(self._places.trainings):
+            if self.stop is None:
+                await self._train()
+
+    @contextlib.asynccontextmanager
+    async def _place(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
+        self._waiting = True
+        async with places:
+            self._waiting = False
+            yield
+
+    def _job(self) -> Row:
+        job = self._store.job(self.job_id)
+        if job is None:
+            raise JobFailed("server_error", "The job is no longer in the service's records.")
+        return job
+
+    # Checking
+
+    async def _validate(self, job: Row) -> None:
+        if self.stop:
+            return
+        names = {p: job[p] for p in ("training_file", "validation_file") if job[p]}
+        words = " and ".join(f"{p.replace('_', ' ')}: {file}" for p, file in names.items())
+        self._store.add_event(self.job_id, f"Validating {words}")
+        self._write_job({"files": names, "model": base_model(job["model"])})
+        command = (sys.executable, "-m", "tui.service.validation", str(self._folder))
+        verdict: Mapping[str, Any] = {}
+        async for line in self._run_child(await self._start_child(command, "validation.log")):
+            verdict = line
+        if self.stop:
+            return
+        match verdict.get("type"):
+            case "valid":
+                self._accept(job, verdict)
+            case "invalid":
+                raise JobFailed(verdict["code"], verdict["message"], verdict["param"])
+            case _:
+                raise JobFailed(
+                    "server_error", f"The files could not be checked: {self._last_words()}"
+                )
+
+    def _accept(self, job: Row, verdict: Mapping[str, Any]) -> None:
+        engine = self._config.engines.get(base_model(job["model"]))
+        multiplier = engine.learning_rate_multiplier if engine else 1.0
+        hyperparameters = resolve(job["hyperparameters"], verdict["n_examples"], multiplier)
+        with self._store.transaction():
+            self._store.update_job(
+                self.job_id,
+                status="queued",
+                hyperparameters=hyperparameters,
+                n_examples=verdict["n_examples"],
+                tokens_per_epoch=verdict["tokens_per_epoch"],
+            )
+            self._store.add_event(self.job_id, "Files validated, moving job to queued state")
+
+    # Training
+
+    async def _train(self) -> None:
+        job = self._job()
+        engine = self._config.engines.get(base_model(job["model"]))
+        if engine is None:
+            raise JobFailed("engine_missing", f"No engine trains {job['model']} here any more.")
+        resume = self._resume_point()
+        self._write_job(self._description(job, resume))
+        with self._store.transaction():
+            self._store.update_job(self.job_id, status="running")
+            self._store.add_event(self.job_id, _opening(job, resume))
+        command = (*engine.command, "train", str(self._folder))
+        child = await self._start_child(command, "engine.log")
+        self._store.update_job(self.job_id, engine_pid=child.pid)
+        progress = Progress(self._store, job, self._keep_checkpoint, child.kill)
+        async for line in self._run_child(child):
+            progress.take(line)
+        code = self._code
+        self._store.update_job(self.job_id, engine_pid=None)
+        progress.finish()
+        if progress.done and self.stop != "cancelled":
+            self._succeed(progress.done)
+        elif self.stop is None:
+            raise self._failure(progress, code)
+
+    def _failure(self, progress: Progress, code: int) -> JobFailed:
+        if progress.error:
+            return JobFailed(*progress.error)
+        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        words = self._last_words()
+        return JobFailed(
+            "engine_failed",
+            f"The training engine ended {how} before the model was done"
+            + (f": {words}" if words else ".")
+            + ("" if code != -9 else " It may have run out of memory."),
+        )
+
+    def _description(self, job: Row, resume: Row | None) -> dict[str, Any]:
+        base = self._store.model(job["model"])
+        return {
+            "protocol": PROTOCOL,
+            "job": self.job_id,
+            "model": base_model(job["model"]),
+            "base": str(self._config.data_dir.resolve() / base["path"]) if base else None,
+            "method": job["method"]["type"],
+            "hyperparameters": job["hyperparameters"],
+            "seed": job["seed"],
+            "training_file": "training.jsonl",
+            "validation_file": "validation.jsonl" if job["validation_file"] else None,
+            "n_examples": job["n_examples"],
+            "checkpoints": "checkpoints",
+            "resume": str(Path("checkpoints") / Path(resume["path"]).name) if resume else None,
+        }
+
+    def _resume_point(self) -> Row | None:
+        for row in self._store.checkpoints(self.job_id, after=None, limit=CHECKPOINTS_KEPT).rows:
+            if (self._config.data_dir / row["path"]).is_dir():
+                return row
+        return None
+
+    def _write_job(self, description: Mapping[str, Any]) -> None:
+        (self._folder / "job.json").write_text(json.dumps(description), encoding="utf-8")
+
+    async def _start_child(self, command: tuple[str, ...], log: str) -> Child:
+        self._log_path = self._folder / log
+        try:
+            self._child = await Child.start(command, self._log_path)
+        except OSError as error:
+            raise JobFailed(
+                "engine_failed", f"{command[0]} could not be started: {error.strerror or error}"
+            ) from error
+        if self.stop:
+            self._child.stop(self._grace())
+        return self._child
+
+    async def _run_child(self, child: Child) -> AsyncIterator[dict[str, Any]]:
+        try:
+            async for line in child.lines():
+                yield line
+            self._code = await child.wait()
+        finally:
+            child.kill()
+            self._child = None
+
+    def _last_words(self) -> str:
+        try:
+            lines = self._log_path.read_bytes()[-4096:].decode("utf-8", "replace").splitlines()
+        except OSError:
+            return ""
+        return next((printable(s.strip())[:300] for s in reversed(lines) if s.strip()), "")
+
+    # What comes out
+
+    def _keep_checkpoint(self, step: int, name: str, metrics: Mapping[str, Any]) -> None:
+        """Remember a checkpoint and drop those that are too old."""
+        path = self._inside(name)
+        if path is None:
+            return
+        job = self._job()
+        relative = str(path.relative_to(self._config.data_dir.resolve()))
+        with self._store.transaction():
+            if not self._store.add_checkpoint(self.job_id, step, relative, metrics):
+                return
+            self._store.add_model(checkpoint_name(job, step), self.job_id, job["model"], relative)
+            self._store.update_job(self.job_id, restarts=0)
+            self._store.add_event(
+                self.job_id,
+                f"Checkpoint created at step {step}",
+                data={"step": step},
+            )
+            kept = self._store.checkpoints(self.job_id, after=None, limit=1000).rows
+            for old in kept[CHECKPOINTS_KEPT:]:
+                self._store.drop_checkpoint(old["id"])
+                self._store.delete_model(checkpoint_name(job, old["step"]))
+        for old in kept[CHECKPOINTS_KEPT:]:
+            if not self._store.path_in_use(old["path"]):
+                shutil.rmtree(self._config.data_dir / old["path"], ignore_errors=True)
+
+    def _inside(self, name: str) -> Path | None:
+        """Return the folder an engine named, if it lies in the job's own folder and is there."""
+        path = (self._folder / name).resolve()
+        inside = path.is_relative_to(self._folder.resolve()) and path != self._folder.resolve()
+        return path if inside and path.exists() else None
+
+    def _succeed(self, name: str) -> None:
+        path = self._inside(name)
+        if path is None:
+            raise JobFailed("engine_failed", "The training engine named a model that is not there.")
+        job = self._job()
+        model = model_name(job)
+        steps = job["total_steps"] or job["last_step"]
+        epochs, tokens = job["hyperparameters"]["n_epochs"], job["tokens_per_epoch"] or 0
+        relative = str(path.relative_to(self._config.data_dir.resolve()))
+        try:
+            result = self._write_results()
+            with self._store.transaction():
+                self._store.add_file(result)
+                self._store.delete_model(checkpoint_name(job, steps))
+                self._store.add_model(model, self.job_id, job["model"], relative)
+                self._store.update_job(
+                    self.job_id,
+                    status="succeeded",
+                    fine_tuned_model=model,
+                    finished_at=now(),
+                    estimated_finish=None,
+                    total_steps=steps,
+                    trained_tokens=epochs * tokens,
+                    result_files=[result["id"]],
+                )
+                self._store.add_event(self.job_id, f"New fine-tuned model created: {model}")
+                self._store.add_event(self.job_id, "The job has successfully completed")
+        except ApiError as error:
+            raise JobFailed(error.code or "server_error", error.message) from error
+
+    def _write_results(self) -> dict[str, Any]:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([column for column, _ in RESULT_COLUMNS])
+        for point in self._store.metrics(self.job_id):
+            writer.writerow([_cell(point.get(key)) for _, key in RESULT_COLUMNS])
+        data = text.getvalue().encode()
+        file_id = new_id("file")
+        incoming = Incoming(files_folder(self._config.data_dir), len(data))
+        incoming.write(data)
+        sha256 = incoming.keep(files_folder(self._config.data_dir) / file_id)
+        return {
+            "id": file_id,
+            "filename": "step_metrics.csv",
+            "purpose": "fine-tune-results",
+            "bytes": len(data),
+            "created_at": now(),
+            "sha256": sha256,
+        }
+
+    async def _conclude(self) -> None:
+        job = self._store.job(self.job_id)
+        if job and job["status"] not in TERMINAL and self.stop in ("cancelled", "paused"):
+            await self._settle(status=self.stop)
+        job = self._store.job(self.job_id)
+        if job and job["status"] in TERMINAL:
+            remove_inputs(self._folder)
+
+    async def _settle(self, *, status: str, error: Mapping[str, Any] | None = None) -> None:
+        """Write how it ended, and keep trying while the disk is full."""
+        while True:
+            try:
+                settle(self._store, self.job_id, status, error)
+            except Exception as trouble:
+                if not is_storage_full(trouble):
+                    raise
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
+
+
+def settle(store: Store, job_id: str, status: str, error: Mapping[str, Any] | None = None) -> None:
+    """Write that a job failed, was cancelled or was paused, with the event that says so."""
+    messages = {
+        "failed": (f"The job failed: {error['message']}" if error else "The job failed", "error"),
+        "cancelled": ("Fine-tuning job cancelled", "info"),
+        "paused": ("Fine-tuning job paused", "info"),
+    }
+    message, level = messages[status]
+    with store.transaction():
+        store.update_job(
+            job_id,
+            status=status,
+            error=dict(error) if error else None,
+            estimated_finish=None,
+            engine_pid=None,
+            finished_at=now() if status in TERMINAL else None,
+        )
+        store.add_event(job_id, message, level=level, data={"error": error} if error else None)
+
+
+def resolve(settings: Mapping[str, Any], n_examples: int, multiplier: float) -> dict[str, Any]:
+    """Return hyperparameters with every ``"auto"`` decided.
+
+    Epochs follow the public rule, batches the old one of 0.2 % of the examples.
+    """
+    from tui.pricing import automatic_epochs
+
+    automatic = {
+        "n_epochs": automatic_epochs(n_examples),
+        "batch_size": max(1, min(256, round(0.002 * n_examples))),
+        "learning_rate_multiplier": multiplier,
+    }
+    return {name: automatic[name] if value == "auto" else value for name, value in settings.items()}
+
+
+def job_folder(data_dir: Path, job_id: str) -> Path:
+    """Return the folder of a job."""
+    return data_dir / "jobs" / job_id
+
+
+def files_folder(data_dir: Path) -> Path:
+    """Return the folder of the files, each named by its id."""
+    return data_dir / "files"
+
+
+def link_input(source: Path, target: Path) -> None:
+    """Give a job its own name for a file, so that deleting the file does not take it away."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def remove_inputs(folder: Path) -> None:
+    """Drop the names of the files of a job that has ended."""
+    for name in ("training.jsonl", "validation.jsonl"):
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
+
+
+def _opening(job: Row, resume: Row | None) -> str:
+    if resume:
+        return f"Fine-tuning job resumed from the checkpoint at step {resume['step']}"
+    return "Fine-tuning job started again" if job["last_step"] else "Fine-tuning job started"
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return f"{value:.5f}" if math.isfinite(value) else ""
+    return "" if value is None else value
+
+
+def _unexpected(error: Exception) -> dict[str, Any]:
+    if is_storage_full(error):
+        message = "The service's disk is full. Free some space and create the job again."
+        return {"code": "insufficient_storage", "message": message, "param": None}
+    _log.error("unexpected error in a job", exc_info=error)
+    return {
+        "code": "server_error",
+        "message": "The service had an unexpected error; its log says more.",
+        "param": None,
+    }

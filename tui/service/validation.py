@@ -1,0 +1,167 @@
+"""The check of a job's files, as the hosted service does it, in a process of its own.
+
+``python -m tui.service.validation FOLDER`` checks ``training.jsonl`` and, where there is one,
+``validation.jsonl`` with the rules of `tui.dataset`, counts tokens with `tui.tokens`, and prints
+one JSON object: ``{"type": "valid", "n_examples", "tokens_per_epoch"}`` or
+``{"type": "invalid", "code", "message", "param"}``. A process of its own, because a hostile file
+must not be able to stop the service, and tokenizers take memory that a small one would keep.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tui.dataset import CheckReport, Issue
+
+PROFILE = "local"
+# `over_context`: the service truncates, as the hosted one does. `too_few_examples` has words of
+# its own below, and applies to the training file only.
+_PASSED = frozenset(("over_context", "too_few_examples"))
+_FORMAT_CODES = frozenset(
+    (
+        "record_unrecognized_key",
+        "message_unrecognized_key",
+        "special_token",
+        "invalid_json",
+        "invalid_utf8",
+        "pretty_printed",
+        "data_type",
+        "empty_file",
+        "too_deep",
+    )
+)
+_ISSUES_KEPT = 1000
+
+
+def check_files(folder: Path, names: dict[str, str], model: str) -> dict[str, Any]:
+    """Check a job's files and return the verdict.
+
+    Args:
+        folder: The job folder.
+        names: The id of the training file and, where there is one, of the validation file, under
+            ``training_file`` and ``validation_file``.
+        model: The base model.
+    """
+    from tui.dataset import scan_file
+    from tui.pricing import estimate, model_info
+
+    encoding = model_info(model).encoding
+    verdict: dict[str, Any] = {}
+    for param, file_id in names.items():
+        path = folder / f"{param.removesuffix('_file')}.jsonl"
+        training = param == "training_file"
+        result = scan_file(
+            path,
+            profile=PROFILE,
+            model=model,
+            max_issues=_ISSUES_KEPT,
+            encoding=encoding if training else None,
+        )
+        problem = _problem(result.report, param, file_id)
+        if problem:
+            return problem
+        if training and result.table is not None:
+            row = estimate(result.table, model, provider="local", epochs=1)
+            verdict = {
+                "type": "valid",
+                "n_examples": len(result.table),
+                "tokens_per_epoch": row.tokens_billed,
+            }
+    return verdict
+
+
+def _problem(report: CheckReport, param: str, file_id: str) -> dict[str, Any] | None:
+    from tui.dataset import Severity, get_profile
+
+    word = param.removesuffix("_file")
+    if report.records and report.format != "chat":
+        return _invalid(
+            "invalid_training_file",
+            f"The job failed due to an invalid {word} file. Invalid file format. Input file"
+            f" {file_id} is {_format_words(str(report.format))}, but the specified fine-tuning job"
+            " uses 'supervised' as the training method, which needs chat examples.",
+            param,
+        )
+    errors = (issue for issue in report.issues if issue.severity == Severity.ERROR)
+    first = next((issue for issue in errors if issue.code not in _PASSED), None)
+    if first is not None:
+        return _from_issue(first, word, param)
+    need = get_profile(PROFILE).min_examples if word == "training" else 1
+    if report.records < need:
+        return _invalid(
+            "invalid_n_examples",
+            f"{word.capitalize()} file has {report.records} example(s), but must have at least"
+            f" {need} example{'s' if need > 1 else ''}",
+            param,
+        )
+    return None
+
+
+def _format_words(name: str) -> str:
+    if name == "unknown":
+        return "in a format that is not known"
+    return f"in the fine-tune-{name} format"
+
+
+def _invalid(code: str, message: str, param: str) -> dict[str, Any]:
+    return {"type": "invalid", "code": code, "message": message, "param": param}
+
+
+def _from_issue(issue: Issue, word: str, param: str) -> dict[str, Any]:
+    if issue.code in _FORMAT_CODES:
+        code, opening = "invalid_file_format", f"a file format error in the {word} file"
+    else:
+        code, opening = "invalid_training_file", f"an invalid {word} file"
+    return _invalid(
+        code,
+        f"The job failed due to {opening}. Invalid file format. {_sentence(issue)}",
+        param,
+    )
+
+
+def _sentence(issue: Issue) -> str:
+    """Return what is wrong, the example named, in the hosted service's words where known."""
+    if not issue.line:
+        return f"{_end(issue.message)}"
+    example = f"Example {issue.line}"
+    place = re.match(r"messages\[(\d+)\]", issue.path)
+    message = f"{example}, message {int(place[1]) + 1}" if place else example
+    key = re.search(r"([^.\[\]]+)$", issue.path)
+    match issue.code:
+        case "invalid_json" | "pretty_printed":
+            return (
+                f"{example} cannot be parsed. Error: line contains invalid json: {issue.message}:"
+                f" line 1 column {issue.column} (line {issue.line})"
+            )
+        case "data_type":
+            return f"{example} is not a valid JSON object."
+        case "record_unrecognized_key" if key:
+            return f'{example} contains an extra "{key[1]}".'
+        case "missing_messages_list" if issue.path in ("", "messages"):
+            return f"{example} is missing key 'messages' ({issue.message})"
+        case "message_missing_key" if "role" in issue.message:
+            return f"{message} Discriminator 'role' is missing in value"
+        case _:
+            return f"{message}: {issue.message}"
+
+
+def _end(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+def main(arguments: list[str]) -> int:
+    """Check the job folder named and print the verdict."""
+    folder = Path(arguments[0])
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    verdict = check_files(folder, job["files"], job["model"])
+    sys.stdout.write(json.dumps(verdict) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
