@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tui.pricing.estimate import CostRow, automatic_epochs, check_epochs, estimate
+    from tui.pricing.cost import CostRow, automatic_epochs, check_epochs, estimate
     from tui.pricing.models import ModelInfo, model_info, trainable_models
     from tui.pricing.prices import Price, PriceBook, load_prices
 
@@ -27,13 +27,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CostRow": "estimate",
+    "CostRow": "cost",
     "ModelInfo": "models",
     "Price": "prices",
     "PriceBook": "prices",
-    "automatic_epochs": "estimate",
-    "check_epochs": "estimate",
-    "estimate": "estimate",
+    "automatic_epochs": "cost",
+    "check_epochs": "cost",
+    "estimate": "cost",
     "load_prices": "prices",
     "model_info": "models",
     "trainable_models": "models",
