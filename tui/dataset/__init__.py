@@ -1,0 +1,68 @@
+"""Datasets: bytes to lines to records to issues.
+
+Everything here is imported on first use, so that a command pays only for what it needs. The first
+screen needs :class:`Source`, :meth:`LineIndex.head` and :func:`read_record`, which load neither
+numpy nor a tokenizer.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui.dataset.index import LineIndex as LineIndex
+    from tui.dataset.model import Format as Format
+    from tui.dataset.model import Issue as Issue
+    from tui.dataset.model import Severity as Severity
+    from tui.dataset.profile import Profile as Profile
+    from tui.dataset.profile import get_profile as get_profile
+    from tui.dataset.record import Record as Record
+    from tui.dataset.record import read_record as read_record
+    from tui.dataset.record import sniff_format as sniff_format
+    from tui.dataset.report import CheckReport as CheckReport
+    from tui.dataset.report import IssueLog as IssueLog
+    from tui.dataset.rules.catalogue import RULES as RULES
+    from tui.dataset.rules.catalogue import Rule as Rule
+    from tui.dataset.scan import Scan as Scan
+    from tui.dataset.scan import ScanResult as ScanResult
+    from tui.dataset.scan import ScanUpdate as ScanUpdate
+    from tui.dataset.scan import check_file as check_file
+    from tui.dataset.scan import scan_file as scan_file
+    from tui.dataset.source import Change as Change
+    from tui.dataset.source import Source as Source
+
+_HOMES = {
+    "Change": "source",
+    "CheckReport": "report",
+    "Format": "model",
+    "Issue": "model",
+    "IssueLog": "report",
+    "LineIndex": "index",
+    "Profile": "profile",
+    "RULES": "rules.catalogue",
+    "Record": "record",
+    "Rule": "rules.catalogue",
+    "Scan": "scan",
+    "ScanResult": "scan",
+    "ScanUpdate": "scan",
+    "Severity": "model",
+    "Source": "source",
+    "check_file": "scan",
+    "get_profile": "profile",
+    "read_record": "record",
+    "scan_file": "scan",
+    "sniff_format": "record",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from the module it lives in."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

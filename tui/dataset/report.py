@@ -1,0 +1,212 @@
+"""What a check found: counts that are exact, and a log of issues that stays small."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+from tui.dataset.model import Format, Issue, Severity
+
+MAX_ISSUES = 100_000
+"""Issues kept with their words unless told otherwise; all are counted."""
+
+_Words = tuple[str, str, str, Severity, str, bool]
+
+
+class IssueLog(Sequence[Issue]):
+    """Issues in line order, those about the whole file first.
+
+    Positions are kept in integer arrays and the words of each issue once, however often they
+    repeat, so that a hundred thousand issues are a few megabytes.
+
+    Args:
+        limit: Issues kept; more are dropped, and `truncated` says so.
+    """
+
+    def __init__(self, issues: Iterable[Issue] = (), *, limit: int = MAX_ISSUES) -> None:
+        self.limit = limit
+        self.truncated = False
+        self._file: list[Issue] = []
+        self._lines = array("q")
+        self._columns = array("q")
+        self._words = array("l")
+        self._table: list[_Words] = []
+        self._ids: dict[_Words, int] = {}
+        self._codes: dict[str, array[int]] = {}
+        self.extend(issues)
+
+    def extend(self, issues: Iterable[Issue]) -> None:
+        """Add issues; each on no earlier line than the last, but for those of the whole file."""
+        for issue in issues:
+            if issue.line <= 0:
+                self._file.append(issue)
+                continue
+            if len(self._lines) >= self.limit:
+                self.truncated = True
+                return
+            words = (
+                issue.path, issue.code, issue.message, issue.severity, issue.hint, issue.fixable,
+            )  # fmt: skip
+            number = self._ids.get(words)
+            if number is None:
+                number = self._ids[words] = len(self._table)
+                self._table.append(words)
+            self._codes.setdefault(issue.code, array("q")).append(len(self._lines))
+            self._columns.append(issue.column)
+            self._words.append(number)
+            self._lines.append(issue.line)
+
+    def set_file_issues(self, issues: Iterable[Issue]) -> None:
+        """Replace what is said about the whole file."""
+        self._file = list(issues)
+
+    def __len__(self) -> int:
+        return len(self._file) + len(self._lines)
+
+    @overload
+    def __getitem__(self, index: int) -> Issue: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Issue]: ...
+    def __getitem__(self, index: int | slice) -> Issue | list[Issue]:
+        """Return one issue, or a list of them for a slice."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(index)
+        index %= size
+        if index < len(self._file):
+            return self._file[index]
+        return self._at(index - len(self._file))
+
+    def __iter__(self) -> Iterator[Issue]:
+        yield from self._file
+        for i in range(len(self._lines)):
+            yield self._at(i)
+
+    def codes(self) -> list[str]:
+        """Return the codes that have issues here, in no particular order."""
+        return list({*self._codes, *(issue.code for issue in self._file)})
+
+    def by_code(self, code: str) -> Sequence[Issue]:
+        """Return a live view of one code's issues, in line order."""
+        return _View(self, code)
+
+    def for_line(self, line: int) -> list[Issue]:
+        """Return the issues of one line; of the whole file for line 0."""
+        if line <= 0:
+            return list(self._file)
+        first, last = bisect_left(self._lines, line), bisect_right(self._lines, line)
+        return [self._at(i) for i in range(first, last)]
+
+    def next_line(self, after_line: int, direction: int = 1) -> int | None:
+        """Return the nearest line with an issue after a line, or before it where direction < 0."""
+        if direction >= 0:
+            i = bisect_right(self._lines, after_line)
+            return self._lines[i] if i < len(self._lines) else None
+        i = bisect_left(self._lines, after_line)
+        return self._lines[i - 1] if i > 0 else None
+
+    def _at(self, index: int) -> Issue:
+        path, code, message, severity, hint, fixable = self._table[self._words[index]]
+        return Issue(
+            self._lines[index],
+            self._columns[index],
+            path,
+            code,
+            severity,
+            message,
+            hint,
+            fixable,
+        )
+
+
+class _View(Sequence[Issue]):
+    """One code's issues within a log."""
+
+    def __init__(self, log: IssueLog, code: str) -> None:
+        self._log = log
+        self._code = code
+
+    def _file(self) -> list[Issue]:
+        return [issue for issue in self._log._file if issue.code == self._code]
+
+    def __len__(self) -> int:
+        return len(self._file()) + len(self._log._codes.get(self._code, ()))
+
+    @overload
+    def __getitem__(self, index: int) -> Issue: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Issue]: ...
+    def __getitem__(self, index: int | slice) -> Issue | list[Issue]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(index)
+        index %= size
+        ahead = self._file()
+        if index < len(ahead):
+            return ahead[index]
+        return self._log._at(self._log._codes[self._code][index - len(ahead)])
+
+
+@dataclass(slots=True)
+class CheckReport:
+    """What checking a file found.
+
+    Attributes:
+        file: The name as given; comes from outside, so clean it before showing it.
+        bytes: Its size, after decompression.
+        format: The format of its records.
+        records: Lines that are not blank (elements, in a JSON array); an object spread over
+            several lines is one record.
+        blank_lines: Lines with nothing on them.
+        valid: Records without an error.
+        errors: Issues that are errors.
+        warnings: Issues that are warnings.
+        advice: Issues that are advice.
+        counts: How often each code was found; exact even where `issues` is cut.
+        issues: The issues, those about the whole file first, then in line order.
+        lines: Physical lines of the file.
+        complete: Whether the whole file was read.
+    """
+
+    file: str
+    bytes: int = 0
+    format: Format = Format.UNKNOWN
+    records: int = 0
+    blank_lines: int = 0
+    valid: int = 0
+    errors: int = 0
+    warnings: int = 0
+    advice: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    issues: IssueLog = field(default_factory=IssueLog)
+    lines: int = 0
+    complete: bool = False
+
+    @property
+    def issues_truncated(self) -> bool:
+        """Whether more issues were found than are kept."""
+        return self.issues.truncated
+
+    def to_json(self) -> dict[str, object]:
+        """Return the object that ``check --json`` prints."""
+        return {
+            "file": self.file,
+            "bytes": self.bytes,
+            "format": str(self.format),
+            "records": self.records,
+            "blank_lines": self.blank_lines,
+            "valid": self.valid,
+            "errors": self.errors,
+            "warnings": self.warnings,
+            "advice": self.advice,
+            "counts": dict(self.counts),
+            "issues": [issue.to_json() for issue in self.issues],
+            "issues_truncated": self.issues_truncated,
+        }

@@ -1,0 +1,1 @@
+"""The rules: a catalogue as data, and a small function for each."""

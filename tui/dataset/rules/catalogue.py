@@ -1,0 +1,123 @@
+"""Every rule as data: its name, weight, meaning, and why it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from tui.dataset.model import Severity
+
+_E, _W, _A = Severity.ERROR, Severity.WARNING, Severity.ADVICE
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        code: Its stable name.
+        severity: Its weight in the OpenAI profile; other profiles may differ.
+        section: The part of the catalogue it belongs to.
+        summary: When it speaks.
+        evidence: What that rests on.
+        fixable: Whether a safe repair by machine exists, at least in clear cases.
+    """
+
+    code: str
+    severity: Severity
+    section: str
+    summary: str
+    evidence: str
+    fixable: bool = False
+
+    def to_json(self) -> dict[str, object]:
+        """Return the rule as ``check --rules --json`` writes it."""
+        return {
+            "code": self.code,
+            "severity": str(self.severity),
+            "section": self.section,
+            "summary": self.summary,
+            "evidence": self.evidence,
+            "fixable": self.fixable,
+        }
+
+
+_JSON = "JSON standard (RFC 8259); OpenAI server: “line contains invalid json”"
+_SCHEMA = "OpenAI API specification, fine-tuning chat request input"
+_SERVER = "OpenAI server message seen in failed jobs"
+_GUIDE = "OpenAI fine-tuning guide"
+_NOTEBOOK = "OpenAI cookbook, chat data preparation notebook"
+_PRACTICE = "common practice"
+
+_LINES = (
+    ("invalid_utf8", _E, "bytes that are not UTF-8", "JSON standard (RFC 8259, section 8.1)"),
+    ("byte_order_mark", _W, "the file starts with a byte order mark",
+     "no stored OpenAI example has one; Azure documents it as wanted", True),
+    ("invalid_json", _E, "a line that is not one strict JSON value", _JSON),
+    ("pretty_printed", _E, "one object spread over several lines", _JSON, True),
+    ("too_deep", _E, "nesting beyond any sane depth", "JSON readers stop near 1,000 levels"),
+    ("blank_line", _A, "a line with nothing on it", _PRACTICE, True),
+    ("data_type", _E, "a record that is not a JSON object", _NOTEBOOK),
+    ("duplicate_key", _W, "the same key twice in one object; the last one wins silently",
+     "JSON standard (RFC 8259, section 4)"),
+    ("lone_surrogate", _W, "half of an escaped surrogate pair, which is no character",
+     "JSON standard (RFC 8259, section 8.2)"),
+    ("too_few_examples", _E, "fewer examples than the provider trains on",
+     "OpenAI server: “must have at least 10 examples”"),
+    ("mixed_formats", _E, "a record of another format than the rest of the file",
+     "OpenAI server: format of file and method must agree"),
+    ("unknown_format", _E, "neither messages, preference nor prompt and completion",
+     "OpenAI server: “Unexpected file format”"),
+    ("file_too_large", _E, "larger, or with more examples, than the provider takes",
+     "Files and Uploads reference"),
+    ("empty_file", _E, "no record at all", _SERVER),
+)  # fmt: skip
+
+_CHAT = (
+    ("missing_messages_list", _E, "messages is absent, empty, or not a list",
+     "OpenAI server: “is missing key 'messages'”"),
+    ("record_unrecognized_key", _E, "a top-level key that training files may not have",
+     "OpenAI server: “contains an extra …”", True),
+    ("message_not_object", _E, "a message that is not an object", _SCHEMA),
+    ("message_missing_key", _E, "a message without role, or without content, call or refusal",
+     "OpenAI server: “Discriminator 'role' is missing in value”"),
+    ("message_unrecognized_key", _E, "a key no message has, or not one with this role",
+     _NOTEBOOK + "; " + _SCHEMA, True),
+    ("unrecognized_role", _E, "a role outside system, user, assistant, tool, function, developer",
+     _NOTEBOOK + "; " + _SCHEMA, True),
+    ("developer_role", _A, "the developer role, which only newer schemas accept", _SCHEMA),
+    ("missing_content", _E, "null or empty content where text is needed", _NOTEBOOK),
+    ("blank_content", _W, "content of white space only", _PRACTICE),
+    ("content_type", _E, "content of a type that the role does not take", _SCHEMA),
+    ("invalid_content_part", _E, "a content part of unknown type, or without what its type needs",
+     _SCHEMA),
+    ("example_missing_assistant_message", _E, "no assistant message, so nothing to learn",
+     _NOTEBOOK),
+    ("last_message_not_assistant", _E, "the last message is not the assistant's",
+     "Microsoft documentation; field reports of refused OpenAI jobs"),
+    ("nothing_trained", _E, "every assistant message has weight 0", _GUIDE),
+    ("invalid_weight", _E, "weight is not the integer 0 or 1, or not on an assistant message",
+     _SCHEMA),
+    ("invalid_name", _W, "name is not 1 to 64 letters, digits, underscores or hyphens", _SCHEMA),
+    ("special_token", _E, "a control token of the encoding written in text",
+     "OpenAI server: “message contains an invalid token”"),
+    ("system_not_first", _W, "a system message after other messages", _PRACTICE),
+    ("consecutive_same_role", _W, "user after user, or assistant after assistant", _PRACTICE),
+    ("missing_user", _W, "examples without a user message (said once a file)", _NOTEBOOK),
+    ("missing_system", _A, "examples without a system message (said once a file)", _NOTEBOOK),
+    ("over_context", _E, "more tokens than the model trains on; the end of the example is lost",
+     "OpenAI best practices for fine-tuning: truncated from the end"),
+)  # fmt: skip
+
+
+def _build() -> Mapping[str, Rule]:
+    found: dict[str, Rule] = {}
+    for section, rows in (("Lines and file", _LINES), ("Chat", _CHAT)):
+        for code, severity, summary, evidence, *fixable in rows:
+            found[code] = Rule(code, severity, section, summary, evidence, bool(fixable))
+    return MappingProxyType(found)
+
+
+RULES: Mapping[str, Rule] = _build()
+"""Every rule by code, in the catalogue's order."""
