@@ -189,7 +189,6 @@ class JobQueue:
 
     async def close(self) -> None:
         """End all work, engines after a checkpoint; unfinished jobs go on at the next start."""
-
         runs = list(self._runs.values())
         for run in runs:
             run.request("shutdown")
@@ -225,7 +224,7 @@ def _command_line(pid: int) -> str:
         pass
     try:
         answer = subprocess.run(
-            ["ps", "-o", "command=", "-p", str(pid)],  # noqa: S607
+            ["ps", "-o", "command=", "-p", str(pid)],
             capture_output=True,
             check=False,
             timeout=5,

@@ -40,7 +40,7 @@ _RETRY_SECONDS = 1.0
 _log = logging.getLogger("tunedeck.service")
 
 
-class JobFailed(Exception):
+class JobFailedError(Exception):
     """The job has failed; what its ``error`` will say."""
 
     def __init__(self, code: str, message: str, param: str | None = None) -> None:
@@ -96,7 +96,7 @@ class JobRun:
         except asyncio.CancelledError:
             if self.stop is None:
                 raise
-        except JobFailed as failure:
+        except JobFailedError as failure:
             await self._settle(status="failed", error=failure.error)
         except Exception as error:
             await self._settle(status="failed", error=_unexpected(error))
@@ -127,7 +127,7 @@ class JobRun:
     def _job(self) -> Row:
         job = self._store.job(self.job_id)
         if job is None:
-            raise JobFailed("server_error", "The job is no longer in the service's records.")
+            raise JobFailedError("server_error", "The job is no longer in the service's records.")
         return job
 
     # Checking
@@ -149,9 +149,9 @@ class JobRun:
             case "valid":
                 self._accept(job, verdict)
             case "invalid":
-                raise JobFailed(verdict["code"], verdict["message"], verdict["param"])
+                raise JobFailedError(verdict["code"], verdict["message"], verdict["param"])
             case _:
-                raise JobFailed(
+                raise JobFailedError(
                     "server_error", f"The files could not be checked: {self._last_words()}"
                 )
 
@@ -175,7 +175,9 @@ class JobRun:
         job = self._job()
         engine = self._config.engines.get(base_model(job["model"]))
         if engine is None:
-            raise JobFailed("engine_missing", f"No engine trains {job['model']} here any more.")
+            raise JobFailedError(
+                "engine_missing", f"No engine trains {job['model']} here any more."
+            )
         resume = self._resume_point()
         self._write_job(self._description(job, resume))
         with self._store.transaction():
@@ -195,12 +197,12 @@ class JobRun:
         elif self.stop is None:
             raise self._failure(progress, code)
 
-    def _failure(self, progress: Progress, code: int) -> JobFailed:
+    def _failure(self, progress: Progress, code: int) -> JobFailedError:
         if progress.error:
-            return JobFailed(*progress.error)
+            return JobFailedError(*progress.error)
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         words = self._last_words()
-        return JobFailed(
+        return JobFailedError(
             "engine_failed",
             f"The training engine ended {how} before the model was done"
             + (f": {words}" if words else ".")
@@ -238,7 +240,7 @@ class JobRun:
         try:
             self._child = await Child.start(command, self._log_path)
         except OSError as error:
-            raise JobFailed(
+            raise JobFailedError(
                 "engine_failed", f"{command[0]} could not be started: {error.strerror or error}"
             ) from error
         if self.stop:
@@ -297,7 +299,9 @@ class JobRun:
     def _succeed(self, name: str) -> None:
         path = self._inside(name)
         if path is None:
-            raise JobFailed("engine_failed", "The training engine named a model that is not there.")
+            raise JobFailedError(
+                "engine_failed", "The training engine named a model that is not there."
+            )
         job = self._job()
         model = model_name(job)
         steps = job["total_steps"] or job["last_step"]
@@ -322,7 +326,7 @@ class JobRun:
                 self._store.add_event(self.job_id, f"New fine-tuned model created: {model}")
                 self._store.add_event(self.job_id, "The job has successfully completed")
         except ApiError as error:
-            raise JobFailed(error.code or "server_error", error.message) from error
+            raise JobFailedError(error.code or "server_error", error.message) from error
 
     def _write_results(self) -> dict[str, Any]:
         text = io.StringIO()

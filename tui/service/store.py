@@ -125,7 +125,7 @@ class Store:
     def _insert(self, table: str, row: Mapping[str, object]) -> None:
         names = ", ".join(row)
         marks = ", ".join("?" * len(row))
-        self._run(f"INSERT INTO {table} ({names}) VALUES ({marks})", _encode(row))  # noqa: S608
+        self._run(f"INSERT INTO {table} ({names}) VALUES ({marks})", _encode(row))
 
     def _page(
         self, table: str, where: str, values: Sequence[object], after: str | None, limit: int,
@@ -134,7 +134,7 @@ class Store:
         clauses, bound = [where], list(values)
         if after is not None:
             start = self._one(
-                f"SELECT seq FROM {table} WHERE id = ? AND {where}",  # noqa: S608
+                f"SELECT seq FROM {table} WHERE id = ? AND {where}",
                 [after, *values],
             )
             if start is None:
@@ -143,8 +143,7 @@ class Store:
             bound.append(start["seq"])
         order = "ASC" if ascending else "DESC"
         rows = self._all(
-            f"SELECT * FROM {table} WHERE {' AND '.join(clauses)} "  # noqa: S608
-            f"ORDER BY seq {order} LIMIT ?",
+            f"SELECT * FROM {table} WHERE {' AND '.join(clauses)} ORDER BY seq {order} LIMIT ?",
             [*bound, limit + 1],
         )
         return Page(rows, limit)
@@ -183,7 +182,7 @@ class Store:
         return self._one("SELECT * FROM jobs WHERE id = ?", [job_id])
 
     def jobs(
-        self, *, after: str | None, limit: int, metadata: Mapping[str, str] | None | str = "any"
+        self, *, after: str | None, limit: int, metadata: Mapping[str, str] | str | None = "any"
     ) -> Page:
         """Return a page of jobs.
 
@@ -211,7 +210,7 @@ class Store:
         """Return the jobs in one of these states, oldest first."""
         marks = ", ".join("?" * len(statuses))
         return self._all(
-            f"SELECT * FROM jobs WHERE status IN ({marks}) ORDER BY seq",  # noqa: S608
+            f"SELECT * FROM jobs WHERE status IN ({marks}) ORDER BY seq",
             list(statuses),
         )
 
@@ -219,7 +218,7 @@ class Store:
         """Change columns of a job."""
         names = ", ".join(f"{name} = ?" for name in changes)
         self._run(
-            f"UPDATE jobs SET {names} WHERE id = ?",  # noqa: S608
+            f"UPDATE jobs SET {names} WHERE id = ?",
             [*_encode(changes), job_id],
         )
 

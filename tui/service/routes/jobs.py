@@ -26,7 +26,7 @@ async def create(request: Request) -> Response:
     return JSONResponse(job_object(service.queue.create(row)))
 
 
-def _wanted_metadata(request: Request) -> Mapping[str, str] | None | str:
+def _wanted_metadata(request: Request) -> Mapping[str, str] | str | None:
     pairs = {}
     for name, value in request.query_params.multi_items():
         if name == "metadata" and value == "null":

@@ -47,15 +47,15 @@ def main(arguments: list[str]) -> int:
 
 def _train(folder: Path) -> int:
     from tui.service.engines.micro.checkpoint import CheckpointError
-    from tui.service.engines.micro.train import Diverged, StopTraining, Trainer
+    from tui.service.engines.micro.train import DivergedError, StoppedError, Trainer
 
     try:
         trainer = Trainer(folder, _emit, lambda: _stop)
         trainer.run()
-    except (StopTraining, BrokenPipeError):
+    except (StoppedError, BrokenPipeError):
         # A closed pipe means that the service has gone; there is nobody left to tell.
         return 0
-    except Diverged as error:
+    except DivergedError as error:
         return _fail("training_diverged", f"{error}; lower the learning rate multiplier")
     except MemoryError:
         return _fail("out_of_memory", "not enough memory to train on this file")

@@ -21,11 +21,11 @@ JUDGED_STEPS = 100
 Emit = Callable[[Mapping[str, Any]], None]
 
 
-class StopTraining(Exception):
+class StoppedError(Exception):
     """The service asked the engine to stop; a checkpoint was written."""
 
 
-class Diverged(Exception):
+class DivergedError(Exception):
     """The loss is no longer a number."""
 
 
@@ -82,8 +82,8 @@ class Trainer:
         """Train to the end and report the model.
 
         Raises:
-            StopTraining: Told to stop; a checkpoint was written and reported.
-            Diverged: The loss is not finite any more.
+            StoppedError: Told to stop; a checkpoint was written and reported.
+            DivergedError: The loss is not finite any more.
             OSError: A checkpoint could not be written.
         """
         first = self._optimiser.steps
@@ -115,7 +115,7 @@ class Trainer:
         score = self.network.gradient(batch, self._gradient)
         self._optimiser.step(self.network.flat, self._gradient, self._rate_at(step))
         if not (math.isfinite(score.loss) and np.isfinite(self.network.flat).all()):
-            raise Diverged(f"the loss is no longer a number at step {step}")
+            raise DivergedError(f"the loss is no longer a number at step {step}")
         return {"train_loss": score.loss, "train_mean_token_accuracy": score.accuracy}
 
     def _rate_at(self, step: int) -> float:
@@ -156,7 +156,7 @@ class Trainer:
     def _check_stop(self, step: int) -> None:
         if self._stopped():
             self.save_stopped(step)
-            raise StopTraining
+            raise StoppedError
 
     def save_stopped(self, step: int) -> None:
         """Write the checkpoint of a run that stops after ``step``; none before the first step."""
