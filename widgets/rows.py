@@ -170,7 +170,7 @@ class RowsView(Widget, can_focus=True):
         """The style of a component class, drawn on the widget or on a whole-row style.
 
         Args:
-            name: A component class, or an empty name for plain text.
+            name: A component class or several with blanks between, or empty for plain text.
             over: The component class of the row, if it has one.
 
         Returns:
@@ -182,8 +182,9 @@ class RowsView(Widget, can_focus=True):
             style = self.get_component_rich_style(over) if over else self.rich_style
             if name:
                 # The partial style knows no blended colours, the full one has a background.
-                colour = Style(color=self.get_component_rich_style(name).color)
-                style = style + self.get_component_rich_style(name, partial=True) + colour
+                names = name.split()
+                colour = Style(color=self.get_component_rich_style(*names).color)
+                style = style + self.get_component_rich_style(*names, partial=True) + colour
             self._styles[key] = style
         return style
 

@@ -1,0 +1,318 @@
+"""One record, read as a conversation or as its JSON text, with everything wrong marked in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import var
+
+from widgets.record_data import RecordData
+from widgets.record_layout import PART, Laid, chat_rows, fault_span, raw_rows
+from widgets.rows import Pieces, RowsView
+
+MORE = 8
+
+
+class RecordView(RowsView):
+    """One record as a conversation: who says what, what is trained, and what is wrong where.
+
+    Text is wrapped and cleaned when the record is laid out, and only as much of it as is shown: of
+    a very long value the beginning, its size stated. No text is ever read as markup.
+
+    Reactives: `mode` (``"chat"`` or ``"raw"``), `pretty` (raw text indented). Message:
+    `ModeChanged`.
+    """
+
+    HELP = """
+    ## Record
+
+    The messages of the record, each with its role. E, W and A tell errors, warnings and advice,
+    said at the message they are about.
+
+    r shows the JSON text instead, with carets under the very characters; p switches between
+    indented text and the line as it is; m shows more of long values; tab moves to the next mark.
+    """
+    DEFAULT_CSS = """
+    RecordView {
+        & > .record-view--head { text-style: bold; }
+        & > .record-view--system { color: $text-secondary; }
+        & > .record-view--user { color: $text-primary; }
+        & > .record-view--assistant { color: $text-success; }
+        & > .record-view--tool { color: $text-accent; }
+        & > .record-view--other { color: $text-error; }
+        & > .record-view--section { color: $text-muted; text-style: bold; }
+        & > .record-view--call { color: $text-accent; }
+        & > .record-view--json { color: $foreground; }
+        & > .record-view--fault { color: $text-error; text-style: bold underline; }
+        & > .record-view--hit { text-style: reverse bold; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "record-view--head",
+        "record-view--system",
+        "record-view--user",
+        "record-view--assistant",
+        "record-view--tool",
+        "record-view--other",
+        "record-view--section",
+        "record-view--call",
+        "record-view--json",
+        "record-view--fault",
+        "record-view--hit",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "raw", "Raw", tooltip="Switch between conversation and JSON text"),
+        Binding("p", "pretty", "Indent", show=False, tooltip="Raw text indented, or as it is"),
+        Binding("m", "more", "More", show=False, tooltip="Show more of long values"),
+        Binding("space", "page(1)", "Page down", show=False, tooltip="One page down"),
+    ]
+
+    mode: var[str] = var("chat", init=False)
+    """``"chat"`` or ``"raw"``."""
+
+    pretty: var[bool] = var(True, init=False)
+    """Whether raw text is indented."""
+
+    class ModeChanged(Message):
+        """The view shows the record another way.
+
+        Attributes:
+            mode: ``"chat"`` or ``"raw"``.
+        """
+
+        def __init__(self, record_view: RecordView, mode: str) -> None:
+            super().__init__()
+            self.record_view = record_view
+            self.mode = mode
+
+        @property
+        def control(self) -> RecordView:
+            """The view that sent the message."""
+            return self.record_view
+
+    def __init__(
+        self,
+        *,
+        empty_text: str = "No record",
+        id: str | None = None,  # noqa: A002 - Textual's own name for it
+        classes: str | None = None,
+    ) -> None:
+        """Make a view that shows nothing yet (see `show`).
+
+        Args:
+            empty_text: Said where there is no record.
+            id: The widget's id.
+            classes: Its CSS classes.
+        """
+        super().__init__(id=id, classes=classes)
+        self.empty_text = empty_text
+        self._record: RecordData | None = None
+        self._rows: Sequence[Laid] = ()
+        self._limit = PART
+        self._needle = ""
+        self._hit: tuple[int, int] | None = None
+        self._faults: list[tuple[int, int]] = []
+
+    @property
+    def record(self) -> RecordData | None:
+        """The record that is shown."""
+        return self._record
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the record as laid out."""
+        return len(self._rows)
+
+    def show(self, record: RecordData | None, *, keep_scroll: bool = False) -> None:
+        """Show a record from its beginning, or nothing.
+
+        Args:
+            record: What to show.
+            keep_scroll: Stay at the same row: for a record that is the same but for its marks.
+        """
+        if record == self._record:
+            return
+        self._record = record
+        if not keep_scroll:
+            self._limit = PART
+            self.top = 0
+        self._hit = None
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        record = self._record
+        width = self.row_width
+        rows: Sequence[Laid] = ()
+        if record is not None and width > 0:
+            if self.mode == "raw":
+                rows = raw_rows(record, width, self._limit, pretty=self.pretty)
+            else:
+                rows = chat_rows(record, width, self._limit)
+        self._faults = []
+        if record is not None:
+            spans = (fault_span(record, mark) for mark in record.marks)
+            self._faults = [span for span in spans if span is not None]
+        self._rows = rows
+        self.top = max(0, min(self.top, len(rows) - self.page))
+        self.refresh()
+        self._update_thumb()
+
+    def resized(self) -> None:
+        """Wrap again for the new width."""
+        self._lay_out()
+
+    # Ways to look at it
+
+    def watch_mode(self, mode: str) -> None:
+        """Lay the record out the other way."""
+        self.top = 0
+        self._hit = None
+        self._lay_out()
+        self.post_message(self.ModeChanged(self, mode))
+
+    def watch_pretty(self) -> None:
+        """Lay the raw text out the other way."""
+        if self.mode == "raw":
+            self._lay_out()
+
+    def toggle_raw(self) -> None:
+        """Switch between conversation and JSON text."""
+        self.mode = "chat" if self.mode == "raw" else "raw"
+
+    def action_raw(self) -> None:
+        """Switch between conversation and JSON text."""
+        self.toggle_raw()
+
+    def action_pretty(self) -> None:
+        """Raw text indented, or as it is."""
+        if self.mode == "raw":
+            self.pretty = not self.pretty
+
+    def action_more(self) -> None:
+        """Show more of long values."""
+        self._limit *= MORE
+        self._lay_out()
+
+    # Marks and search
+
+    def next_mark(self, *, backwards: bool = False) -> bool:
+        """Scroll to the next mark of the record.
+
+        Args:
+            backwards: To the one before instead.
+
+        Returns:
+            False when there is none in that direction.
+        """
+        rows = [index for index, row in enumerate(self._rows) if row.mark >= 0]
+        if backwards:
+            rows = [index for index in rows if index < self.top][-1:]
+        else:
+            last = self.top + self.page
+            rows = [index for index in rows if index >= last][:1]
+        if not rows:
+            return False
+        return self.scroll_rows(max(0, rows[0] - self.page // 3))
+
+    def find(self, text: str, *, backwards: bool = False) -> bool:
+        """Mark a text everywhere, without regard to case, and go to its next place.
+
+        Args:
+            text: What to look for, in the values as they are (not as they are shown).
+            backwards: Go to the place before instead.
+
+        Returns:
+            Whether there is one in that direction; False leaves the view where it is, so that the
+            caller can go on with the next record.
+        """
+        needle = text.lower()
+        if needle != self._needle:
+            self._needle, self._hit = needle, None
+            self.refresh()
+        hits = self._hits()
+        if self._hit is not None:
+            at = self._hit
+            hits = [hit for hit in hits if (hit < at if backwards else hit > at)]
+        if not hits:
+            return False
+        self._hit = hits[-1] if backwards else hits[0]
+        index = next((i for i, row in enumerate(self._rows) if self._holds(row, self._hit)), None)
+        if index is None:
+            return False
+        if not self.top <= index < self.top + self.page:
+            self.scroll_rows(max(0, index - self.page // 3))
+        self.refresh()
+        return True
+
+    def clear_find(self) -> None:
+        """Stop marking a text."""
+        if self._needle:
+            self._needle, self._hit = "", None
+            self.refresh()
+
+    def _holds(self, row: Laid, hit: tuple[int, int]) -> bool:
+        return row.block == hit[0] and row.row is not None and row.row.start <= hit[1] < row.row.end
+
+    def _hits(self) -> list[tuple[int, int]]:
+        """Every place of the search text that is laid out, as (block, offset)."""
+        ranges: dict[int, tuple[str, list[tuple[int, int]]]] = {}
+        for row in self._rows:
+            if row.row is not None:
+                ranges.setdefault(row.block, (row.source, []))[1].append(
+                    (row.row.start, row.row.end)
+                )
+        hits: list[tuple[int, int]] = []
+        if not self._needle:
+            return hits
+        for block, (source, parts) in ranges.items():
+            low = source.lower()
+            for start, end in parts:
+                at = low.find(self._needle, start, end + len(self._needle) - 1)
+                while 0 <= at < end:
+                    hits.append((block, at))
+                    at = low.find(self._needle, at + 1, end + len(self._needle) - 1)
+        return hits
+
+    # Drawing
+
+    def row_pieces(self, index: int, width: int) -> Pieces:
+        """One row: its lead, and its text with faults and search hits marked."""
+        del width
+        laid = self._rows[index]
+        pieces = list(laid.lead)
+        overlays = self._overlays(laid)
+        position = 0
+        for start, end, style in overlays:
+            if start < position:
+                continue
+            pieces.append((laid.text[position:start], laid.style))
+            pieces.append((laid.text[start:end], style))
+            position = end
+        pieces.append((laid.text[position:], laid.style))
+        return [piece for piece in pieces if piece[0]]
+
+    def _overlays(self, laid: Laid) -> list[tuple[int, int, str]]:
+        """Marked parts of a row's text, as (start, end, style), ascending."""
+        if laid.row is None:
+            return []
+        found: list[tuple[int, int, str]] = []
+        if self._needle:
+            size = len(self._needle)
+            low = laid.source[max(0, laid.row.start - size) : laid.row.end + size].lower()
+            base = max(0, laid.row.start - size)
+            at = low.find(self._needle)
+            while at >= 0:
+                span = laid.row.span(laid.source, base + at, base + at + size)
+                if span:
+                    here = self._hit == (laid.block, base + at)
+                    found.append((*span, "record-view--hit" if here else "rows--match"))
+                at = low.find(self._needle, at + size)
+        if self.mode == "raw" or (self._record is not None and not self._record.turns):
+            for start, end in self._faults:
+                span = laid.row.span(laid.source, start, end)
+                if span:
+                    found.append((*span, "record-view--fault"))
+        return sorted(found)
