@@ -178,12 +178,9 @@ def _model_notes(
     if offer.trainable_on(day):
         return []
     gone = offer.shutdown is not None and offer.shutdown <= day
-    note = (
-        f"{info.id} was shut down on {offer.shutdown}"
-        if gone
-        else f"{provider} takes no new jobs for {info.id} since {offer.new_jobs_end}"
-    )
-    return [f"{note}; its price is history"]
+    if gone:
+        return [f"{info.id} was shut down on {offer.shutdown}"]
+    return [f"{provider} has taken no new jobs for {info.id} since {offer.new_jobs_end}"]
 
 
 def _price_notes(info: ModelInfo, price: Price | None, provider: str, book: PriceBook) -> list[str]:
@@ -205,9 +202,7 @@ def _count_notes(table: TokenTable, info: ModelInfo) -> list[str]:
             f"Approximate: the tokenizer of {info.id} is not at hand, counted with {info.encoding}"
         )
     if table.approximate:
-        notes.append(
-            "Approximate: no bill for tools, images, preference or prompt/completion pairs is public"
-        )
+        notes.append("Approximate: how tools, images and pairs are billed is not published")
     over = table.over(info.context_limit)
     if over:
         lost = int((table.billed - table.truncated(info.context_limit)).sum())

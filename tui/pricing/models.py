@@ -24,7 +24,7 @@ class Offer:
     """A model at one provider.
 
     Attributes:
-        new_jobs_end: The first day on which no job can be created; ``None`` if there is no such day.
+        new_jobs_end: The first day on which no job can be created; ``None`` if no such day is set.
         shutdown: The day the model and what was tuned on it stop answering; ``None`` likewise.
     """
 
