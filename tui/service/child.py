@@ -145,7 +145,8 @@ async def _line(stdout: asyncio.StreamReader, ended: asyncio.Future[int]) -> byt
     """
     reading = asyncio.ensure_future(_read(stdout))
     try:
-        await asyncio.wait({reading, ended}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {reading, ended}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if not reading.done():
             await asyncio.wait({reading}, timeout=_DRAIN_SECONDS)
         return reading.result() if reading.done() else b""

@@ -69,7 +69,6 @@ def is_storage_full(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in _FULL
     if isinstance(error, sqlite3.OperationalError):
-        return (
-            "full" in str(error) or getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_WRITE"
-        )
+        name = getattr(error, "sqlite_errorname", "")
+        return name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
     return False

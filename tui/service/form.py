@@ -75,7 +75,7 @@ class UploadForm:
             data, self._file = bytes(self._file), bytearray()
             await asyncio.to_thread(self.incoming.write, data)
 
-    def _callbacks(self) -> dict[str, Any]:
+    def _callbacks(self) -> Any:
         return {
             "on_part_begin": self._part_begin,
             "on_part_data": self._part_data,

@@ -110,7 +110,7 @@ class Progress:
             self._keep_checkpoint(
                 step, str(line.get("path", "")), metrics if isinstance(metrics, dict) else {}
             )
-        except Exception as trouble:
+        except Exception as trouble:  # noqa: BLE001 - raised again by finish()
             self._fail(trouble)
 
     def _add(self, item: Row) -> None:
@@ -136,7 +136,7 @@ class Progress:
                     estimated_finish=self._estimate(),
                 )
             self._pending = []
-        except Exception as trouble:
+        except Exception as trouble:  # noqa: BLE001 - raised again by finish()
             self._fail(trouble)
 
     def _fail(self, trouble: Exception) -> None:

@@ -86,6 +86,9 @@ class JobRun:
         elif self._waiting and self._task is not None:
             self._task.cancel()
 
+    def _stopped(self) -> bool:
+        return self.stop is not None
+
     def _grace(self) -> float:
         cancelled = self.stop == "cancelled"
         return self._config.cancel_grace if cancelled else self._config.pause_grace
@@ -98,7 +101,7 @@ class JobRun:
                 raise
         except JobFailedError as failure:
             await self._settle(status="failed", error=failure.error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job must end
             await self._settle(status="failed", error=_unexpected(error))
         finally:
             try:
@@ -111,10 +114,10 @@ class JobRun:
         if job["status"] == "validating_files":
             async with self._place(self._places.checks):
                 await self._validate(job)
-        if self.stop:
+        if self._stopped():
             return
         async with self._place(self._places.trainings):
-            if self.stop is None:
+            if not self._stopped():
                 await self._train()
 
     @contextlib.asynccontextmanager
@@ -133,7 +136,7 @@ class JobRun:
     # Checking
 
     async def _validate(self, job: Row) -> None:
-        if self.stop:
+        if self._stopped():
             return
         names = {p: job[p] for p in ("training_file", "validation_file") if job[p]}
         words = " and ".join(f"{p.replace('_', ' ')}: {file}" for p, file in names.items())
@@ -143,7 +146,7 @@ class JobRun:
         verdict: Mapping[str, Any] = {}
         async for line in self._run_child(await self._start_child(command, "validation.log")):
             verdict = line
-        if self.stop:
+        if self._stopped():
             return
         match verdict.get("type"):
             case "valid":
@@ -194,7 +197,7 @@ class JobRun:
         progress.finish()
         if progress.done and self.stop != "cancelled":
             self._succeed(progress.done)
-        elif self.stop is None:
+        elif not self._stopped():
             raise self._failure(progress, code)
 
     def _failure(self, progress: Progress, code: int) -> JobFailedError:
@@ -243,7 +246,7 @@ class JobRun:
             raise JobFailedError(
                 "engine_failed", f"{command[0]} could not be started: {error.strerror or error}"
             ) from error
-        if self.stop:
+        if self._stopped():
             self._child.stop(self._grace())
         return self._child
 

@@ -84,6 +84,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
+        self._nested = False
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -99,14 +100,16 @@ class Store:
     def transaction(self) -> Iterator[None]:
         """Keep all changes made inside together, or none of them."""
         with self._lock:
-            if self._db.in_transaction:
+            if self._nested:
                 yield
                 return
             self._db.execute("BEGIN IMMEDIATE")
+            self._nested = True
             try:
                 yield
                 self._db.execute("COMMIT")
             finally:
+                self._nested = False
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
 

@@ -76,7 +76,8 @@ def _number(body: Mapping[str, Any], name: str, low: float, high: float) -> floa
         raise bad_request(f"Invalid type for '{name}': expected a number.", name, "invalid_type")
     if not low <= value <= high:
         raise bad_request(
-            f"Invalid '{name}': expected a value from {low:g} to {high:g}, but got {value} instead.",
+            f"Invalid '{name}': expected a value from {low:g} to {high:g},"
+            f" but got {value} instead.",
             name,
             "number_out_of_range",
         )
