@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tui.errors import FileError, SafetyError, TunedeckError
 from tui.jobs.limits import settings_problems
@@ -17,8 +17,9 @@ from tui.jobs.request import ERROR, WARNING, LaunchRequest, Problem
 
 if TYPE_CHECKING:
     from tui.config import ProviderConfig
-    from tui.dataset import CheckReport
+    from tui.dataset import CheckReport, ScanResult
     from tui.pricing import CostRow
+    from tui.tokens import TokenTable
 
 _MAX_UPLOAD = 512 * 1024 * 1024
 _FORMATS = {
@@ -108,16 +109,20 @@ def _scan(
     profile: str,
     progress: Callable[[int, int], None] | None,
     cancelled: Callable[[], bool] | None,
-) -> Any:
-    from tui.dataset import scan_file
+) -> ScanResult:
+    from tui.dataset import ScanUpdate, scan_file
     from tui.pricing import model_info
+
+    def tell(update: ScanUpdate) -> None:
+        if progress is not None:
+            progress(update.bytes_done, update.bytes_total)
 
     return scan_file(
         path,
         profile=profile,
         model=model,
         encoding=model_info(model).encoding,
-        progress=progress,
+        on_update=tell,
         cancelled=cancelled,
     )
 
@@ -238,10 +243,15 @@ def _validation(
 
 
 def _price(
-    request: LaunchRequest, provider: ProviderConfig, table: Any, today: datetime.date | None
+    request: LaunchRequest,
+    provider: ProviderConfig,
+    table: TokenTable | None,
+    today: datetime.date | None,
 ) -> tuple[CostRow | None, list[Problem]]:
     from tui.pricing import estimate
 
+    if table is None:
+        return None, _limit(request, None)
     epochs = request.hyperparameters.get("n_epochs")
     if not isinstance(epochs, int) or epochs < 1:
         epochs = None

@@ -11,7 +11,7 @@ import asyncio
 import dataclasses
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from tui.errors import FileError, ProviderError
@@ -59,6 +59,10 @@ class Watcher:
         provider: Where it runs.
         ledger: Where its history is kept.
         patience: Seconds a point may wait for earlier steps that seem to be missing.
+
+    Attributes:
+        job: The job as last seen.
+        polled: Whether the provider has answered at least once.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Watcher:
     ) -> None:
         self.job_id = job_id
         self.job: Job | None = None
+        self.polled = False
         self._provider = provider
         self._ledger = ledger
         self._timeline = Timeline(patience)
@@ -85,7 +90,7 @@ class Watcher:
     def _fastest(self) -> float:
         return _FAST_NEARBY if self._provider.nearby else _FAST
 
-    async def updates(self) -> AsyncIterator[Update]:
+    async def updates(self) -> AsyncGenerator[Update, None]:
         """Yield what is new until the job has ended; the first comes from the ledger."""
         finished = await self._replay()
         first = self._released(everything=finished)
@@ -131,11 +136,12 @@ class Watcher:
             fresh, ended = await self._poll()
         except ProviderError as error:
             return self._failed(error), self._released()
+        first, self.polled = not self.polled, True
         self._failures, self._trouble = 0, None
         update = self._released(everything=ended, ended=ended)
         self._pace(fresh > 0 or self.job != before or self._timeline.holding)
         news = update.events or update.points or update.amended or ended
-        if news or self.job != before or had_trouble:
+        if news or self.job != before or had_trouble or first:
             return self._interval, update
         return self._interval, None
 

@@ -1,0 +1,74 @@
+"""Plots of losses for the plain commands: lines of text, no colour, as wide as the terminal."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from widgets.text import ascii_only, clean
+
+if TYPE_CHECKING:
+    from tui.jobs import MetricPoint, ResultsTable
+
+_HEIGHT = 16
+_MAX_WIDTH = 120
+# What is drawn, in this order of preference; the second kind over the first.
+_TRAIN = ("train_loss", "train_mean_reward")
+_VALID = ("full_valid_loss", "valid_loss", "full_valid_mean_reward", "valid_mean_reward")
+
+
+def loss_plot(points: Sequence[MetricPoint]) -> list[str]:
+    """Return the plot of the metrics of a run, or nothing when there is nothing to draw."""
+    total = max((point.total_steps or 0 for point in points), default=0)
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for point in points:
+        for name, value in point.values.items():
+            lines.setdefault(name, []).append((float(point.step), value))
+    return _plot(lines, total)
+
+
+def table_plot(table: ResultsTable) -> list[str]:
+    """Return the plot of a results file, or one line that says why there is none."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for number, row in enumerate(table.records(), 1):
+        step = row.get("step")
+        x = step if isinstance(step, float) else float(number)
+        for name, value in row.items():
+            if name != "step" and isinstance(value, float):
+                lines.setdefault(name, []).append((x, value))
+    return _plot(lines, 0) or ["There is nothing to draw in these results."]
+
+
+def _plot(lines: Mapping[str, list[tuple[float, float]]], total: int) -> list[str]:
+    import math
+
+    import numpy as np
+
+    from widgets.axes import Axes, StillLimits, ticks, x_end
+    from widgets.raster import Series, draw
+
+    chosen = [
+        name for names in (_TRAIN, _VALID) if (name := next((n for n in names if n in lines), ""))
+    ] or list(lines)[:1]
+    finite = [y for name in chosen for _, y in lines[name] if math.isfinite(y)]
+    if not finite:
+        return []
+    end = x_end(max(x for name in chosen for x, _ in lines[name]), total)
+    low, high = StillLimits().update(min(finite), max(finite), len(finite))
+    axes = Axes(0.0, end, low, high, ticks(0.0, end, 6, whole=True), ticks(low, high, 5))
+    series = [
+        Series(
+            np.array([x for x, _ in lines[name]]),
+            np.array([y for _, y in lines[name]]),
+            key,
+            points=key == "v",
+            line="*" if key == "t" else "+",
+        )
+        for name, key in zip(chosen, ("t", "v"), strict=False)
+    ]
+    ascii_ = ascii_only()
+    width = min(_MAX_WIDTH, shutil.get_terminal_size().columns)
+    grid, _ = draw(series, axes, width, _HEIGHT, marker="ascii" if ascii_ else "braille")
+    title = "   ".join(f"{clean(name)} {lines[name][-1][1]:.4g}" for name in chosen)
+    return [title, *[characters.rstrip() for characters, _ in grid]]

@@ -1,0 +1,212 @@
+"""What every command about jobs begins with: settings, a provider, the ledger, and which job."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tui.cli.output import note
+from tui.config import Paths, ProviderConfig, load_settings, resolve_provider
+from tui.errors import FileError, ProviderError, TunedeckError, UsageError
+
+if TYPE_CHECKING:
+    from tui.jobs import Job, Ledger, Provider
+
+_Result = TypeVar("_Result")
+_PAGES = 5
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+@dataclass(slots=True)
+class Session:
+    """What a command works with.
+
+    Attributes:
+        paths: The folders.
+        config: The provider's configuration.
+        provider: The provider.
+        ledger: The ledger; one that keeps nothing where the real one cannot be used.
+    """
+
+    paths: Paths
+    config: ProviderConfig
+    provider: Provider
+    ledger: Ledger
+
+
+def run(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run a coroutine to its end."""
+    return asyncio.run(work)
+
+
+@asynccontextmanager
+async def session(
+    args: argparse.Namespace, *, job: str | None = None, strict: bool = False
+) -> AsyncIterator[Session]:
+    """Open what a command about jobs works with.
+
+    Args:
+        args: Its ``provider`` is used.
+        job: When the job is known to run at another provider than the default, that one is used.
+        strict: Fail when the ledger cannot be used, as a launch must; others go on without.
+
+    Raises:
+        TunedeckError: Settings, key or ledger are not usable.
+    """
+    from tui.jobs import open_provider
+
+    paths = Paths.resolve()
+    settings = load_settings(paths)
+    ledger = _ledger(paths, strict)
+    try:
+        name = args.provider
+        if name is None and job and not os.environ.get("TUNEDECK_PROVIDER"):
+            name = _home_of(ledger, job)
+        try:
+            config = resolve_provider(settings, name)
+        except UsageError:
+            if name == args.provider:
+                raise
+            config = resolve_provider(settings, None)
+        provider = open_provider(config, paths)
+        try:
+            yield Session(paths, config, provider, ledger)
+        finally:
+            await provider.aclose()
+    finally:
+        ledger.close()
+
+
+def _ledger(paths: Paths, strict: bool) -> Ledger:
+    from tui.jobs import Ledger, open_ledger
+
+    try:
+        return open_ledger(paths.state)
+    except FileError as error:
+        if strict:
+            raise
+        note(f"{error}; going on without it")
+        return Ledger(":memory:")
+
+
+def _home_of(ledger: Ledger, job: str) -> str | None:
+    """Return the provider that the ledger knows a job of, when there is exactly one."""
+    if job == "last":
+        launched = [row for row in ledger.launches(limit=20) if row.job_id]
+        return launched[0].provider if launched else None
+    names = {endpoint.partition(" ")[0] for endpoint, _ in ledger.find_jobs(job)}
+    return names.pop() if len(names) == 1 else None
+
+
+async def find_job(opened: Session, text: str) -> str:
+    """Return the full id of a job named by its id, an unambiguous beginning of it, or ``last``.
+
+    Raises:
+        UsageError: More than one job begins so.
+        ProviderError: There is no such job, or the provider cannot be asked.
+    """
+    if text == "last":
+        return await _last(opened)
+    known = [
+        job_id
+        for endpoint, job_id in opened.ledger.find_jobs(text)
+        if endpoint == opened.provider.endpoint
+    ]
+    if text in known:
+        return text
+    if len(known) == 1 and known[0].startswith(text):
+        return known[0]
+    if known:
+        raise _ambiguous(text, known)
+    try:
+        return (await opened.provider.retrieve(text)).id
+    except ProviderError as error:
+        if error.status not in (400, 404):
+            raise
+        return await _by_prefix(opened, text, error)
+
+
+async def _by_prefix(opened: Session, text: str, missing: ProviderError) -> str:
+    found = [
+        job.id
+        for job in await list_all(opened.provider, _PAGES)
+        if job.id.startswith(text) or job.id.partition("-")[2].startswith(text)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise _ambiguous(text, found)
+    raise ProviderError(
+        f"{opened.provider.name} has no job {text!r}",
+        "see 'tunedeck jobs'; --provider NAME asks another one",
+        code="not_found",
+        status=404,
+    ) from missing
+
+
+def _ambiguous(text: str, found: list[str]) -> UsageError:
+    return UsageError(f"{text!r} is the beginning of {len(found)} jobs", "give more of the id")
+
+
+async def _last(opened: Session) -> str:
+    for row in opened.ledger.launches(opened.provider.endpoint, limit=20):
+        if row.job_id:
+            return row.job_id
+    page = await opened.provider.list_jobs(1)
+    if page.jobs:
+        return page.jobs[0].id
+    raise ProviderError(
+        f"{opened.provider.name} has no jobs yet", "launch one: tunedeck launch FILE --model M"
+    )
+
+
+async def list_all(provider: Provider, pages: int) -> list[Job]:
+    """Return the jobs of up to ``pages`` pages of 100, each once."""
+    found: dict[str, Job] = {}
+    after: str | None = None
+    for _ in range(pages):
+        page = await provider.list_jobs(100, after)
+        before = len(found)
+        for job in page.jobs:
+            found.setdefault(job.id, job)
+        if not page.has_more or page.last_id is None or len(found) == before:
+            break
+        after = page.last_id
+    return list(found.values())
+
+
+def duration(text: str) -> float:
+    """Read a length of time such as ``90``, ``30s``, ``10m`` or ``2h`` into seconds.
+
+    Raises:
+        argparse.ArgumentTypeError: It is not one.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?", text.strip())
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 30s, 10m or 2h")
+    return float(found.group(1)) * _UNITS[found.group(2) or ""]
+
+
+def add_common(parser: argparse.ArgumentParser, *, json: bool = True) -> None:
+    """Add the options that every command about jobs has."""
+    parser.add_argument("--provider", metavar="NAME", help="where the job runs")
+    if json:
+        parser.add_argument("--json", action="store_true", help="machine-readable output")
+
+
+async def settle_leftovers(opened: Session) -> None:
+    """Settle launches that were left open, and tell of those that turned out to have made a job."""
+    from tui.jobs import reconcile
+
+    try:
+        for done in await reconcile(opened.ledger, opened.provider):
+            if done.job is not None:
+                note(f"an interrupted launch of {done.launch.file} had made job {done.job.id}")
+    except TunedeckError as error:
+        note(str(error))
