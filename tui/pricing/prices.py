@@ -51,6 +51,10 @@ class PriceBook:
     prices: Mapping[tuple[str, str], Price] = field(default_factory=dict)
     source: Path | None = None
 
+    def models_at(self, provider: str) -> list[str]:
+        """Return the canonical ids of the models that have a price at a provider."""
+        return [model for name, model in self.prices if name == provider]
+
     def price(self, provider: str, model: str) -> Price | None:
         """Return the price of a model (any of its names) at a provider, if it is known."""
         return self.prices.get((provider, model_info(model).id))
