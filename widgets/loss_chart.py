@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from array import array
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 from textual import events
 from textual.timer import Timer
 
-from widgets.axes import Axes, StillLimits, ticks, x_end
+from widgets.axes import StillLimits
 from widgets.cells import CellPane, CellRow
+from widgets.chart_data import KEYS, Track, still_axes
 from widgets.numbers import metric
-from widgets.raster import Array, Series, draw
+from widgets.raster import Series, draw
 from widgets.text import ascii_only, clean, fit
 
 Points = Iterable[tuple[int, Mapping[str, float]]]
@@ -25,7 +23,6 @@ Points = Iterable[tuple[int, Mapping[str, float]]]
 MIN_SECONDS = 0.5
 """Time between two drawings: at most two a second, whatever arrives."""
 
-_KEYS = "tvwx"
 _VALUE_CELLS = 8
 
 
@@ -49,41 +46,6 @@ LOSSES = (
     Line("valid_loss", "valid", points=True),
     Line("full_valid_loss", "full valid", points=True),
 )
-
-
-class _Track:
-    """The values of one metric, in the order of their steps."""
-
-    def __init__(self) -> None:
-        self.steps = array("d")
-        self.values = array("d")
-        self.low = math.inf
-        self.high = -math.inf
-
-    def add(self, step: int, value: float) -> None:
-        """Take a value; a second one for the same step replaces the first."""
-        if not self.steps or step > self.steps[-1]:
-            self.steps.append(step)
-            self.values.append(value)
-        else:
-            at = bisect_left(self.steps, step)
-            if self.steps[at] == step:
-                self.values[at] = value
-            else:
-                self.steps.insert(at, step)
-                self.values.insert(at, value)
-        if math.isfinite(value):
-            self.low = min(self.low, value)
-            self.high = max(self.high, value)
-
-    @property
-    def last(self) -> float | None:
-        """The value of the last step."""
-        return self.values[-1] if self.values else None
-
-    def arrays(self) -> tuple[Array, Array]:
-        """Copies as numpy arrays (a view would forbid the next append)."""
-        return np.array(self.steps), np.array(self.values)
 
 
 class LossChart(CellPane):
@@ -163,16 +125,15 @@ class LossChart(CellPane):
             classes: Its CSS classes.
         """
         super().__init__(id=id, classes=classes)
-        self.lines = tuple(lines[: len(_KEYS)])
+        self.lines = tuple(lines[: len(KEYS)])
         self.title = clean(title, 60)
         self.empty_text = empty_text
         self.marker = marker
         self._fixed = (y_min, y_max)
         self._limits = StillLimits(y_min, y_max)
-        self._tracks = {line.key: _Track() for line in self.lines}
+        self._tracks = {line.key: Track() for line in self.lines}
         self._total: int | None = None
         self._count = 0
-        self._last_step = 0
         self._drawn_at = -math.inf
         self._timer: Timer | None = None
 
@@ -229,10 +190,10 @@ class LossChart(CellPane):
         return "; ".join(said) or self.empty_text
 
     def _forget(self) -> None:
-        self._tracks = {line.key: _Track() for line in self.lines}
+        self._tracks = {line.key: Track() for line in self.lines}
         self._limits = StillLimits(*self._fixed)
         self._total = None
-        self._count = self._last_step = 0
+        self._count = 0
 
     def _take(self, points: Points, total_steps: int | None) -> None:
         if total_steps:
@@ -243,7 +204,6 @@ class LossChart(CellPane):
                 if value is not None:
                     track.add(step, float(value))
                     self._count += 1
-                    self._last_step = max(self._last_step, step)
 
     # Drawing
 
@@ -291,27 +251,18 @@ class LossChart(CellPane):
         if height < 2:
             return (title,)
         marker = "ascii" if ascii_only() else self.marker
-        axes = self._axes(width, height - 1)
+        tracks = list(self._tracks.values())
+        axes = still_axes(tracks, self._limits, self._total, width, height - 1)
         plot, _ = draw(self._series(), axes, width, height - 1, marker=marker)
         return (title, *plot)
 
     def _series(self) -> list[Series]:
         out = []
-        for key, line in zip(_KEYS, self.lines, strict=False):
+        for key, line in zip(KEYS, self.lines, strict=False):
             x, y = self._tracks[line.key].arrays()
             if len(x):
                 out.append(Series(x, y, key, line.points, self._sign(line)))
         return out
-
-    def _axes(self, width: int, height: int) -> Axes:
-        tracks = [track for track in self._tracks.values() if track.low <= track.high]
-        low = min((track.low for track in tracks), default=0.0)
-        high = max((track.high for track in tracks), default=1.0)
-        y0, y1 = self._limits.update(low, high, self._count)
-        end = x_end(self._last_step, self._total)
-        x_ticks = ticks(0, end, max(2, min(8, width // 14)), whole=True)
-        y_ticks = ticks(y0, y1, max(1, min(6, height // 3)))
-        return Axes(0, end, y0, y1, x_ticks, y_ticks)
 
     def _sign(self, line: Line) -> str:
         if ascii_only():
@@ -321,7 +272,7 @@ class LossChart(CellPane):
     def _title_row(self, width: int) -> CellRow:
         """Title, then each line's sign, name and last value, in places that do not move."""
         text, keys = f" {self.title} ", "T" * (len(self.title) + 2)
-        for key, line in zip(_KEYS, self.lines, strict=False):
+        for key, line in zip(KEYS, self.lines, strict=False):
             last = self._tracks[line.key].last
             if last is None:
                 continue

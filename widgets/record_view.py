@@ -32,7 +32,7 @@ class RecordView(RowsView):
     The messages of the record, each with its role. E, W and A tell errors, warnings and advice,
     said at the message they are about.
 
-    r shows the JSON text instead, with carets under the very characters; p switches between
+    v shows the JSON text instead, with carets under the very characters; p switches between
     indented text and the line as it is; m shows more of long values; tab moves to the next mark.
     """
     DEFAULT_CSS = """
@@ -64,7 +64,7 @@ class RecordView(RowsView):
         "record-view--hit",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "raw", "Raw", tooltip="Switch between conversation and JSON text"),
+        Binding("v", "raw", "Raw", tooltip="Switch between conversation and JSON text"),
         Binding("p", "pretty", "Indent", show=False, tooltip="Raw text indented, or as it is"),
         Binding("m", "more", "More", show=False, tooltip="Show more of long values"),
         Binding("space", "page(1)", "Page down", show=False, tooltip="One page down"),
@@ -216,6 +216,21 @@ class RecordView(RowsView):
         if not rows:
             return False
         return self.scroll_rows(max(0, rows[0] - self.page // 3))
+
+    def go_to_mark(self, number: int) -> bool:
+        """Scroll to where a mark of the record is said.
+
+        Args:
+            number: Its place among the record's marks.
+
+        Returns:
+            False when it is said nowhere.
+        """
+        index = next((i for i, row in enumerate(self._rows) if row.mark == number), None)
+        if index is None:
+            return False
+        self.scroll_rows(max(0, index - self.page // 2))
+        return True
 
     def find(self, text: str, *, backwards: bool = False) -> bool:
         """Mark a text everywhere, without regard to case, and go to its next place.

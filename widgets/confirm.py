@@ -1,0 +1,94 @@
+"""A question before something that costs or cannot be undone. Only ``y`` says yes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from widgets.text import clean
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks; ``y`` is yes, any other key, and a click beside it, is no.
+
+    There is no button to press by mistake: Enter means no, like everything but ``y``.
+    """
+
+    AUTO_FOCUS = ""
+    HELP = """
+    ## A question
+
+    y does it. Any other key does not.
+    """
+    DEFAULT_CSS = """
+    Confirm {
+        align: center middle;
+        & > Vertical {
+            width: auto;
+            min-width: 40;
+            max-width: 76;
+            height: auto;
+            max-height: 80%;
+            padding: 1 3;
+            border: round $warning;
+            background: $background;
+            & > Static { width: auto; max-width: 70; height: auto; }
+            & > .confirm--title { text-style: bold; color: $text-warning; margin-bottom: 1; }
+            & > .confirm--keys { margin-top: 1; color: $foreground; }
+        }
+    }
+    """
+
+    def __init__(
+        self,
+        title: str,
+        lines: Sequence[str] = (),
+        *,
+        yes: str = "Yes",
+        no: str = "No",
+        id: str | None = None,  # noqa: A002 - Textual's own name for it
+        classes: str | None = None,
+    ) -> None:
+        """Make a question; push it with `push_screen_wait`, or with a callback.
+
+        Args:
+            title: The question.
+            lines: What is about to happen, what it costs; foreign parts are cleaned.
+            yes: What ``y`` does, in words.
+            no: What any other key does, in words.
+            id: The screen's id.
+            classes: Its CSS classes.
+        """
+        super().__init__(id=id, classes=classes)
+        self._question = clean(title, 300)
+        self._lines = [clean(line, 600) for line in lines]
+        self._yes = clean(yes, 60)
+        self._no = clean(no, 60)
+
+    def compose(self) -> ComposeResult:
+        """Title, lines, keys; as plain content, never markup."""
+        with Vertical():
+            yield Static(Content(self._question), classes="confirm--title", markup=False)
+            for line in self._lines:
+                yield Static(Content(line), markup=False)
+            keys = Content.assemble(
+                ("y", "bold"), f"  {self._yes}      ", ("any other key", "bold"), f"  {self._no}"
+            )
+            yield Static(keys, classes="confirm--keys", markup=False)
+
+    def on_key(self, event: events.Key) -> None:
+        """``y`` is yes, all else is no."""
+        event.stop()
+        event.prevent_default()
+        self.dismiss(event.key == "y")
+
+    def on_click(self, event: events.Click) -> None:
+        """A click beside the question is no."""
+        if self.get_widget_at(event.screen_x, event.screen_y)[0] is self:
+            self.dismiss(False)
