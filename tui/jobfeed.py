@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -61,6 +61,10 @@ class RunList:
     unsettled: tuple[LaunchRow, ...] = ()
     trouble: str | None = None
     seen_at: float | None = None
+
+    def with_trouble(self, trouble: str | None) -> RunList:
+        """Return the same list, with why the provider did not answer."""
+        return replace(self, trouble=trouble)
 
 
 def price_of(estimate: Any) -> Price | None:
@@ -155,8 +159,15 @@ class JobFeed:
             after = page.last_id
         await asyncio.to_thread(ledger.keep_jobs, provider.endpoint, list(jobs.values()))
         self._seen[provider.endpoint] = time.time()
+        await self._settle(ledger, provider)
         going = [job for job in jobs.values() if job.status == "running"][:_FOLLOWED]
         await asyncio.gather(*(self._newest(provider, job) for job in going))
+
+    async def _settle(self, ledger: Ledger, provider: Provider) -> None:
+        """Find out what became of launches that a crash or a closed laptop left open."""
+        from tui.jobs import reconcile
+
+        await reconcile(ledger, provider)
 
     async def _newest(self, provider: Provider, job: Job) -> None:
         """Look at the newest events of a run that nobody may be watching."""

@@ -119,3 +119,10 @@ def pick(values: Mapping[str, float], names: tuple[str, ...]) -> float | None:
         if name in values:
             return values[name]
     return None
+
+
+def ended_as(status: str) -> str:
+    """Say how a run ended, as the end of a sentence that begins with ``it``."""
+    return {"succeeded": "succeeded", "failed": "failed", "cancelled": "was cancelled"}.get(
+        status, f"is {status_word(status)}"
+    )

@@ -30,7 +30,7 @@ def facts(state: RunState, now: float) -> tuple[Fact, ...]:
     lines += _measures(state)
     lines += _times(state, now)
     lines += _spent(state)
-    lines += _made_of(state)
+    lines += _made_of(state, {line.key for line in lines})
     return tuple(lines)
 
 
@@ -70,7 +70,7 @@ def _times(state: RunState, now: float) -> list[Fact]:
     found = []
     speed = state.speed()
     if speed is not None and not state.terminal:
-        found.append(Fact("speed", "speed", f"{_two(speed)} steps/s"))
+        found.append(Fact("speed", "speed", _pace(speed)))
     left = state.time_left(now)
     if left is not None:
         found.append(Fact("left", "time left", f"about {duration(_coarse(left))}"))
@@ -81,9 +81,11 @@ def _times(state: RunState, now: float) -> list[Fact]:
     return found
 
 
-def _two(value: float) -> str:
-    """Write a speed with two significant digits: it is measured from whole seconds."""
-    return f"{value:.2g}" if value < 100 else f"{value:.0f}"
+def _pace(value: float) -> str:
+    """Write a speed coarsely: it is measured from times in whole seconds."""
+    if value < 0.1:
+        return f"{1 / value:.0f} s/step"
+    return f"{value:.1f} steps/s" if value < 9.95 else f"{value:.0f} steps/s"
 
 
 def _coarse(seconds: float) -> float:
@@ -115,7 +117,7 @@ def _two_digits(value: float) -> float:
     return math.floor(value / size) * size
 
 
-def _made_of(state: RunState) -> list[Fact]:
+def _made_of(state: RunState, said: set[str]) -> list[Fact]:
     job = state.job
     if job is None:
         return []
@@ -132,7 +134,7 @@ def _made_of(state: RunState) -> list[Fact]:
         ("beta", "beta"),
     ):
         value = shown.get(key)
-        if value is not None and not (key == "n_epochs" and any(f.key == "epoch" for f in found)):
+        if value is not None and not (key == "n_epochs" and "epoch" in said):
             found.append(Fact(key, label, str(value), "muted"))
     if job.seed is not None:
         found.append(Fact("seed", "seed", str(job.seed), "muted"))

@@ -7,6 +7,7 @@ panel shows is computed from the state and the time it is given, so a test can a
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -109,6 +110,7 @@ class RunState:
         self.measure = "loss"
         self._recent: deque[tuple[float, int]] = deque(maxlen=_SPEED_WINDOW)
         self._points_seen: set[str] = set()
+        self._fresh: list[tuple[int, dict[str, float]]] = []
 
     @property
     def status(self) -> str:
@@ -129,24 +131,39 @@ class RunState:
             self.job = update.job
         self.trouble = update.trouble
         self.ended = self.ended or update.ended
-        for point in update.points:
+        for point in (*update.points, *update.amended):
             self._take(point)
 
     def _take(self, point: MetricPoint) -> None:
         if point.id in self._points_seen:
             return
         self._points_seen.add(point.id)
-        if point.step is not None and point.step >= self.step:
+        if point.step >= self.step:
             self.step = point.step
             self.latest.update(point.values)
         self.total_steps = max(self.total_steps, point.total_steps or 0)
         if point.created_at:
-            self._recent.append((float(point.created_at), point.step or 0))
+            self._note_time(float(point.created_at), point.step)
         if not self.train.values and not self.valid.values:
             self.measure = _measure(point.values)
         _, train, valid = next(row for row in _SERIES if row[0] == self.measure)
-        _extend(self.train, point, train)
-        _extend(self.valid, point, valid)
+        drawn = {}
+        for name, series, keys in (("train", self.train, train), ("valid", self.valid, valid)):
+            value = words.pick(point.values, keys)
+            if value is not None:
+                _extend(series, point.step, value)
+                drawn[name] = value
+        if drawn:
+            self._fresh.append((point.step, drawn))
+
+    def _note_time(self, at: float, step: int) -> None:
+        if not self._recent or step > self._recent[-1][1]:
+            self._recent.append((at, step))
+
+    def take_fresh(self) -> list[tuple[int, dict[str, float]]]:
+        """Hand over, once, the new steps for the chart, values named ``train`` and ``valid``."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
 
     @property
     def fraction(self) -> float:
@@ -237,18 +254,14 @@ def _measure(values: Mapping[str, float]) -> str:
     return "loss"
 
 
-def _extend(series: Series, point: MetricPoint, names: tuple[str, ...]) -> None:
-    value = words.pick(point.values, names)
-    if value is None or point.step is None:
-        return
-    if series.steps and point.step < series.steps[-1]:
-        # A page that came late: put the point where it belongs, lines are drawn left to right.
-        at = next(i for i, step in enumerate(series.steps) if step > point.step)
-        series.steps.insert(at, point.step)
+def _extend(series: Series, step: int, value: float) -> None:
+    """Put a value where it belongs: pages come late, and a step may be told again."""
+    at = bisect_left(series.steps, step)
+    if at < len(series.steps) and series.steps[at] == step:
+        series.values[at] = value
+    else:
+        series.steps.insert(at, step)
         series.values.insert(at, value)
-        return
-    series.steps.append(point.step)
-    series.values.append(value)
 
 
 def _whole(value: object) -> int | None:

@@ -1,0 +1,189 @@
+"""The live panel: chart, facts and events of one run, and one key that cancels it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.app.job_fakes import (
+    NOW,
+    FakeProvider,
+    application,
+    job,
+    metrics,
+    said,
+    screen_text,
+    until,
+)
+from tui.screens.job import JobScreen
+
+
+@pytest.fixture
+def provider() -> FakeProvider:
+    return FakeProvider()
+
+
+@pytest.fixture
+def app(provider, home, monkeypatch):
+    return application(provider, home, monkeypatch)
+
+
+async def panel(pilot, job_id: str = "ftjob-1", now: float = NOW + 60) -> JobScreen:
+    screen = JobScreen(job_id, clock=lambda: now)
+    await pilot.pause()
+    if len(pilot.app.screen_stack) > 1:
+        await pilot.app.pop_screen()
+    await pilot.app.push_screen(screen)
+    return screen
+
+
+async def test_the_panel_shows_chart_facts_and_events(app, provider) -> None:
+    steps = [metrics(step, valid_loss=2.7 / (1 + step / 10)) for step in range(1, 31)]
+    provider.add(job(), said(0, "Fine-tuning job started"), *steps)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await panel(pilot)
+        await until(pilot, lambda: "30 / 60" in screen_text(app), "thirty steps")
+        shown = screen_text(app)
+        assert "● running" in shown
+        assert "50%" in shown
+        assert "train loss" in shown
+        assert "0.6250" in shown
+        assert "2 / 3" in shown  # the epoch
+        assert "about 30s" in shown  # one step a second is what the events say
+        assert "Fine-tuning job started" in shown
+        await until(pilot, lambda: any("⠀" < c <= "⣿" for c in screen_text(app)), "the chart")
+        assert "Step 30/60" not in shown, "measurements are on the chart, not in the log"
+
+
+async def test_x_and_any_key_but_y_leaves_the_run_alone(app, provider) -> None:
+    provider.add(job(), metrics(1))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await panel(pilot)
+        await until(pilot, lambda: "1 / 60" in screen_text(app))
+        for key in ("n", "enter", "escape", "space", "q", "x"):
+            await pilot.press("x")
+            await until(pilot, lambda: "Cancel this run?" in screen_text(app))
+            await pilot.press(key)
+            await until(pilot, lambda: isinstance(app.screen, JobScreen), f"the panel after {key}")
+        assert provider.calls == []
+
+
+async def test_x_y_cancels_and_shows_it_only_when_the_provider_says_so(app, provider) -> None:
+    provider.add(job(), metrics(12))
+    provider.cancels_at_once = False
+    async with app.run_test(size=(80, 24)) as pilot:
+        await panel(pilot)
+        await until(pilot, lambda: "12 / 60" in screen_text(app))
+        await pilot.press("x")
+        await until(pilot, lambda: "Cancel this run?" in screen_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: "◌ cancelling" in screen_text(app))
+        await until(pilot, lambda: provider.calls == [("cancel", "ftjob-1")])
+        assert "■ cancelled" not in screen_text(app)
+        provider.set("ftjob-1", "cancelled", finished_at=NOW + 90)
+        await until(pilot, lambda: "■ cancelled" in screen_text(app))
+        await until(pilot, lambda: "Cancelled after 12 of 60 steps" in screen_text(app))
+        await pilot.press("x")
+        assert isinstance(app.screen, JobScreen)
+        assert provider.calls == [("cancel", "ftjob-1")]
+
+
+async def test_a_finished_run_says_what_came_of_it_and_what_to_do(app, provider) -> None:
+    provider.add(
+        job(
+            status="succeeded",
+            finished_at=NOW + 61,
+            fine_tuned_model="ft:micro:local:support:1",
+            trained_tokens=48_460,
+        ),
+        *(metrics(step, total=10, valid_loss=3 / step) for step in range(1, 11)),
+    )
+    async with app.run_test(size=(160, 45)) as pilot:
+        await panel(pilot)
+        await until(pilot, lambda: "Done after" in screen_text(app))
+        shown = screen_text(app)
+        assert "ft:micro:local:support:1" in shown
+        assert "48,460" in shown
+        assert "best validation 0.3000 at step 10" in shown
+        assert "tunedeck results ftjob-1" in shown
+
+
+async def test_a_failed_run_names_the_line_and_e_goes_there(
+    provider, home, monkeypatch, tmp_path
+) -> None:
+    file = tmp_path / "train.jsonl"
+    record = '{"messages": [{"role": "user", "content": "hi"}]}\n'
+    file.write_text(record * 12)
+    app = application(provider, home, monkeypatch, file=file)
+    provider.add(
+        job(
+            status="failed",
+            finished_at=NOW + 2,
+            error={"code": "invalid_training_file", "message": "Example 7 has no \x1b[31mrole"},
+        ),
+        said(1, "Example 7 has no role", "error"),
+    )
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = await panel(pilot)
+        await until(pilot, lambda: "Failed" in screen_text(app))
+        assert "Example 7 has no" in screen_text(app)
+        assert "\x1b" not in screen_text(app)
+        assert "Line 7 of the training file" in screen_text(app)
+        screen._file = app.workspace.path
+        await pilot.press("e")
+        await until(pilot, lambda: app.current_mode == "data", "the Data screen")
+
+
+async def test_trouble_is_one_line_and_goes_when_the_provider_is_back(app, provider) -> None:
+    provider.add(job(), metrics(3))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await panel(pilot)
+        await until(pilot, lambda: "3 / 60" in screen_text(app))
+        provider.down = "nothing answers at 127.0.0.1:9"
+        await until(pilot, lambda: "nothing answers" in screen_text(app))
+        assert "3 / 60" in screen_text(app)
+        provider.down = ""
+        await until(pilot, lambda: "nothing answers" not in screen_text(app))
+
+
+async def test_space_holds_the_view_and_loses_nothing(app, provider) -> None:
+    provider.add(job(), metrics(3))
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = await panel(pilot)
+        await until(pilot, lambda: "3 / 60" in screen_text(app))
+        await pilot.press("space")
+        await until(pilot, lambda: "view held" in screen_text(app))
+        provider.history["ftjob-1"] += [metrics(4), metrics(5), said(9, "halfway")]
+        await until(pilot, lambda: screen.state.step == 5)
+        assert "3 / 60" in screen_text(app)
+        assert "halfway" not in screen_text(app)
+        await pilot.press("space")
+        await until(pilot, lambda: "5 / 60" in screen_text(app))
+        assert "halfway" in screen_text(app)
+
+
+async def test_pause_and_resume(app, provider) -> None:
+    provider.add(job(), metrics(3))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await panel(pilot)
+        await until(pilot, lambda: "3 / 60" in screen_text(app))
+        await pilot.press("p")
+        await until(pilot, lambda: "‖ paused" in screen_text(app))
+        await pilot.press("u")
+        await until(pilot, lambda: "● running" in screen_text(app))
+        assert provider.calls == [("pause", "ftjob-1"), ("resume", "ftjob-1")]
+
+
+async def test_odd_numbers_are_gaps_and_never_fatal(app, provider) -> None:
+    odd = [metrics(step, valid_loss=math.nan if step % 2 else math.inf) for step in range(1, 9)]
+    provider.add(job(), *odd, metrics(3), metrics(9, train_loss=math.nan))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await panel(pilot)
+        await until(pilot, lambda: "9 / 60" in screen_text(app))
+
+
+async def test_an_unknown_run_says_so(app) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await panel(pilot, "ftjob-nowhere")
+        await until(pilot, lambda: "there is no job ftjob-nowhere" in screen_text(app))
