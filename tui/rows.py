@@ -79,32 +79,32 @@ def _said(turn: Turn) -> str:
     return ", ".join(f"{call.name}()" for call in turn.calls)[:_SHOWN]
 
 
-def mark(issue: Issue) -> Mark:
-    """Return an issue as the mark the record view draws."""
-    at = issue.column - 1 if issue.column else None
+def record_data(record: Record, issues: Iterable[Issue], column: int = 1) -> RecordData:
+    """Return a record as the record view shows it.
+
+    Args:
+        record: The record as read.
+        issues: What is wrong with it: its own issues, and those of rules over the whole file.
+        column: 1-based column at which the record starts on its line (elements of an array).
+    """
+    turns, extra = conversation(record.value) if record.value is not None else ((), ())
+    return RecordData(
+        turns=turns,
+        raw=record.text,
+        marks=tuple(_mark(issue, record.line, column) for issue in issues),
+        size=record.size,
+        cut=record.cut,
+        extra=extra,
+    )
+
+
+def _mark(issue: Issue, line: int, column: int) -> Mark:
+    at = issue.column - column if issue.column and issue.line == line else None
     return Mark(
         severity=str(issue.severity),
         message=issue.message,
         code=issue.code,
         hint=issue.hint,
         path=issue.path,
-        start=at,
-    )
-
-
-def record_data(record: Record, issues: Iterable[Issue]) -> RecordData:
-    """Return a record as the record view shows it.
-
-    Args:
-        record: The record as read.
-        issues: What is wrong with it: its own issues, and those of rules over the whole file.
-    """
-    turns, extra = conversation(record.value) if record.value is not None else ((), ())
-    return RecordData(
-        turns=turns,
-        raw=record.text,
-        marks=tuple(mark(issue) for issue in issues),
-        size=record.size,
-        cut=record.cut,
-        extra=extra,
+        start=at if at is None or at >= 0 else None,
     )

@@ -32,7 +32,7 @@ from tui.messages import (
 from widgets.text import clean
 
 if TYPE_CHECKING:
-    from tui.dataset import CheckReport, Issue, LineIndex, Record, Source
+    from tui.dataset import CheckReport, Format, Issue, LineIndex, Record, ScanUpdate, Source
     from tui.deck import Deck
     from tui.tokens import TokenTable
 
@@ -156,6 +156,7 @@ class Workspace:
         self.close()
         self._lease = Lease(opened.source)
         self.source, self.index, self.path = opened.source, opened.index, opened.path
+        self._sniffed = opened.format
         self.stage = Stage.HEAD
         self.changes.publish(Change.OPENED)
 
@@ -211,40 +212,65 @@ class Workspace:
             self.start()
 
     def record(self, i: int) -> Record:
-        """Return the record on the 0-based line ``i`` with its issues.
+        """Return the record ``i`` (0-based) with its issues.
 
         Raises:
             FileError: The file can no longer be read there.
         """
-        from tui.dataset import Format, get_profile, read_record
+        from tui.dataset import Format, read_record
 
         if self.source is None or self.index is None:
             raise FileError("no dataset is open", "press o to open one")
         known = self.report.format if self.report is not None else Format.UNKNOWN
-        return read_record(
-            self.source, self.index, i, profile=get_profile(self.profile), format=known
-        )
+        if known is Format.UNKNOWN:
+            known = self._sniffed
+        return read_record(self.source, self.index, i, profile=self.profile, format=known)
 
-    def head_of_line(self, i: int, limit: int) -> tuple[bytes, int]:
-        """Return the first ``limit`` bytes of the 0-based line ``i``, and its whole size."""
+    def head_of(self, i: int, limit: int) -> tuple[bytes, int]:
+        """Return the first ``limit`` bytes of the record ``i`` (0-based), and its whole size."""
         if self.source is None or self.index is None:
             return b"", 0
         offset, length = self.index.span(i)
         return self.source.read(offset, min(length, limit)), length
 
-    def issues_of(self, i: int) -> tuple[Issue, ...]:
-        """Return what the scan has found so far on the 0-based line ``i``."""
-        if self.report is None:
-            return ()
-        return tuple(self.report.issues.for_line(i + 1))
+    def line_of(self, i: int) -> int:
+        """Return the 1-based line of the file on which the record ``i`` (0-based) starts."""
+        return self.index.line_number(i) if self.index is not None else i + 1
+
+    def column_of(self, i: int) -> int:
+        """Return the 1-based column at which the record ``i`` (0-based) starts on its line."""
+        if self.index is None or self.source is None or not self.index.is_array:
+            return 1
+        return self.index.place(self.source, i)[1]
+
+    def record_of(self, line: int) -> int:
+        """Return the record (0-based) that a 1-based line of the file belongs to."""
+        return self.index.record_of_line(line) if self.index is not None else 0
+
+    def issues_of(self, i: int) -> list[Issue]:
+        """Return what the scan has found so far in the record ``i`` (0-based)."""
+        if self.report is None or self.index is None:
+            return []
+        log = self.report.issues
+        first = self.line_of(i)
+        found = log.for_line(first)
+        if self.index.is_array:
+            # An element of a JSON array may stand on several lines.
+            end = self.line_of(i + 1) if i + 1 < self.lines else 1 << 62
+            line = log.next_line(first)
+            while line is not None and line < end:
+                found += log.for_line(line)
+                line = log.next_line(line)
+        return found
 
     def tokens_of(self, i: int) -> int | None:
-        """Return the tokens of the 0-based line ``i``, once it has been counted."""
+        """Return the tokens of the record ``i`` (0-based), once it has been counted."""
         table = self.table
         if table is None:
             return None
-        at = int(table.line.searchsorted(i + 1))
-        if at < len(table) and table.line[at] == i + 1:
+        line = self.line_of(i)
+        at = int(table.line.searchsorted(line))
+        if at < len(table) and table.line[at] == line:
             return int(table.classic[at])
         return None
 
@@ -332,7 +358,7 @@ class Workspace:
         self, lease: Lease, _index: LineIndex, generation: int, cancelled: Callable[[], bool]
     ) -> None:
         from tui.dataset import Scan
-        from tui.tokens import model_info
+        from tui.pricing import model_info
 
         due = _Pace()
         scan = Scan(
@@ -341,10 +367,12 @@ class Workspace:
             model=self.model,
             encoding=model_info(self.model).encoding,
         )
-        result = scan.run(
-            lambda update: self._deck.post_message(ScanGrew(generation, update)) if due() else None,
-            cancelled,
-        )
+
+        def news(update: ScanUpdate) -> None:
+            if due():
+                self._deck.post_message(ScanGrew(generation, update))
+
+        result = scan.run(news, cancelled)
         self._deck.post_message(ScanEnded(generation, result))
 
     def _watch(self) -> None:
@@ -383,6 +411,7 @@ class Opened:
     path: str
     source: Source
     index: LineIndex
+    format: Format
 
 
 def load(path: str, *, cancelled: Callable[[], bool] | None = None) -> Opened:
@@ -395,31 +424,18 @@ def load(path: str, *, cancelled: Callable[[], bool] | None = None) -> Opened:
     Raises:
         FileError: It is missing, a folder, unreadable, empty or not text.
     """
-    from tui.dataset import LineIndex, Source
+    from tui.dataset import LineIndex, Source, sniff_format
 
     source = Source.open(path, cancelled=cancelled)
     try:
         refuse_unreadable(source.read(0, 8192), clean(os.path.basename(source.name), limit=80))
         index = LineIndex()
         index.head(source, HEAD_BYTES)
+        kind = sniff_format(source)
     except BaseException:
         source.close()
         raise
-    return Opened(path, source, index)
-
-
-_MAGIC = (
-    (
-        b"\x28\xb5\x2f\xfd",
-        "zstd data",
-    ),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"PAR1", "a Parquet file"),
-    (b"\x89PNG", "a PNG image"),
-    (b"%PDF", "a PDF"),
-    (b"\x7fELF", "a program"),
-    (b"SQLite format 3", "an SQLite database"),
-)
+    return Opened(path, source, index, kind)
 
 
 def refuse_unreadable(head: bytes, name: str) -> None:
@@ -430,18 +446,14 @@ def refuse_unreadable(head: bytes, name: str) -> None:
     Raises:
         FileError: The file is empty or binary; the hint says what it looks like.
     """
+    from tui.dataset import foreign_kind
+
     if not head:
         raise FileError(
             f"{name} is empty", "a dataset has one JSON object a line", code="empty_file"
         )
-    for magic, kind in _MAGIC:
-        if head.startswith(magic):
-            raise FileError(
-                f"{name} is {kind}, not text", "open a JSONL file: one JSON object a line"
-            )
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise FileError(
-            f"{name} is UTF-16 text", f"convert it first: iconv -f UTF-16 -t UTF-8 {name}"
-        )
+    kind = foreign_kind(head)
+    if kind is not None:
+        raise FileError(f"{name} is {kind[0]}", kind[1])
     if b"\x00" in head:
-        raise FileError(f"{name} is binary, not text", "open a JSONL file: one JSON object a line")
+        raise FileError(f"{name} is binary, not text", "name a file with one JSON object a line")

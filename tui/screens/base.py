@@ -195,8 +195,8 @@ class KeyBar(Widget):
             room -= _key_width(key)
             shown.append(key)
         parts: list[str | tuple[str, str]] = [" "]
-        for key, word in [*shown, *last]:
-            parts += [(key, "bold $accent"), f" {word}  "]
+        for name, word in [*shown, *last]:
+            parts += [(name, "bold $accent"), f" {word}  "]
         return Content.assemble(*parts).truncate(width)
 
     def _keys(self) -> Iterator[tuple[str, str]]:
@@ -205,7 +205,8 @@ class KeyBar(Widget):
             if not binding.show or not enabled or (node, binding.action) in seen:
                 continue
             seen.add((node, binding.action))
-            yield key_name(binding), binding.description
+            word = binding.description
+            yield key_name(binding), word[:1].lower() + word[1:]
 
 
 _KEY_NAMES = {
@@ -218,6 +219,10 @@ _KEY_NAMES = {
     "equals_sign": "=",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
     "pageup": "PgUp",
     "pagedown": "PgDn",
 }
@@ -228,7 +233,10 @@ def key_name(binding: Binding) -> str:
     if binding.key_display:
         return binding.key_display
     *modifiers, key = binding.key.split("+")
-    name = _KEY_NAMES.get(key, key.title() if len(key) > 1 else key)
+    if ascii_only() and key in ("up", "down", "left", "right"):
+        name = key.title()
+    else:
+        name = _KEY_NAMES.get(key, key.title() if len(key) > 1 else key)
     return "+".join([*modifiers, name])
 
 
@@ -256,6 +264,7 @@ class DeckScreen(Screen[None]):
     """
 
     MODE: ClassVar[str] = ""
+    AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [
         (0, "-tiny"),
         (40, "-narrow"),

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
-from tui.rows import ROW_BYTES, Row, mark, record_data, summary, worst
+from tui.rows import ROW_BYTES, Row, record_data, summary, worst
 from tui.screens.base import DeckScreen
 from tui.screens.prompt import Prompt
 from tui.search import Query, find_line
@@ -112,6 +112,9 @@ class DataScreen(DeckScreen):
         self._query = ""
         self._origin = 0
         self._wanted: Issue | None = None
+        self._shown: Record | None = None
+        self._lent = 0
+        self._at = 0
 
     def body(self) -> ComposeResult:
         """The list, the record, and what stands there when no dataset is open."""
@@ -129,7 +132,6 @@ class DataScreen(DeckScreen):
         """Show what is open and follow the workspace."""
         self.deck.workspace.changes.subscribe(self, self._changed)
         self._show_dataset()
-        self.records.focus()
 
     # The dataset
 
@@ -146,6 +148,8 @@ class DataScreen(DeckScreen):
     def _show_dataset(self) -> None:
         workspace = self.deck.workspace
         self.set_class(workspace.source is None, "-closed")
+        if workspace.source is not None:
+            self.records.focus()
         self._rows.clear()
         self._record = None
         self.records.set_fetch(self._row, workspace.lines)
@@ -158,13 +162,13 @@ class DataScreen(DeckScreen):
             if len(self._rows) >= _KEPT_ROWS:
                 self._rows.clear()
             try:
-                row = summary(*self.deck.workspace.head_of_line(i, ROW_BYTES))
+                row = summary(*self.deck.workspace.head_of(i, ROW_BYTES))
             except TunedeckError as error:
                 row = Row(str(error))
             self._rows[i] = row
         workspace = self.deck.workspace
         return RowView(
-            number=i + 1,
+            number=workspace.line_of(i),
             text=row.text,
             roles=row.roles,
             tokens=workspace.tokens_of(i),
@@ -189,6 +193,11 @@ class DataScreen(DeckScreen):
         if i >= workspace.lines:
             self._caption("")
             return
+        if self._lent not in (0, i + 1):
+            # The raw text was for the one issue that led there.
+            self._lent = 0
+            self.view.mode = "chat"
+        self._at = i
         try:
             self._record = workspace.record(i)
         except TunedeckError as error:
@@ -201,9 +210,9 @@ class DataScreen(DeckScreen):
     def _issues(self, record: Record) -> list[Issue]:
         """The record's own issues, then those that only the whole file shows."""
         own = list(record.issues)
-        known = {(issue.code, issue.column, issue.path) for issue in own}
-        scanned = self.deck.workspace.issues_of(record.line - 1)
-        own += [i for i in scanned if (i.code, i.column, i.path) not in known]
+        known = {(issue.code, issue.line, issue.column, issue.path) for issue in own}
+        scanned = self.deck.workspace.issues_of(self._at)
+        own += [i for i in scanned if (i.code, i.line, i.column, i.path) not in known]
         return own
 
     def _show_marks(self) -> None:
@@ -211,17 +220,31 @@ class DataScreen(DeckScreen):
         if record is None:
             return
         issues = self._issues(record)
-        self.view.show(record_data(record, issues))
-        wanted, self._wanted = self._wanted, None
-        if wanted is not None and wanted.line == record.line:
-            self.view.select_mark(mark(wanted))
-        parts = [f"Record {integer(record.line)} of {self._of()}", size(record.size)]
-        tokens = self.deck.workspace.tokens_of(record.line - 1)
+        column = self.deck.workspace.column_of(self._at)
+        self.view.show(record_data(record, issues, column), keep_scroll=record is self._shown)
+        self._shown = record
+        self._point_out(issues)
+        parts = [f"Record {integer(self._at + 1)} of {self._of()}", size(record.size)]
+        if record.line != self._at + 1:
+            parts.insert(1, f"line {integer(record.line)}")
+        tokens = self.deck.workspace.tokens_of(self._at)
         if tokens is not None:
             parts.append(f"{integer(tokens)} tokens")
         if issues:
             parts.append(f"{len(issues)} issue{'s' if len(issues) > 1 else ''}")
         self._caption("  ".join(parts))
+
+    def _point_out(self, issues: list[Issue]) -> None:
+        """Go to the issue that led here, shown in the raw text with its very characters marked."""
+        wanted = self._wanted
+        self._wanted = None
+        if wanted is None:
+            return
+        if self.view.mode != "raw":
+            self._lent = self._at + 1
+            self.view.mode = "raw"
+        if wanted in issues:
+            self.view.go_to_mark(issues.index(wanted))
 
     def _of(self) -> str:
         workspace = self.deck.workspace
@@ -234,16 +257,13 @@ class DataScreen(DeckScreen):
         caption.update(Content(clean(text, limit=200)))
 
     def show_line(self, line: int, issue: Issue | None = None) -> None:
-        """Put the cursor on a line and mark an issue of it.
+        """Put the cursor on the record of a line and mark an issue of it.
 
         Args:
-            line: 1-based physical line; 0 (the whole file) shows the first.
+            line: 1-based physical line.
             issue: What to mark in the record.
         """
-        i = max(0, line - 1)
-        if i >= self.deck.workspace.lines:
-            self.say(f"Line {integer(line)} is not loaded", "warning")
-            return
+        i = self.deck.workspace.record_of(line)
         self._wanted = issue
         if self.records.cursor == i:
             self._show_record(i)
@@ -251,6 +271,12 @@ class DataScreen(DeckScreen):
             self.records.go_to(i)
 
     # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer the keys of a dataset only where there is one."""
+        del parameters
+        needs = ("search", "again", "issue", "raw", "jump", "switch")
+        return action not in needs or self.deck.workspace.source is not None
 
     def action_switch(self) -> None:
         """Go between the list and the record."""
@@ -263,8 +289,8 @@ class DataScreen(DeckScreen):
 
     def action_raw(self) -> None:
         """Show the record as a conversation or as raw JSON."""
-        self.view.raw = not self.view.raw
-        self.say("Raw JSON; v shows the conversation" if self.view.raw else "Conversation")
+        self._lent = 0
+        self.view.toggle_raw()
 
     def action_issue(self, step: int) -> None:
         """Go to the next record with an issue, or the one before."""
@@ -272,7 +298,10 @@ class DataScreen(DeckScreen):
         if workspace.report is None:
             self.say(f"The check is still running ({workspace.fraction:.0%})")
             return
-        line = workspace.report.issues.next_line(self.records.cursor + 1, step)
+        cursor = self.records.cursor
+        last = workspace.line_of(cursor + 1) - 1 if cursor + 1 < workspace.lines else 1 << 62
+        edge = workspace.line_of(cursor) if step < 0 else last
+        line = workspace.report.issues.next_line(edge, step) if workspace.lines else None
         if line is not None:
             self.show_line(line)
         elif workspace.working and step > 0:
@@ -339,6 +368,8 @@ class DataScreen(DeckScreen):
     def _set_query(self, text: str) -> None:
         self._query = text
         self.records.highlight = text
+        if not text:
+            self.view.clear_find()
 
     def _search(self, text: str, start: int, *, backwards: bool = False) -> None:
         self._set_query(text)
@@ -375,5 +406,8 @@ class DataScreen(DeckScreen):
             self.say(f"No match for {text} in {self._of()} lines", "warning")
         else:
             self.prompt.say("")
-            self.records.go_to(message.line)
-            self.say(f"{text}: line {integer(message.line + 1)}; n next, N before")
+            if self.records.cursor != message.line:
+                self.records.go_to(message.line)
+                self._show_record(message.line)
+            self.view.find(message.text)
+            self.say(f"{text}: record {integer(message.line + 1)}; n next, N before")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -15,7 +16,17 @@ from textual.widgets import Static
 from tui.screens.base import key_name
 from widgets.text import cell_width, pad, wrap
 
-_LEFT_OUT = frozenset({"help_quit", "app.command_palette", "screen.copy_text"})
+_LEFT_OUT = frozenset(
+    {
+        "help_quit",
+        "command_palette",
+        "app.command_palette",
+        "screen.copy_text",
+        "app.focus_previous",
+        "app.focus_next",
+    }
+)
+_COLUMN = 50
 
 Line = tuple[str, str]
 
@@ -38,7 +49,7 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen {
         align: center middle;
         & > Vertical {
-            width: 78;
+            width: auto;
             max-width: 100%;
             height: auto;
             max-height: 100%;
@@ -47,7 +58,11 @@ class HelpScreen(ModalScreen[None]):
             border-subtitle-color: $text-muted;
             background: $surface;
         }
-        & VerticalScroll { height: auto; max-height: 100%; padding: 0 1; }
+        & VerticalScroll {
+            width: auto; max-width: 100%; height: auto; max-height: 100%; padding: 0 1;
+            scrollbar-size-vertical: 1;
+        }
+        & Static { width: auto; }
     }
     """
 
@@ -65,9 +80,15 @@ class HelpScreen(ModalScreen[None]):
         for active in screen.active_bindings.values():
             (everywhere if active.node is screen.app else here).append(active)
         title = type(screen).__name__.removesuffix("Screen") or "Keys"
-        groups = [("On this screen", _lines(here)), ("Everywhere", _lines(everywhere))]
-        palette = [("ctrl+p", "The command palette: everything by name")]
-        groups[1] = (groups[1][0], [*groups[1][1], *palette])
+        digits = [active for active in everywhere if active.binding.key.isdecimal()]
+        names = ", ".join(active.binding.description for active in digits)
+        rest = _lines([active for active in everywhere if active not in digits])
+        always = [
+            ("1 to 6", f"The screens: {names}"),
+            *rest,
+            ("ctrl+p", "The command palette: everything by name"),
+        ]
+        groups = [("On this screen", _lines(here)), ("Everywhere", always)]
         return cls(f"{title}: keys", [g for g in groups if g[1]], screen.HELP or "")
 
     def compose(self) -> ComposeResult:
@@ -78,38 +99,44 @@ class HelpScreen(ModalScreen[None]):
             with VerticalScroll():
                 yield Static(Content(""), id="keys", markup=False)
 
-    def on_mount(self) -> None:
-        """Write the lines for the width there is."""
-        self._write()
-
     def on_resize(self) -> None:
-        """Write them again for another width."""
-        self._write()
+        """Lay the lines out for the room there is: two columns where they fit."""
+        room = self.app.size.width - 6
+        columns = [self._column(heading, lines) for heading, lines in self._groups]
+        if len(columns) == 2 and room >= 2 * _COLUMN + 3:
+            about = self._about_lines(2 * _COLUMN + 3)
+            content = Content("\n").join([*about, *_beside(columns[0], columns[1])])
+        else:
+            width = max(20, min(72, room))
+            columns = [self._column(heading, lines, width) for heading, lines in self._groups]
+            lines = [line for column in columns for line in (*column, Content(""))]
+            content = Content("\n").join([*self._about_lines(width), *lines[:-1]])
+        self.query_one("#keys", Static).update(content)
 
-    def _write(self) -> None:
-        width = max(20, min(72, self.app.size.width - 6))
-        self.query_one("#keys", Static).update(self._content(width))
+    def _about_lines(self, width: int) -> list[Content]:
+        about = " ".join(self._about.split())
+        if not about:
+            return []
+        rows = [Content.styled(row.text, "$text-muted") for row in wrap(about, width)]
+        return [*rows, Content("")]
 
-    def _content(self, width: int) -> Content:
-        lines: list[Content] = []
-        if self._about:
-            about = " ".join(self._about.split())
-            lines += [Content.styled(row.text, "$text-muted") for row in wrap(about, width)]
-            lines.append(Content(""))
-        column = max(cell_width(keys) for _, group in self._groups for keys, _ in group) + 2
-        for heading, group in self._groups:
-            lines.append(Content.styled(heading, "bold"))
-            for keys, meaning in group:
-                lines += _wrapped(keys, meaning, min(column, 24), width)
-            lines.append(Content(""))
-        return Content("\n").join(lines[:-1])
+    @staticmethod
+    def _column(heading: str, lines: list[Line], width: int = _COLUMN) -> list[Content]:
+        keys = min(20, max(cell_width(keys) for keys, _ in lines) + 2)
+        wrapped = [row for line in lines for row in _wrapped(*line, keys, width)]
+        return [Content.styled(heading, "bold"), *wrapped]
 
     def action_scroll(self, step: int) -> None:
         """Scroll a line."""
         self.query_one(VerticalScroll).scroll_relative(y=step, animate=False)
 
 
-def _wrapped(keys: str, meaning: str, column: int, width: int) -> Iterable[Content]:
+def _beside(left: list[Content], right: list[Content]) -> Iterator[Content]:
+    for one, other in zip_longest(left, right, fillvalue=Content("")):
+        yield Content.assemble(one, " " * (_COLUMN - one.cell_length + 3), other)
+
+
+def _wrapped(keys: str, meaning: str, column: int, width: int) -> Iterator[Content]:
     for number, row in enumerate(wrap(meaning, max(10, width - column))):
         first = pad(keys, column) if number == 0 else " " * column
         yield Content.assemble((first, "$accent"), row.text)

@@ -22,8 +22,10 @@ from widgets.text import clean, pad
 
 if TYPE_CHECKING:
     from tui.pricing import CostRow
+    from tui.tokens import TokenTable
 
 MAX_EPOCHS = 50
+PROVIDERS = ("openai", "azure", "local")
 _NARROW = 100
 
 
@@ -68,13 +70,21 @@ class PriceTable(VirtualList):
     def heading(self) -> str:
         """The line over the rows."""
         return _line(
-            self.row_width, " ", "Provider", "Model", "Epochs", "Billed tokens", "Price", "Ends", ""
+            self.row_width,
+            " ",
+            "Where",
+            "Model",
+            "Epochs  ",
+            "Billed tokens",
+            "Price",
+            "Ends",
+            "Notes",
         )[0]
 
     def row_pieces(self, index: int, width: int) -> Pieces:
         """One model: its epochs, what is billed, the price and how long it can be tuned."""
         row = self.rows[index]
-        epochs = f"{row.epochs}" + (" auto" if row.epochs_source == "heuristic" else "     ")
+        epochs = f"{row.epochs}" + (" auto" if row.epochs_source == "heuristic" else "    ")
         line, rest = _line(
             width,
             self.cursor_sign(index),
@@ -103,14 +113,15 @@ def _line(
 ) -> tuple[str, str]:
     """Lay one line out: its columns, and the notes that follow where there is room."""
     wide = width >= _NARROW
-    columns = [sign + " "]
-    if wide:
-        columns.append(pad(provider, 10))
-    columns.append(pad(model, 30 if wide else 24))
-    columns.append(pad(epochs, 10 if wide else 9, align="right"))
-    columns.append(pad(tokens, 16 if wide else 15, align="right"))
-    columns.append(pad(price, 12, align="right"))
-    columns.append(pad(ends, 14 if wide else 12, align="right"))
+    columns = [
+        sign + " ",
+        pad(provider, 9 if wide else 7),
+        pad(model, 28 if wide else 24),
+        pad(epochs, 10 if wide else 8, align="right"),
+        pad(tokens, 16 if wide else 14, align="right"),
+        pad(price, 12 if wide else 10, align="right"),
+        pad(ends, 14 if wide else 12, align="right"),
+    ]
     return "".join(columns), f"   {notes}" if wide else ""
 
 
@@ -169,7 +180,7 @@ class PriceScreen(DeckScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._epochs: dict[str, int] = {}
+        self._epochs: dict[tuple[str, str], int] = {}
 
     def body(self) -> ComposeResult:
         """What is priced, the models, and what is to be known of the one under the cursor."""
@@ -207,19 +218,18 @@ class PriceScreen(DeckScreen):
             self.table.empty_text = _why_empty(workspace.source is None, workspace.working)
             self.table.show([])
         else:
-            self.table.show(self._rows())
+            self.table.show(self._rows(counted))
         self._head()
         self._said()
         self._detail()
 
-    def _rows(self) -> list[CostRow]:
+    def _rows(self, counted: TokenTable) -> list[CostRow]:
         from tui.pricing import estimate, trainable_models
 
-        counted = self.deck.workspace.table
         rows = []
-        for provider in ("openai", "local"):
+        for provider in PROVIDERS:
             for info in trainable_models(provider):
-                epochs = self._epochs.get(info.id)
+                epochs = self._epochs.get((provider, info.id))
                 rows.append(estimate(counted, info.id, provider=provider, epochs=epochs))
         return rows
 
@@ -272,7 +282,8 @@ class PriceScreen(DeckScreen):
         if row is None:
             return
         path = self.deck.workspace.path or None
-        prefill = LaunchPrefill(path, row.model, self._epochs.get(row.model), row.provider)
+        epochs = self._epochs.get((row.provider, row.model))
+        prefill = LaunchPrefill(path, row.model, epochs, row.provider)
         self.post_message(GoLaunch(prefill))
 
     def action_epochs(self, step: int) -> None:
@@ -307,7 +318,7 @@ class PriceScreen(DeckScreen):
             self.say(f"Epochs go from 1 to {MAX_EPOCHS}", "warning")
             return
         for row in rows:
-            self._epochs[row.model] = epochs
+            self._epochs[row.provider, row.model] = epochs
         self._price()
 
     def on_prompt_answered(self, event: Prompt.Answered) -> None:
@@ -321,7 +332,7 @@ class PriceScreen(DeckScreen):
         rows = self.table.rows if event.kind == "all" else [row]
         if not text:
             for each in rows:
-                self._epochs.pop(each.model, None)
+                self._epochs.pop((each.provider, each.model), None)
             self._price()
         elif text.isascii() and text.isdigit() and len(text) < 6:
             self._set(rows, int(text))

@@ -1,4 +1,4 @@
-"""The Tokens screen: how long the examples are, how many messages they have, how much is learnt."""
+"""The Tokens screen: how long examples are, how many messages they have, how much is learnt."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from tui.messages import ShowRecord
 from tui.screens.base import DeckScreen
 from tui.screens.prompt import Prompt
 from tui.workspace import Change
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from tui.tokens import Distribution, TokenTable
 
 PARTS = (
-    ("tokens", "Tokens an example"),
-    ("messages", "Messages an example"),
-    ("assistant", "Assistant tokens an example"),
+    ("classic", "Tokens", "tokens"),
+    ("messages", "Messages", "messages"),
+    ("assistant", "Assistant tokens", "tokens"),
 )
+"""What is shown: a column of the token table, its title, and the unit of its values."""
+
 _WIDE = ("min", "p1", "p5", "p10", "p25", "p50", "mean", "p75", "p90", "p95", "p99", "max")
 _NARROW = ("min", "p10", "p50", "mean", "p90", "p99", "max")
 
@@ -61,11 +64,11 @@ class TokensScreen(DeckScreen):
 
     def body(self) -> ComposeResult:
         """Totals, histograms, percentiles and roles."""
-        with VerticalScroll(id="scroll"):
+        with VerticalScroll(id="scroll", can_focus=False):
             yield Static("", id="totals", markup=False)
             with Horizontal(id="charts"):
-                for name, title in PARTS:
-                    yield Histogram(title=title, id=name)
+                for name, _, _ in PARTS:
+                    yield Histogram(id=name)
             yield Static("", id="percentiles", markup=False)
             yield Static("", id="roles", markup=False)
         yield Prompt()
@@ -73,8 +76,8 @@ class TokensScreen(DeckScreen):
     def on_mount(self) -> None:
         """Show what is counted and follow the workspace."""
         self.deck.workspace.changes.subscribe(self, self._changed)
-        self.query_one("#scroll").focus()
         self._show()
+        self.query_one("#classic").focus()
 
     def on_resize(self) -> None:
         """Lay the percentiles out for the new width."""
@@ -96,15 +99,17 @@ class TokensScreen(DeckScreen):
         from tui.tokens import distribution
 
         info = model_info(self.deck.workspace.model)
-        shown = {
-            "tokens": distribution(counted.classic),
-            "messages": distribution(counted.messages),
-            "assistant": distribution(counted.assistant),
-        }
+        shown = {name: distribution(getattr(counted, name)) for name, _, _ in PARTS}
         self.query_one("#charts").display = True
-        for name, _ in PARTS:
-            spread = shown[name]
-            self.query_one(f"#{name}", Histogram).show(spread.edges, spread.counts)
+        for name, title, unit in PARTS:
+            limit = info.context_limit if name == "classic" else None
+            self.query_one(f"#{name}", Histogram).set_data(
+                shown[name].edges,
+                shown[name].counts,
+                limit=limit,
+                title=f"{title} an example",
+                unit=unit,
+            )
         self._write("#totals", self._totals(counted, info))
         wide = self.app.size.width >= 120
         self._write("#percentiles", percentiles(shown, _WIDE if wide else _NARROW))
@@ -145,6 +150,16 @@ class TokensScreen(DeckScreen):
         ]
         return Content("\n").join(lines)
 
+    def on_histogram_selected(self, event: Histogram.Selected) -> None:
+        """Go to the first example of a bar."""
+        counted = self.deck.workspace.table
+        if counted is None:
+            return
+        values = getattr(counted, str(event.histogram.id))
+        inside = (values >= event.low) & (values < event.high)
+        if inside.any():
+            self.post_message(ShowRecord(int(counted.line[inside.argmax()])))
+
     def action_model(self) -> None:
         """Ask for another model."""
         self.prompt.ask("model", "Model", self.deck.workspace.model)
@@ -163,7 +178,7 @@ class TokensScreen(DeckScreen):
 
     def _close_prompt(self) -> None:
         self.prompt.close()
-        self.query_one("#scroll").focus()
+        self.query_one("#classic").focus()
 
 
 def _over(over: int, limit: int | None) -> tuple[str, str]:
@@ -189,9 +204,9 @@ def percentiles(shown: dict[str, Distribution], columns: Sequence[str]) -> Conte
             "$text-muted",
         )
     ]
-    for name, title in PARTS:
+    for name, title, _ in PARTS:
         cells = "".join(pad(_cell(getattr(shown[name], c)), 9, align="right") for c in columns)
-        lines.append(Content.assemble((pad(title.removesuffix(" an example"), 17), "bold"), cells))
+        lines.append(Content.assemble((pad(title, 17), "bold"), cells))
     return Content("\n").join(lines)
 
 
