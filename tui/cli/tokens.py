@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from tui.cli.output import emit_json, note, say
+from tui.cli.output import emit_json, note
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
     from tui.dataset import CheckReport, ScanResult, ScanUpdate, Source
-    from tui.pricing import CostRow, ModelInfo
-    from tui.tokens import Distribution, TokenTable
+    from tui.pricing import ModelInfo
+    from tui.tokens import TokenTable
 
 DEFAULT_MODEL = "gpt-4.1-mini"
-
-_TITLES = {
-    "tokens_per_example": "Tokens an example",
-    "messages_per_example": "Messages an example",
-    "assistant_tokens_per_example": "Assistant tokens an example",
-}
-_COLUMNS = ("min", "p10", "p50", "p90", "p99", "max", "mean")
-_PEOPLES_BINS = 12
-_MOST_BAR = 40
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def add_parsers(sub: Any) -> None:
@@ -105,111 +93,10 @@ def stats(args: argparse.Namespace) -> int:
     if args.json:
         emit_json(answer)
     else:
-        _choose_ascii()
-        _print_stats(answer, table)
+        from tui.cli.tokens_text import print_stats
+
+        print_stats(answer, table)
     return _verdict(result.report, table)
-
-
-def _print_stats(answer: dict[str, Any], table: TokenTable) -> None:
-    from tui.tokens import distribution
-    from tui.tokens.stats import DISTRIBUTIONS
-    from widgets.numbers import integer, percent
-
-    _say_head(answer)
-    exact = "some counts are estimates" if answer["approximate"] else "exact"
-    total, trained = int(table.classic.sum()), answer["trained_tokens_total"]
-    say(f"{integer(total)} tokens, {integer(trained)} of them trained ({percent(trained, total)})")
-    say(f"counted with {_clean(answer['encoding'])} for {_clean(answer['model'])}, {exact}")
-    limit, over = answer["context_limit"], answer["over_limit"]
-    if limit is None:
-        say("how many tokens the model takes in an example is not known")
-    elif over:
-        verb = "example is" if over == 1 else "examples are"
-        say(f"{integer(over)} {verb} over the limit of {integer(limit)} tokens and will be cut")
-    else:
-        say(f"no example is over the limit of {integer(limit)} tokens")
-    if not len(table):
-        return
-    shown = {
-        name: distribution(getattr(table, column), bins=_PEOPLES_BINS)
-        for name, column in DISTRIBUTIONS.items()
-    }
-    say()
-    _say_table(
-        ("", *("median" if name == "p50" else name for name in _COLUMNS)),
-        [
-            (_TITLES[name], *(_number(getattr(spread, column)) for column in _COLUMNS))
-            for name, spread in shown.items()
-        ],
-    )
-    for name, spread in shown.items():
-        say()
-        say(_TITLES[name])
-        for line in histogram_lines(spread, _width()):
-            say(line)
-    say()
-    _say_roles(answer)
-
-
-def _say_roles(answer: dict[str, Any]) -> None:
-    from widgets.numbers import integer
-
-    ordered = sorted(answer["roles"].items(), key=lambda item: -item[1])
-    said = ", ".join(f"{_clean(role, 24)} {integer(count)}" for role, count in ordered)
-    say(f"Messages by role: {said or 'none'}")
-    for role in ("system", "user"):
-        missing = answer[f"missing_{role}"]
-        if missing:
-            say(f"Examples without a {role} message: {integer(missing)}")
-
-
-def histogram_lines(spread: Distribution, width: int) -> list[str]:
-    """Return a distribution as bars, a line a bin; a run of empty bins becomes one line.
-
-    Args:
-        spread: The distribution, with its bins.
-        width: Cells in a line.
-    """
-    from widgets.numbers import integer
-    from widgets.text import ellipsis_mark
-
-    dash = _dash()
-    labels = []
-    for low, high in zip(spread.edges, spread.edges[1:], strict=False):
-        single = high - low == 1
-        labels.append(integer(low) if single else f"{integer(low)} {dash} {integer(high - 1)}")
-    wide = max((len(label) for label in labels), default=0)
-    most = max(spread.counts, default=0)
-    room = max(8, min(_MOST_BAR, width - wide - len(integer(most)) - 5))
-    lines, skipped = [], False
-    for index, (label, count) in enumerate(zip(labels, spread.counts, strict=True)):
-        neighbours = spread.counts[max(0, index - 1) : index + 2]
-        if not any(neighbours):
-            if not skipped:
-                lines.append(f"  {ellipsis_mark():>{wide}}")
-            skipped = True
-            continue
-        skipped = False
-        lines.append(f"  {label:>{wide}} {_bar(count / most * room)} {integer(count)}")
-    return lines
-
-
-def _bar(cells: float) -> str:
-    """Return a bar this long; anything above nothing shows at least a sliver."""
-    if cells <= 0:
-        return ""
-    if _ascii():
-        return "#" * max(1, round(cells))
-    eighths = max(1, round(cells * 8))
-    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
-
-
-def _number(value: float | None) -> str:
-    from widgets.numbers import integer
-
-    if value is None or value == int(value):
-        return integer(value)
-    return f"{value:,.1f}"
 
 
 # --- cost -------------------------------------------------------------------------------------
@@ -254,8 +141,9 @@ def cost(args: argparse.Namespace) -> int:
     if args.json:
         emit_json(answer)
     else:
-        _choose_ascii()
-        _print_cost(answer, rows)
+        from tui.cli.tokens_text import print_cost
+
+        print_cost(answer, rows)
     return _verdict(report, table)
 
 
@@ -301,51 +189,10 @@ def _validation(path: str) -> dict[str, Any]:
     with Source.open(path) as source:
         report = _scan(source, None, None).report
     if report.errors:
-        note(f"{report.file} has {_many(report.errors, 'error')}: see 'tunedeck check'")
+        errors = "1 error" if report.errors == 1 else f"{report.errors:,} errors"
+        note(f"{report.file} has {errors}: see 'tunedeck check {report.file}'")
     keys = ("file", "records", "valid", "errors", "warnings")
     return {key: value for key, value in _head(report).items() if key in keys}
-
-
-def _print_cost(answer: dict[str, Any], rows: Sequence[CostRow]) -> None:
-    from widgets.numbers import integer, usd
-
-    _say_head(answer)
-    say()
-    lines = [
-        (
-            _clean(row.provider, 12),
-            _clean(row.model, 40),
-            str(row.epochs) + (" auto" if row.epochs_source == "heuristic" else ""),
-            integer(row.tokens_billed),
-            "unknown" if row.usd_per_million is None else f"${row.usd_per_million:,.2f}",
-            _total(row.usd, usd),
-            row.shutdown_date or "-",
-        )
-        for row in rows
-    ]
-    _say_table(
-        ("provider", "model", "epochs", "billed tokens", "a million", "price", "shuts down"),
-        lines,
-        texts=2,
-    )
-    say()
-    for row in rows:
-        for text in row.notes:
-            say(f"{_clean(row.model, 40)}: {_clean(text)}")
-    if any(row.provider == "openai" and row.trainable for row in rows):
-        say(
-            "OpenAI takes new jobs only from organisations with a recent use of a tuned model,"
-            " and from nobody after the date in 'tunedeck models'."
-        )
-    dates = sorted({row.prices_as_of for row in rows if row.prices_as_of and row.usd})
-    if dates:
-        say(f"Prices as of {', '.join(dates)}; taxes are not in them.")
-
-
-def _total(value: float | None, usd: Any) -> str:
-    if value is None:
-        return "unknown"
-    return "free" if value == 0 else str(usd(value))
 
 
 # --- shared -----------------------------------------------------------------------------------
@@ -404,38 +251,6 @@ def _head(report: CheckReport) -> dict[str, Any]:
     }
 
 
-def _say_head(answer: dict[str, Any]) -> None:
-    from widgets.numbers import integer, size
-
-    name = _clean(answer["file"])
-    say(
-        f"{name}: {answer['format']}, {_many(answer['records'], 'record')}, {size(answer['bytes'])}"
-    )
-    if answer["left_out"]:
-        verb = "is" if answer["left_out"] == 1 else "are"
-        say(
-            f"{_many(answer['left_out'], 'record')} cannot be counted and {verb} left out: "
-            f"see 'tunedeck check {name}'"
-        )
-    elif answer["errors"]:
-        say(f"{_many(answer['errors'], 'format error')}: see 'tunedeck check {name}'")
-    if answer["left_out"]:
-        say(f"{_many(answer['examples'], 'example')} counted of {integer(answer['records'])}")
-
-
-def _say_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> None:
-    """Print columns, the first ``texts`` of them aligned left and the others right."""
-    from widgets.text import cell_width, pad
-
-    widths = [max(cell_width(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
-    for row in (heads, *rows):
-        cells = (
-            pad(cell, width, align="left" if i < texts else "right")
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        say("  ".join(cells).rstrip())
-
-
 def _verdict(report: CheckReport, table: TokenTable) -> int:
     if len(table):
         return 0
@@ -448,37 +263,3 @@ def _check_encoding(name: str) -> None:
 
     if name not in encoding_names():
         get_encoding(name)  # raises, and names those there are
-
-
-def _many(count: int, noun: str) -> str:
-    from widgets.numbers import integer
-
-    return f"{integer(count)} {noun}" if count == 1 else f"{integer(count)} {noun}s"
-
-
-def _clean(text: str, limit: int | None = None) -> str:
-    from widgets.text import clean
-
-    return clean(str(text), limit)
-
-
-def _choose_ascii() -> None:
-    from widgets.text import use_ascii
-
-    encoding = (sys.stdout.encoding or "utf-8").lower().replace("-", "")
-    wanted = os.environ.get("TUNEDECK_ASCII", "") not in ("", "0")
-    use_ascii(wanted or not encoding.startswith("utf"))
-
-
-def _ascii() -> bool:
-    from widgets.text import ascii_only
-
-    return ascii_only()
-
-
-def _dash() -> str:
-    return "-" if _ascii() else "–"
-
-
-def _width() -> int:
-    return max(40, shutil.get_terminal_size((80, 24)).columns)

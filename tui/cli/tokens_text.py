@@ -1,0 +1,225 @@
+"""What ``stats`` and ``cost`` print for a person: tables, and histograms a line a bin."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tui.cli.output import say
+from widgets.numbers import integer, percent, size, usd
+from widgets.text import ascii_only, cell_width, clean, ellipsis_mark, pad, use_ascii
+
+if TYPE_CHECKING:
+    from tui.pricing import CostRow
+    from tui.tokens import Distribution, TokenTable
+
+_TITLES = {
+    "tokens_per_example": "Tokens an example",
+    "messages_per_example": "Messages an example",
+    "assistant_tokens_per_example": "Assistant tokens an example",
+}
+_COLUMNS = ("min", "p10", "p50", "p90", "p99", "max", "mean")
+_BINS = 12
+_MOST_BAR = 40
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def print_stats(answer: dict[str, Any], table: TokenTable) -> None:
+    """Print distributions as a table and as bars.
+
+    Args:
+        answer: What ``stats --json`` prints.
+        table: The counts it was made from.
+    """
+    from tui.tokens import distribution
+    from tui.tokens.stats import DISTRIBUTIONS
+
+    _choose_ascii()
+    _say_head(answer)
+    _say_totals(answer, table)
+    if not len(table):
+        return
+    shown = {
+        name: distribution(getattr(table, column), bins=_BINS)
+        for name, column in DISTRIBUTIONS.items()
+    }
+    say()
+    _say_table(
+        ("", *("median" if name == "p50" else name for name in _COLUMNS)),
+        [
+            (_TITLES[name], *(_number(getattr(spread, column)) for column in _COLUMNS))
+            for name, spread in shown.items()
+        ],
+    )
+    width = max(40, shutil.get_terminal_size((80, 24)).columns)
+    for name, spread in shown.items():
+        say()
+        say(_TITLES[name])
+        for line in histogram_lines(spread, width):
+            say(line)
+    say()
+    _say_roles(answer)
+
+
+def print_cost(answer: dict[str, Any], rows: Sequence[CostRow]) -> None:
+    """Print prices as a table, then what is to be known before paying.
+
+    Args:
+        answer: What ``cost --json`` prints.
+        rows: The rows it was made from.
+    """
+    _choose_ascii()
+    _say_head(answer)
+    say()
+    _say_table(
+        ("provider", "model", "epochs", "", "billed tokens", "a million", "price", "shuts down"),
+        [
+            (
+                clean(row.provider, 12),
+                clean(row.model, 40),
+                str(row.epochs),
+                "auto" if row.epochs_source == "heuristic" else "",
+                integer(row.tokens_billed),
+                "unknown" if row.usd_per_million is None else f"${row.usd_per_million:,.2f}",
+                _price(row.usd),
+                row.shutdown_date or "-",
+            )
+            for row in rows
+        ],
+        texts=2,
+    )
+    notes = list(dict.fromkeys([*_row_notes(rows), *_openai_note(rows), *_date_note(rows)]))
+    if notes:
+        say()
+    for text in notes:
+        say(text)
+
+
+def histogram_lines(spread: Distribution, width: int) -> list[str]:
+    """Return a distribution as bars, a line a bin; a run of empty bins becomes one line.
+
+    Args:
+        spread: The distribution, with its bins.
+        width: Cells in a line.
+    """
+    dash = "-" if ascii_only() else "–"
+    labels = []
+    for low, high in zip(spread.edges, spread.edges[1:], strict=False):
+        single = high - low == 1
+        labels.append(integer(low) if single else f"{integer(low)} {dash} {integer(high - 1)}")
+    wide = max((len(label) for label in labels), default=0)
+    most = max(spread.counts, default=0)
+    room = max(8, min(_MOST_BAR, width - wide - len(integer(most)) - 5))
+    lines, skipped = [], False
+    for label, count in zip(labels, spread.counts, strict=True):
+        if count:
+            lines.append(f"  {label:>{wide}}  {_bar(count / most * room)} {integer(count)}")
+        elif not skipped:
+            lines.append(f"  {ellipsis_mark():>{wide}}")
+        skipped = not count
+    return lines
+
+
+def _bar(cells: float) -> str:
+    """Return a bar this long, at least a sliver."""
+    if ascii_only():
+        return "#" * max(1, round(cells))
+    eighths = max(1, round(cells * 8))
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def _say_head(answer: dict[str, Any]) -> None:
+    name, left_out = clean(answer["file"]), answer["left_out"]
+    records = _many(answer["records"], "record")
+    say(f"{name}: {answer['format']}, {records}, {size(answer['bytes'])}")
+    if left_out:
+        verb = "is" if left_out == 1 else "are"
+        say(
+            f"{_many(left_out, 'record')} cannot be counted and {verb} left out, "
+            f"{_many(answer['examples'], 'example')} counted: see 'tunedeck check {name}'"
+        )
+    elif answer["errors"]:
+        say(f"{_many(answer['errors'], 'format error')}: see 'tunedeck check {name}'")
+
+
+def _say_totals(answer: dict[str, Any], table: TokenTable) -> None:
+    exact = "some counts are estimates" if answer["approximate"] else "exact"
+    total, trained = int(table.classic.sum()), answer["trained_tokens_total"]
+    say(f"{integer(total)} tokens, {integer(trained)} of them trained ({percent(trained, total)})")
+    say(f"counted with {clean(answer['encoding'])} for {clean(answer['model'], 60)}, {exact}")
+    limit, over = answer["context_limit"], answer["over_limit"]
+    if limit is None:
+        say("how many tokens the model takes in an example is not known")
+    elif over:
+        verb = "example is" if over == 1 else "examples are"
+        say(f"{integer(over)} {verb} over the limit of {integer(limit)} tokens and will be cut")
+    else:
+        say(f"no example is over the limit of {integer(limit)} tokens")
+
+
+def _say_roles(answer: dict[str, Any]) -> None:
+    ordered = sorted(answer["roles"].items(), key=lambda item: -item[1])
+    said = ", ".join(f"{clean(role, 24)} {integer(count)}" for role, count in ordered)
+    say(f"Messages by role: {said or 'none'}")
+    for role in ("system", "user"):
+        if missing := answer[f"missing_{role}"]:
+            say(f"Examples without a {role} message: {integer(missing)}")
+
+
+def _say_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> None:
+    """Print columns, the first ``texts`` of them aligned left and the others right."""
+    widths = [max(cell_width(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
+    for row in (heads, *rows):
+        cells = (
+            pad(cell, width, align="left" if i < texts else "right")
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        say("  ".join(cells).rstrip())
+
+
+def _row_notes(rows: Sequence[CostRow]) -> list[str]:
+    return [f"{clean(row.model, 40)}: {clean(text)}" for row in rows for text in row.notes]
+
+
+def _openai_note(rows: Sequence[CostRow]) -> list[str]:
+    """Return what OpenAI's price list does not say: who may still train there."""
+    from tui.pricing import model_info
+
+    offers = [model_info(row.model).offer("openai") for row in rows if row.provider == "openai"]
+    ends = [offer.new_jobs_end for offer in offers if offer is not None and offer.new_jobs_end]
+    if not any(row.trainable for row in rows if row.provider == "openai") or not ends:
+        return []
+    return [
+        f"OpenAI takes new jobs until {max(ends)}, only from organisations that used a tuned "
+        "model lately."
+    ]
+
+
+def _date_note(rows: Sequence[CostRow]) -> list[str]:
+    dates = sorted({row.prices_as_of for row in rows if row.prices_as_of and row.usd})
+    return [f"Prices as of {', '.join(dates)}, without taxes."] if dates else []
+
+
+def _price(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return "free" if value == 0 else usd(value)
+
+
+def _number(value: float | None) -> str:
+    if value is None or value == int(value):
+        return integer(value)
+    return f"{value:,.1f}"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{integer(count)} {noun}" if count == 1 else f"{integer(count)} {noun}s"
+
+
+def _choose_ascii() -> None:
+    encoding = (sys.stdout.encoding or "utf-8").lower().replace("-", "")
+    wanted = os.environ.get("TUNEDECK_ASCII", "") not in ("", "0")
+    use_ascii(wanted or not encoding.startswith("utf"))
