@@ -73,6 +73,8 @@ def print_cost(answer: dict[str, Any], rows: Sequence[CostRow]) -> None:
     """
     _choose_ascii()
     _say_head(answer)
+    if not answer["examples"]:
+        return
     say()
     _say_table(
         ("provider", "model", "epochs", "", "billed tokens", "a million", "price", "shuts down"),
@@ -84,7 +86,7 @@ def print_cost(answer: dict[str, Any], rows: Sequence[CostRow]) -> None:
                 "auto" if row.epochs_source == "heuristic" else "",
                 integer(row.tokens_billed),
                 "unknown" if row.usd_per_million is None else f"${row.usd_per_million:,.2f}",
-                _price(row.usd),
+                _price(row),
                 row.shutdown_date or "-",
             )
             for row in rows
@@ -181,7 +183,14 @@ def _say_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, texts: in
 
 
 def _row_notes(rows: Sequence[CostRow]) -> list[str]:
-    return [f"{clean(row.model, 40)}: {clean(text)}" for row in rows for text in row.notes]
+    """Return the rows' notes, each under its model's name unless all rows share it."""
+    lines = []
+    for row in rows:
+        for text in row.notes:
+            shared = all(text in other.notes for other in rows)
+            about = "" if shared or text.startswith(row.model) else f"{clean(row.model, 40)}: "
+            lines.append(f"{about}{clean(text)}")
+    return lines
 
 
 def _openai_note(rows: Sequence[CostRow]) -> list[str]:
@@ -203,10 +212,10 @@ def _date_note(rows: Sequence[CostRow]) -> list[str]:
     return [f"Prices as of {', '.join(dates)}, without taxes."] if dates else []
 
 
-def _price(value: float | None) -> str:
-    if value is None:
+def _price(row: CostRow) -> str:
+    if row.usd is None:
         return "unknown"
-    return "free" if value == 0 else usd(value)
+    return "free" if row.usd_per_million == 0 else usd(row.usd)
 
 
 def _number(value: float | None) -> str:
