@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tui.dataset.scan import ScanUpdate as ScanUpdate
     from tui.dataset.scan import check_file as check_file
     from tui.dataset.scan import scan_file as scan_file
+    from tui.dataset.signature import foreign_kind as foreign_kind
     from tui.dataset.source import Change as Change
     from tui.dataset.source import Source as Source
 
@@ -49,13 +50,14 @@ _HOMES = {
     "Severity": "model",
     "Source": "source",
     "check_file": "scan",
+    "foreign_kind": "signature",
     "get_profile": "profile",
     "read_record": "record",
     "scan_file": "scan",
     "sniff_format": "record",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:

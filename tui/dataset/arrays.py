@@ -1,4 +1,4 @@
-"""Files that hold one JSON array: where its elements stand, found in one pass with bounded memory."""
+"""Files that hold one JSON array: where its elements stand, found in one pass."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ class _Splitter:
         self._after = begin
         self._line = 1
         self._line_start = begin
+        self._seen = begin
         self._elements = 0
         self._closed = False
 
@@ -129,7 +130,7 @@ class _Splitter:
             self._tell(start, "text after the end of the array", "remove it")
 
     def _skip(self, start: int, end: int) -> int:
-        """Return where text starts at or after ``start``, and keep count of the lines on the way."""
+        """Return where text starts at or after ``start``; keep count of the lines passed."""
         self._advance(start)
         while start < end:
             block = self._source.read(start, min(256, end - start))
@@ -144,7 +145,7 @@ class _Splitter:
         return end
 
     def _advance(self, offset: int) -> None:
-        here = getattr(self, "_seen", self._line_start)
+        here = self._seen
         while here < offset:
             block = self._source.read(here, min(_BLOCK, offset - here))
             if not block:

@@ -1,4 +1,4 @@
-"""One record's bytes to its issues: parsing, structure, format rules, and where each fault stands."""
+"""One record's bytes to its issues: parsing, structure, format rules, places."""
 
 from __future__ import annotations
 
@@ -192,7 +192,11 @@ class Checker:
 
     def _roles(self, record: dict[str, object]) -> frozenset[str | None] | None:
         messages = record.get("messages")
-        if self.settings.format is not Format.CHAT or not isinstance(messages, list) or not messages:
+        if (
+            self.settings.format is not Format.CHAT
+            or not isinstance(messages, list)
+            or not messages
+        ):
             return None
         return frozenset(
             intended_role(entry.get("role")) if isinstance(entry, dict) else None
@@ -208,19 +212,18 @@ class Checker:
             from tui.tokens import ExampleCounter
 
             self._counter = ExampleCounter(self.settings.encoding)
-        tokens = int(self._counter.count([record]).billed[0])
+        billed = self._counter.count([record]).billed
+        tokens = int(billed[0]) if len(billed) else 0
         if tokens > limit:
             about = "about " if self.settings.approximate else ""
             yield Finding(
                 "over_context",
                 ("messages",),
                 f"{about}{tokens:,} tokens, of which {self.settings.model} trains on {limit:,}",
-                f"the last {tokens - limit:,} tokens, the answer, would be cut off: shorten or split it",
+                f"the last {tokens - limit:,} tokens, the answer, get cut off: shorten or split it",
             )
 
-    def _place(
-        self, findings: list[Finding], text: str, line: int, column: int
-    ) -> Iterator[Issue]:
+    def _place(self, findings: list[Finding], text: str, line: int, column: int) -> Iterator[Issue]:
         locator = Locator(text)
         for finding in findings:
             rule = RULES[finding.code]
@@ -243,7 +246,7 @@ def shape(value: object) -> tuple[int, int]:
     if isinstance(value, str):
         return 1, 0
     strings = depth = 0
-    level = [value] if isinstance(value, (dict, list)) else []
+    level: list[object] = [value] if isinstance(value, (dict, list)) else []
     while level:
         depth += 1
         below: list[object] = []
@@ -375,7 +378,9 @@ def _deep_path(value: object) -> JsonPath:
 
 def _not_an_object(value: object) -> Finding:
     if isinstance(value, list):
-        hint = 'put each record on a line of its own; a list of messages belongs in {"messages": […]}'
+        hint = (
+            'put each record on a line of its own; a list of messages belongs in {"messages": […]}'
+        )
     elif isinstance(value, str) and value.lstrip().startswith("{"):
         hint = "the object is written as text: it was encoded twice, decode it once"
     else:

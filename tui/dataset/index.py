@@ -71,9 +71,6 @@ class LineIndex:
             return self.lines
         if self._array:
             self._elements(source, lambda: self.bytes_seen >= n_bytes or self.lines >= 1000, None)
-            if not self.complete:
-                found = self.lines
-                return found
             return self.lines
         data = source.read(0, n_bytes)
         ends = array("q")
@@ -252,9 +249,7 @@ class LineIndex:
                 progress(source.size, source.size)
         return self.complete
 
-    def _publish(
-        self, gathered: list[npt.NDArray[np.int64]], seen: int, source: Source
-    ) -> None:
+    def _publish(self, gathered: list[npt.NDArray[np.int64]], seen: int, source: Source) -> None:
         if gathered:
             import numpy as np
 

@@ -96,7 +96,8 @@ class Locator:
         return self._children[offset]
 
     def _object(self, offset: int) -> list[Child]:
-        text, found = self._text, []
+        text = self._text
+        found: list[Child] = []
         here = self._skip_space(offset + 1)
         while text[here : here + 1] == '"':
             end = self._skip_value(here)
@@ -110,7 +111,8 @@ class Locator:
         return found
 
     def _list(self, offset: int) -> list[Child]:
-        text, found = self._text, []
+        text = self._text
+        found: list[Child] = []
         here = self._skip_space(offset + 1)
         while here < len(text) and text[here] != "]":
             found.append(Child(len(found), here, here))

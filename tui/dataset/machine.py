@@ -143,15 +143,15 @@ class JsonMachine:
 
     def _value(self, char: str) -> Fault | None:
         if char == '"':
-            return self._string() or self._done()
+            return self._scalar(self._string())
         if char in "{[":
             return self._open(char)
         if char in "-0123456789":
-            return self._number() or self._done()
+            return self._scalar(self._number())
         word = _WORD.match(self._text, self._pos)
         if word and word.group() in _LITERALS:
             self._pos = word.end()
-            return self._done()
+            return self._scalar(None)
         return self._bad_value(char, word)
 
     def _open(self, char: str) -> Fault | None:
@@ -169,18 +169,25 @@ class JsonMachine:
 
     def _close(self, char: str) -> Fault | None:
         opened = self._stack[-1]
-        if _CLOSER[opened.bracket] != char:
+        closer = _CLOSER[opened.bracket]
+        if closer != char:
             where = f"at column {opened.column}"
             if opened.line != self._lines:
                 where += f", {self._lines - opened.line} lines above"
             return Fault(
                 self._pos,
-                f"{char} where {_CLOSER[opened.bracket]} must close the {opened.bracket} opened {where}",
-                f"write {_CLOSER[opened.bracket]} before it, or remove the {char}",
+                f"{char} where {closer} must close the {opened.bracket} opened {where}",
+                f"write {closer} before it, or remove the {char}",
             )
         self._stack.pop()
         self._pos += 1
-        return self._done()
+        self._done()
+        return None
+
+    def _scalar(self, fault: Fault | None) -> Fault | None:
+        if fault is None:
+            self._done()
+        return fault
 
     def _done(self) -> None:
         self._expect = _Expect.AFTER_VALUE if self._stack else _Expect.NOTHING
@@ -201,7 +208,8 @@ class JsonMachine:
         if comment:
             return comment
         here = self._pos
-        inside = "object" if self._stack[-1].bracket == "{" else "list"
+        closer = _CLOSER[self._stack[-1].bracket]
+        inside = "object" if closer == "}" else "list"
         if char in '"{[':
             return Fault(
                 here,
@@ -216,8 +224,8 @@ class JsonMachine:
             )
         return Fault(
             here,
-            f"{_show(self._text, here)} follows a finished value; a comma or {_CLOSER[self._stack[-1].bracket]} "
-            "should stand here",
+            f"{_show(self._text, here)} follows a finished value; a comma or {closer} should "
+            "stand here",
             'a quote inside the text before it is probably not escaped: write it as \\"',
         )
 
@@ -289,7 +297,9 @@ class JsonMachine:
         if char in _QUOTES:
             return _quote_fault(here, char, "value")
         if char == "," and self._stack:
-            return Fault(here, "a value is missing before this comma", "write the value, or remove it")
+            return Fault(
+                here, "a value is missing before this comma", "write the value, or remove it"
+            )
         if char in "+.":
             return self._bad_number()
         if word:
@@ -423,7 +433,9 @@ class JsonMachine:
         if char in "}]":
             return Fault(here, f"one {char} too many", "remove it")
         return Fault(
-            here, f"text after the record: {_show(self._text, here)}", "remove it, or escape a quote"
+            here,
+            f"text after the record: {_show(self._text, here)}",
+            "remove it, or escape a quote",
         )
 
 

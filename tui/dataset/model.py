@@ -39,7 +39,8 @@ class Issue:
         line: 1-based line in the file; 0 for something about the whole file.
         column: 1-based, in characters of that line, at the value at fault, or at the key when the
             key is at fault; 0 for something about the whole file.
-        path: The JSON path within the record, such as ``messages[1].role``; empty for the whole line.
+        path: The JSON path within the record, such as ``messages[1].role``; empty for the
+            whole line.
         code: The rule's name.
         severity: How much it matters under the profile in use.
         message: What was found, cleaned for any screen.

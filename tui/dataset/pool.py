@@ -23,7 +23,10 @@ from tui.dataset.ranges import Found, RangeWorker, Task, WorkSettings
 from tui.dataset.source import FdSource, Source
 from tui.errors import FileError, TunedeckError
 
-_BOOT = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from tui.dataset.pool import work; work()"
+_BOOT = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "from tui.dataset.pool import work; work()"
+)
 
 
 class WorkerDied(TunedeckError):  # noqa: N818  (an error by its base class)
@@ -135,7 +138,12 @@ def _start(source: Source, settings: WorkSettings) -> _Worker:
     # The copy keeps the number from clashing with one the child uses before it has run.
     handle = os.dup(source.fileno())
     try:
-        boot = [sys.executable, "-c", _BOOT, json.dumps([p for p in sys.path if isinstance(p, str)])]
+        boot = [
+            sys.executable,
+            "-c",
+            _BOOT,
+            json.dumps([p for p in sys.path if isinstance(p, str)]),
+        ]
         process = subprocess.Popen(
             [*boot, str(theirs.fileno()), str(handle)],
             stdin=subprocess.DEVNULL,

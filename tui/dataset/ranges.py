@@ -149,10 +149,7 @@ class RangeWorker:
     def run(self, task: Task) -> Found:
         """Check one task."""
         self._tables = []
-        if task.spans is not None:
-            found = self._spans(task)
-        else:
-            found = self._lines(task)
+        found = self._lines(task) if task.spans is None else self._spans(task)
         if self._settings.encoding is not None:
             self._flush()
             from tui.tokens import TokenTable
@@ -249,21 +246,20 @@ class RangeWorker:
         nothing is taken, and every line is judged alone; the budget keeps repeated tries linear.
         """
         machine = JsonMachine()
-        if len(feed.lines[first]) > MAX_SPREAD:
-            return 0, 0
-        text = _utf8(feed.lines[first])
-        if text is None or machine.feed(text) is not None or machine.complete:
-            return 0, 0
-        spent, position = len(text), first
-        while not machine.complete:
-            position += 1
-            raw = feed.get(position)
+        spent, position, raw = 0, first, feed.get(first)
+        while True:
             spent += len(raw) + 1 if raw is not None else 0
-            if raw is None or spent > budget or spent > MAX_SPREAD:
+            if raw is None or spent > min(budget, MAX_SPREAD):
                 return 0, spent
             text = _utf8(raw)
             if text is None or machine.feed(text) is not None:
                 return 0, spent
+            if machine.complete:
+                break
+            position += 1
+            raw = feed.get(position)
+        if position == first:
+            return 0, 0
         joined = b"\n".join(feed.lines[first : position + 1])
         checked = self._checker.check(joined, first + 1)
         column = len(joined) - len(joined.lstrip()) + 1
@@ -288,10 +284,7 @@ class RangeWorker:
         found = Found(task.start, task.end)
         place = _Columns(self._source)
         for span in task.spans or ():
-            if span.length > MAX_LINE:
-                raw = b"\0"
-            else:
-                raw = self._source.read(span.offset, span.length)
+            raw = self._source.read(span.offset, min(span.length, MAX_LINE + 1))
             self._careful(found, raw, span.line, place.column(span))
         return found
 
@@ -313,13 +306,9 @@ class RangeWorker:
     def _flush(self) -> None:
         if not self._batch:
             return
-        import numpy as np
-
         self.warm_up()
         assert self._counter is not None
-        table = self._counter.count(self._batch)
-        table.line = np.asarray(self._batch_lines, dtype=np.int64)
-        self._tables.append(table)
+        self._tables.append(self._counter.count(self._batch, self._batch_lines))
         self._batch, self._batch_lines = [], []
 
 
@@ -341,14 +330,12 @@ class _Columns:
             if not block:
                 break
             # Continuation bytes of UTF-8 start no character.
-            self._characters += len(block) - sum(block.count(byte) for byte in _CONTINUATION) if (
-                not block.isascii()
-            ) else len(block)
+            self._characters += len(block.translate(None, _CONTINUATION))
             self._offset += len(block)
         return self._characters + 1
 
 
-_CONTINUATION = [bytes((value,)) for value in range(0x80, 0xC0)]
+_CONTINUATION = bytes(range(0x80, 0xC0))
 
 
 class _Feed:
@@ -419,7 +406,8 @@ class _Feed:
         data = self._source.read(self._offset, length)
         if len(data) < length:
             raise FileError(
-                "the file became shorter while it was read", "wait until it is written, then try again"
+                "the file became shorter while it was read",
+                "wait until it is written, then try again",
             )
         self._offset += len(data)
         return data

@@ -20,7 +20,6 @@ from tui.dataset.profile import Profile, get_profile
 from tui.dataset.ranges import RANGE, Found, RangeWorker, Span, Task, WorkSettings
 from tui.dataset.record import sniff_format
 from tui.dataset.report import MAX_ISSUES, CheckReport, IssueLog
-from tui.dataset.rules.catalogue import RULES
 from tui.dataset.rules.text import DEFAULT_ENCODING
 from tui.dataset.rules.whole import Totals, whole_file_issues
 from tui.dataset.signature import BOM, foreign_kind
@@ -122,7 +121,7 @@ class Scan:
 
     def run(
         self,
-        on_update: Callable[[ScanUpdate], None] | None = None,
+        on_update: Callable[[ScanUpdate], object] | None = None,
         cancelled: Cancelled | None = None,
     ) -> ScanResult:
         """Read the file to its end, or until told to stop.
@@ -180,7 +179,7 @@ class Scan:
         self,
         tasks: Iterator[Task],
         settings: WorkSettings,
-        notify: Callable[[ScanUpdate], None],
+        notify: Callable[[ScanUpdate], object],
         stop: Cancelled,
     ) -> bool:
         """Check in this process, in steps short enough to be stopped in between."""
@@ -204,7 +203,7 @@ class Scan:
         tasks: Iterator[Task],
         settings: WorkSettings,
         count: int,
-        notify: Callable[[ScanUpdate], None],
+        notify: Callable[[ScanUpdate], object],
         stop: Cancelled,
     ) -> bool:
         """Check in worker processes and merge in order.
@@ -234,19 +233,19 @@ class Scan:
                 while merged in waiting:
                     found = waiting.pop(merged)
                     task = sent[merged]
-                    if found.start is not None and found.start < reached:
-                        again = _from(task, reached)
-                        if again is not None:
-                            sent[merged] = again
-                            pool.send(next(pool.idle(1 << 30)), merged, again)
-                            break
-                        found = None
+                    late = found.start is not None and found.start < reached
+                    rest = _from(task, reached) if late else None
+                    if rest is not None:
+                        sent[merged] = rest
+                        pool.send(next(pool.idle(1 << 30)), merged, rest)
+                        break
                     del sent[merged]
                     merged += 1
-                    if found is not None:
-                        reached = max(reached, found.end) if found.start is not None else reached
-                        self._merge(found)
-                        self._update(notify, found.end)
+                    if late or found.start is None:
+                        continue
+                    reached = max(reached, found.end)
+                    self._merge(found)
+                    self._update(notify, found.end)
         self._update(notify, self.source.size, force=True)
         return True
 
@@ -270,7 +269,7 @@ class Scan:
             self._tables.append(found.table)
 
     def _update(
-        self, notify: Callable[[ScanUpdate], None], done: int, *, force: bool = False
+        self, notify: Callable[[ScanUpdate], object], done: int, *, force: bool = False
     ) -> None:
         now = time.monotonic()
         if force or now - self._last_update >= _UPDATE_SECONDS:
@@ -381,10 +380,25 @@ def check_file(
     model: str | None = None,
     max_issues: int | None = None,
     workers: int | None = None,
-    on_update: Callable[[ScanUpdate], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
     cancelled: Cancelled | None = None,
 ) -> CheckReport:
-    """Check a file and return the report; see :class:`Scan` for the arguments and errors."""
+    """Check a file and return the report.
+
+    Args:
+        path: The file, or ``-`` for standard input.
+        profile: Whose limits and severities apply.
+        format: ``auto``, or the format its records must have.
+        model: The model whose context limit applies.
+        max_issues: Issues kept with their words.
+        workers: Worker processes; ``None`` chooses by size.
+        progress: Told bytes done and bytes in all, at most five times a second.
+        cancelled: Asked often; true stops.
+
+    Raises:
+        FileError: The file cannot be read.
+        UsageError: An unknown profile or format.
+    """
     return scan_file(
         path,
         profile=profile,
@@ -392,7 +406,7 @@ def check_file(
         model=model,
         max_issues=max_issues,
         workers=workers,
-        on_update=on_update,
+        progress=progress,
         cancelled=cancelled,
     ).report
 
@@ -406,10 +420,15 @@ def scan_file(
     model: str | None = None,
     max_issues: int | None = None,
     workers: int | None = None,
-    on_update: Callable[[ScanUpdate], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
     cancelled: Cancelled | None = None,
 ) -> ScanResult:
-    """Check a file and, with an encoding, count its tokens; see :class:`Scan`."""
+    """Check a file and, with an encoding, count its tokens; the rest is as in `check_file`."""
+
+    def on_update(update: ScanUpdate) -> None:
+        if progress is not None:
+            progress(update.bytes_done, update.bytes_total)
+
     with Source.open(path, cancelled=cancelled) as source:
         scan = Scan(
             source,

@@ -126,11 +126,13 @@ class Source:
 
     @classmethod
     def _from_stream(cls, name: str, fd: int, cancelled: Callable[[], bool] | None) -> Self:
-        spool = tempfile.TemporaryFile(prefix="tunedeck-")
         try:
-            with os.fdopen(os.dup(fd), "rb", buffering=0) as stream:
+            with (
+                tempfile.TemporaryFile(prefix="tunedeck-") as spool,
+                os.fdopen(os.dup(fd), "rb", buffering=0) as stream,
+            ):
                 _spool(name, stream, spool, cancelled or (lambda: False))
-            return cls(name, os.dup(spool.fileno()), spooled=True)
+                return cls(name, os.dup(spool.fileno()), spooled=True)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise FileError(
@@ -138,8 +140,6 @@ class Source:
                     "set TMPDIR to a folder with more space",
                 ) from error
             raise _open_error(name, error) from error
-        finally:
-            spool.close()
 
     def fileno(self) -> int:
         """Return the open descriptor, for a worker process to inherit."""
@@ -220,10 +220,8 @@ def _identity(info: os.stat_result) -> Identity:
     return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
 
 
-def _spool(
-    name: str, stream: IO[bytes], spool: IO[bytes], cancelled: Callable[[], bool]
-) -> None:
-    """Copy a stream, unpacking it when it starts like gzip; several members may follow each other."""
+def _spool(name: str, stream: IO[bytes], spool: IO[bytes], cancelled: Callable[[], bool]) -> None:
+    """Copy a stream, unpacking it when it starts like gzip, one member after the other."""
     block = stream.read(_BLOCK)
     while len(block) == 1:
         more = stream.read(_BLOCK)

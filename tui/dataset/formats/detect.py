@@ -54,11 +54,11 @@ def file_format(records: Iterable[object]) -> Format:
     if not votes:
         return Format.UNKNOWN
     winner = max(votes, key=lambda kind: votes[kind])
-    if winner is Format.CHAT and open_ended * 10 >= seen * 9:
-        # Extra keys are what graders read. Without any, conversations that all wait for an answer
-        # are reinforcement data too, unless a system message shows that an answer was meant.
-        if extra * 10 >= open_ended * 9 or (bare == seen and seen >= SURE):
-            return Format.REINFORCEMENT
+    # Conversations that wait for an answer: extra keys are what graders read. Without any they are
+    # reinforcement data too, unless a system message shows that an answer was meant.
+    waiting = open_ended > 0 and open_ended * 10 >= seen * 9
+    if winner is Format.CHAT and waiting and (extra * 10 >= open_ended * 9 or bare == seen >= SURE):
+        return Format.REINFORCEMENT
     return winner
 
 

@@ -18,14 +18,15 @@ RECORD_KEYS = frozenset(("messages", "tools", "parallel_tool_calls", "functions"
 
 PLAIN_USER = 1
 PLAIN_SYSTEM = 2
-PLAIN_SHIFT = 2
+PLAIN_SHIFT = 3
+_FLAGS = {"user": PLAIN_USER, "system": PLAIN_SYSTEM, "assistant": 4}
 
 
 def plain(record: dict[str, object]) -> int:
     """Return a positive number for an ordinary record without issues, 0 for any other.
 
-    The number tells whether it has a user (bit 0) and a system message (bit 1); the bits above
-    are how many strings, keys included, the record holds.
+    The number tells by its flags whether it has a user and a system message; what stands above
+    `PLAIN_SHIFT` is how many strings, keys included, the record holds.
     """
     if len(record) != 1:
         return 0
@@ -38,19 +39,20 @@ def plain(record: dict[str, object]) -> int:
         if type(entry) is not dict or len(entry) != 2:
             return 0
         content = entry.get("content")
-        if type(content) is not str or not content or TOKEN_START in content or content.isspace():
-            return 0
         role = entry.get("role")
-        if role == previous:
+        if (
+            type(content) is not str
+            or not content
+            or TOKEN_START in content
+            or content.isspace()
+            or type(role) is not str
+            or role == previous
+        ):
             return 0
-        if role == "user":
-            flags |= PLAIN_USER
-        elif role == "system":
-            if previous is not None:
-                return 0
-            flags |= PLAIN_SYSTEM
-        elif role != "assistant":
+        flag = _FLAGS.get(role, 0)
+        if not flag or (flag == PLAIN_SYSTEM and previous is not None):
             return 0
+        flags |= flag
         previous = role
     if previous != "assistant":
         return 0
@@ -77,7 +79,7 @@ def check(record: dict[str, object], encoding: str) -> Iterator[Finding]:
             "missing_messages_list",
             ("messages",),
             "messages is empty",
-            "write the conversation, at least one user and one assistant message, or remove the line",
+            "write the conversation, with a user and an assistant message, or remove the line",
         )
         return
     yield from check_messages(messages, ("messages",), encoding)
@@ -99,9 +101,7 @@ def unrecognized_keys(record: dict[str, object]) -> Iterator[Finding]:
             )
 
 
-def check_messages(
-    messages: list[object], path: JsonPath, encoding: str
-) -> Iterator[Finding]:
+def check_messages(messages: list[object], path: JsonPath, encoding: str) -> Iterator[Finding]:
     """Run the rules of each message, and of their order, on the list at ``path``."""
     previous: object = None
     spoken = False
