@@ -46,6 +46,7 @@ _POLL_TIMEOUT = 15.0
 _CHANGE_TIMEOUT = 60.0
 _UPLOAD_TIMEOUT = 600.0
 _MAX_WAIT = 30.0
+_BACKOFF = 0.4
 _READ_PIECE = 64 * 1024
 
 _Answer = TypeVar("_Answer")
@@ -391,7 +392,7 @@ class Provider:
             try:
                 return await call()
             except CallError as error:
-                wait = error.retry_after if error.retry_after is not None else 0.4 * 2**attempt
+                wait = error.retry_after if error.retry_after is not None else _BACKOFF * 2**attempt
                 if not error.transient or attempt == allowed or wait > _MAX_WAIT:
                     raise
                 await asyncio.sleep(wait + random.uniform(0, 0.25 * wait))
