@@ -8,15 +8,18 @@ import errno
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from tui import __version__
+from tui.config import Paths
 from tui.errors import FileError, TunedeckError, UsageError
 
 INTERRUPTED = 130
 READER_GONE = 141
+FAULT = 70
 
 # Each module adds its own commands; none of them imports anything heavy until its handler runs.
 FAMILIES = (
@@ -98,12 +101,29 @@ def run_command(argv: Sequence[str]) -> int:
         return _fail(_from_os_error(error), as_json)
     except MemoryError:
         return _fail(FileError("out of memory", "free some memory and try again"), as_json)
+    except Exception as error:  # noqa: BLE001  a fault of ours is told in one line as well
+        return _fail(_fault(error), as_json)
 
 
 def _fail(error: TunedeckError, as_json: bool) -> int:
     from tui.cli.output import report_error
 
     return report_error(error, as_json=as_json)
+
+
+def _fault(error: Exception) -> TunedeckError:
+    """Keep the traceback in a file for a report, and say where."""
+    log = Paths.resolve().state / "crash.log"
+    text = "".join(traceback.format_exception(error))
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(text)
+        hint = f"please report it with {log}"
+    except OSError:
+        hint = "please report it"
+    fault = TunedeckError(f"a fault in tunedeck ({type(error).__name__}: {error})", hint)
+    fault.code, fault.exit_code = "fault", FAULT
+    return fault
 
 
 def _from_os_error(error: OSError) -> FileError:
