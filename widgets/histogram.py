@@ -30,7 +30,7 @@ class Histogram(CellPane, can_focus=True):
     HELP = """
     ## Histogram
 
-    Each bar counts the examples between two numbers. Left and right (h l) move the cursor, Enter
+    Each bar counts the examples between two numbers. Left and right move the cursor, Enter
     lists the examples of the bar. Bars over the limit have an ! below them.
     """
     DEFAULT_CSS = """
@@ -44,6 +44,8 @@ class Histogram(CellPane, can_focus=True):
         & > .histogram--label { color: $text-muted; }
         & > .histogram--read { color: $foreground; }
         &:ansi > .histogram--bar { color: ansi_bright_cyan; }
+        &:ansi > .histogram--axis { text-style: dim; }
+        &:ansi > .histogram--label { text-style: dim; }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -65,8 +67,8 @@ class Histogram(CellPane, can_focus=True):
         "r": "histogram--read",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "bar(-1)", "Left", show=False, tooltip="The bar before"),
-        Binding("right,l", "bar(1)", "Right", show=False, tooltip="The next bar"),
+        Binding("left", "bar(-1)", "Left", show=False, tooltip="The bar before"),
+        Binding("right", "bar(1)", "Right", show=False, tooltip="The next bar"),
         Binding("home,g", "bar(-100000)", "First", show=False, tooltip="The first bar"),
         Binding("end,G", "bar(100000)", "Last", show=False, tooltip="The last bar"),
         Binding("enter", "select", "Examples", tooltip="The examples of this bar"),

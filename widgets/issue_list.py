@@ -75,6 +75,8 @@ class IssueList(VirtualList):
         & > .issue-list--summary { color: $text-muted; }
         & > .issue-list--line { color: $text-primary; }
         & > .issue-list--path { color: $text-secondary; }
+        &:ansi > .issue-list--summary { text-style: dim; }
+        &:ansi > .issue-list--line { color: ansi_bright_blue; }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -305,7 +307,7 @@ class IssueList(VirtualList):
         arrow = ("v" if is_open else ">") if ascii_only() else ("▾" if is_open else "▸")
         sign, style = SIGNS.get(group.severity, ("?", "rows--muted"))
         counts = max([6, *(len(integer(g.count)) for g in self._groups)])
-        codes = min(32, max([12, *(len(g.code) for g in self._groups)]))
+        codes = min(36, max([12, *(len(g.code) for g in self._groups)]))
         pieces = [
             (self.cursor_sign(index), ""),
             (f"{arrow} ", "rows--muted"),
