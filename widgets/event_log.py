@@ -17,8 +17,11 @@ KEPT = 20_000
 MAX_ROWS_AN_EVENT = 6
 MAX_CHARS = 2_000
 
-_STYLES = {"error": "rows--error", "warn": "rows--warning", "warning": "rows--warning"}
-_SIGNS = {"error": "E", "warn": "W", "warning": "W"}
+_SIGNS = {
+    "error": ("E", "rows--error"),
+    "warn": ("W", "rows--warning"),
+    "warning": ("W", "rows--warning"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,11 @@ class EventLog(RowsView):
     DEFAULT_CSS = """
     EventLog {
         & > .event-log--time { color: $text-muted; }
+        & > .event-log--error { color: $text-error; }
+        &:ansi > .event-log--time { text-style: dim; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"event-log--time"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"event-log--time", "event-log--error"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("end,G", "last", "Follow", show=False, tooltip="To the newest event, and follow"),
     ]
@@ -165,9 +170,11 @@ class EventLog(RowsView):
         del width
         number, text, first = self._laid[index]
         event = self._events[number]
-        level = event.level.lower()
-        style = _STYLES.get(level, "")
+        sign, sign_style = _SIGNS.get(event.level.lower(), (" ", ""))
         time = clean(event.time, 24) if first else ""
-        sign = _SIGNS.get(level, " ") if first else " "
         lead = " " * (self._time_width - cell_width(time))
-        return [(f" {time}{lead} ", "event-log--time"), (f"{sign} ", style), (text, style)]
+        return [
+            (f" {time}{lead} ", "event-log--time"),
+            (f"{sign if first else ' '} ", sign_style),
+            (text, "event-log--error" if sign == "E" else ""),
+        ]

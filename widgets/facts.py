@@ -48,6 +48,8 @@ class Facts(Widget):
         & > .facts--warn { color: $text-warning; }
         & > .facts--accent { color: $text-primary; text-style: bold; }
         & > .facts--muted { color: $text-muted; }
+        &:ansi > .facts--label { text-style: dim; }
+        &:ansi > .facts--muted { text-style: dim; }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {

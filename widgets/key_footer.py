@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from widgets.rows import add_segment
-from widgets.text import cell_width, clean
+from widgets.text import ascii_only, cell_width, clean
 
 
 class KeyFooter(Widget):
@@ -54,10 +54,8 @@ class KeyFooter(Widget):
         for active in screen.active_bindings.values():
             binding = active.binding
             if binding.show and active.enabled and binding.description:
-                shown = (
-                    clean(self.app.get_key_display(binding), 20),
-                    clean(binding.description, 40),
-                )
+                name = binding.key if ascii_only() else self.app.get_key_display(binding)
+                shown = (clean(name, 20), clean(binding.description, 40))
                 keys.setdefault(binding.action, shown)
         found = tuple(keys.values())
         if found != self._keys:

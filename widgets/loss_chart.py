@@ -75,6 +75,9 @@ class LossChart(CellPane):
         & > .loss-chart--guide { color: $text-disabled; }
         & > .loss-chart--label { color: $text-muted; }
         &:ansi > .loss-chart--line-1 { color: ansi_bright_cyan; }
+        &:ansi > .loss-chart--axis { text-style: dim; }
+        &:ansi > .loss-chart--guide { text-style: dim; }
+        &:ansi > .loss-chart--label { text-style: dim; }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {

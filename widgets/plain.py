@@ -7,6 +7,7 @@ the lines are ASCII. Nothing is told by colour, so there is nothing for NO_COLOR
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from widgets.numbers import integer, metric
 from widgets.text import ascii_only, cell_width, clean, fit, pad
@@ -143,9 +144,7 @@ def histogram(
     dash = "-" if ascii_only() else "–"
     ends = [integer(edge) for edge in edges]
     size = max((len(end) for end in ends), default=0)
-    labels = [
-        f"{low:>{size}} {dash} {high:>{size}}" for low, high in zip(ends, ends[1:], strict=False)
-    ]
+    labels = [f"{low:>{size}} {dash} {high:>{size}}" for low, high in pairwise(ends)]
     notes = ["over the limit" if limit is not None and edge >= limit else "" for edge in edges]
     return bars(labels, counts, width=width, notes=notes[: len(labels)])
 

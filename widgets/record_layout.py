@@ -301,7 +301,7 @@ def _head(turn: Turn, marks: Sequence[Mark], bar: tuple[str, str], style: str, w
     lead = (bar, *((f"{sign} ", _sign_style(sign)) for sign in signs))
     joint = " - " if ascii_only() else " · "
     room = max(4, width - 2 - 2 * len(signs))
-    return Laid(lead, fit(joint.join(said), room), f"{style} record-view--head")
+    return Laid(lead, fit(joint.join(said), room), f"record-view--head {style}")
 
 
 def _sign_style(sign: str) -> str:

@@ -61,6 +61,8 @@ class RecordList(VirtualList):
         & > .record-list--number { color: $text-muted; }
         & > .record-list--roles { color: $text-secondary; }
         & > .record-list--tokens { color: $text-muted; }
+        &:ansi > .record-list--number { text-style: dim; }
+        &:ansi > .record-list--tokens { text-style: dim; }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {

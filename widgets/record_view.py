@@ -48,6 +48,9 @@ class RecordView(RowsView):
         & > .record-view--json { color: $foreground; }
         & > .record-view--fault { color: $text-error; text-style: bold underline; }
         & > .record-view--hit { text-style: reverse bold; }
+        &:ansi > .record-view--user { color: ansi_bright_blue; }
+        &:ansi > .record-view--tool { color: ansi_magenta; }
+        &:ansi > .record-view--call { color: ansi_magenta; }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {

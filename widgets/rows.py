@@ -40,6 +40,7 @@ class Thumb(Widget):
         width: 1;
         height: 1fr;
         & > .thumb--bar { color: $text-muted; }
+        &:ansi > .thumb--bar { text-style: dim; }
     }
     """
 
@@ -88,6 +89,8 @@ class RowsView(Widget, can_focus=True):
         & > .rows--warning { color: $text-warning; text-style: bold; }
         & > .rows--advice { color: $text-secondary; }
         & > .rows--match { text-style: reverse; }
+        &:ansi > .rows--empty { text-style: dim; }
+        &:ansi > .rows--muted { text-style: dim; }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {

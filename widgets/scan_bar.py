@@ -34,6 +34,8 @@ class ScanBar(CellPane):
         & > .scan-bar--number { color: $foreground; }
         & > .scan-bar--quiet { color: $text-muted; }
         & > .scan-bar--errors { color: $text-error; text-style: bold; }
+        &:ansi > .scan-bar--rest { text-style: dim; }
+        &:ansi > .scan-bar--quiet { text-style: dim; }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -99,11 +101,12 @@ class ScanBar(CellPane):
         if self._started is None:
             self._started = now
         seconds = now - self._started
-        pieces = [(size(done).rjust(8) + (f" of {size(total)}" if total else ""), "q")]
+        pieces: list[tuple[str, str]] = []
         if items is not None:
             pieces.append((f"{integer(items):>9} {clean(noun, 30)}", "n"))
         if errors is not None:
             pieces.append((f"{integer(errors):>5} errors", "e" if errors else "q"))
+        pieces.append((f"{size(done):>8}" + (f" of {size(total)}" if total else ""), "q"))
         if seconds >= RATE_AFTER and done:
             rate = done / seconds
             pieces.append((f"{size(rate):>8}/s", "q"))
