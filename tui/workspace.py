@@ -455,5 +455,16 @@ def refuse_unreadable(head: bytes, name: str) -> None:
     kind = foreign_kind(head)
     if kind is not None:
         raise FileError(f"{name} is {kind[0]}", kind[1])
-    if b"\x00" in head:
+    if _looks_binary(head):
         raise FileError(f"{name} is binary, not text", "name a file with one JSON object a line")
+
+
+def _looks_binary(head: bytes) -> bool:
+    """Whether control characters are too many for text; JSON is let in whatever it holds."""
+    if head.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] in (b"{", b"["):
+        return False
+    control = len(head) - len(head.translate(None, _CONTROL))
+    return control * 20 > len(head)
+
+
+_CONTROL = bytes(sorted({*range(32), 127} - {*b"\t\n\r\f\x1b"}))

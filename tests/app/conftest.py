@@ -17,14 +17,16 @@ from tui.app import TunedeckApp
 from tui.config import Paths, Settings
 
 GOLDENS = Path(__file__).parent / "goldens"
-PATIENCE = 60.0
+PATIENCE = 20.0
 
 CHAT = [
-    {"messages": [
-        {"role": "system", "content": "You answer in one sentence."},
-        {"role": "user", "content": f"What is {n} plus {n}?"},
-        {"role": "assistant", "content": f"{n} plus {n} is {2 * n}."},
-    ]}
+    {
+        "messages": [
+            {"role": "system", "content": "You answer in one sentence."},
+            {"role": "user", "content": f"What is {n} plus {n}?"},
+            {"role": "assistant", "content": f"{n} plus {n} is {2 * n}."},
+        ]
+    }
     for n in range(1, 15)
 ]
 BROKEN = [

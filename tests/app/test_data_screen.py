@@ -16,6 +16,7 @@ from tests.app.conftest import (
     wait_for,
     write_lines,
 )
+from tui import workspace
 from tui.app import TunedeckApp
 from tui.screens.data import DataScreen
 from tui.workspace import Stage
@@ -71,7 +72,7 @@ async def test_searches_while_typing_and_goes_on(make_app: MakeApp, chat_file: P
         await wait_for(pilot, "the check", done(app))
         screen = data(app)
         await pilot.press("slash", *"plus 1")
-        await wait_for(pilot, "the first match", lambda: "line 1" in screen_text(app))
+        await wait_for(pilot, "the first match", lambda: "record 1;" in screen_text(app))
         await pilot.press("0")
         await wait_for(pilot, "a later match", lambda: screen.records.cursor == 9)
         await pilot.press("enter", "n")
@@ -179,9 +180,12 @@ async def test_reading_on_a_small_terminal(make_app: MakeApp, chat_file: Path) -
         assert "You answer in one sentence" not in screen_text(app)
 
 
-async def test_a_changed_file_is_noticed_and_reloaded(make_app: MakeApp, chat_file: Path) -> None:
+async def test_a_changed_file_is_noticed_and_reloaded(
+    make_app: MakeApp, chat_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "WATCH_SECONDS", 0.05)
     app = make_app(chat_file)
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await wait_for(pilot, "the check", done(app))
         with chat_file.open("a") as file:
             file.write('{"messages": []}\n')

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from tui.tokens import TokenTable
 
 MAX_EPOCHS = 50
-PROVIDERS = ("openai", "azure", "local")
 _NARROW = 100
 
 
@@ -34,6 +33,10 @@ class PriceTable(VirtualList):
 
     Messages: `Highlighted` when the cursor moves, `Selected` at Enter.
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "launch", id="price.launch", tooltip="Launch with this model"),
+    ]
 
     class Highlighted(Message):
         """The cursor is on another row."""
@@ -134,7 +137,6 @@ class PriceScreen(DeckScreen):
     at hand, and epochs follow the provider's public rule (auto) until you change them.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "launch", "launch", id="price.launch", tooltip="Launch with this model"),
         Binding("plus,right", "epochs(1)", "epochs", id="price.more", tooltip="One epoch more"),
         Binding("minus,left", "epochs(-1)", "fewer", id="price.fewer", tooltip="One epoch fewer"),
         Binding(
@@ -227,11 +229,17 @@ class PriceScreen(DeckScreen):
         from tui.pricing import estimate, trainable_models
 
         rows = []
-        for provider in PROVIDERS:
+        for provider in self._providers():
             for info in trainable_models(provider):
                 epochs = self._epochs.get((provider, info.id))
                 rows.append(estimate(counted, info.id, provider=provider, epochs=epochs))
         return rows
+
+    def _providers(self) -> list[str]:
+        """OpenAI, the kinds of provider that are configured, and this machine."""
+        tables = self.deck.settings.providers.values()
+        configured = [str(table.get("profile", "openai")) for table in tables]
+        return list(dict.fromkeys(["openai", *configured, "local"]))
 
     def _said(self) -> None:
         workspace = self.deck.workspace

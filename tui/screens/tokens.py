@@ -17,7 +17,7 @@ from tui.screens.base import DeckScreen
 from tui.screens.prompt import Prompt
 from tui.workspace import Change
 from widgets.histogram import Histogram
-from widgets.numbers import integer, percent
+from widgets.numbers import compact, integer, percent
 from widgets.text import clean, pad
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ PARTS = (
 )
 """What is shown: a column of the token table, its title, and the unit of its values."""
 
+_WIDE_FROM = 120
+_LABEL = 17
 _WIDE = ("min", "p1", "p5", "p10", "p25", "p50", "mean", "p75", "p90", "p95", "p99", "max")
 _NARROW = ("min", "p10", "p50", "mean", "p90", "p99", "max")
 
@@ -51,15 +53,12 @@ class TokensScreen(DeckScreen):
     TokensScreen {
         & #scroll { height: 1fr; scrollbar-size-vertical: 1; }
         & #totals { height: auto; padding: 0 1; background: $surface; }
-        & #charts { height: 11; margin-top: 1; }
+        & #charts { height: 1fr; min-height: 9; max-height: 24; margin-top: 1; }
         & #charts Histogram { width: 1fr; margin: 0 1; }
         & #percentiles { height: auto; padding: 0 1; margin-top: 1; }
         & #roles { height: auto; padding: 0 1; margin-top: 1; }
-        &.-high #charts { height: 20; }
     }
     """
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-short"), (20, "-tall"), (34, "-high")]
-
     prompt = getters.query_one(Prompt)
 
     def body(self) -> ComposeResult:
@@ -100,6 +99,7 @@ class TokensScreen(DeckScreen):
 
         info = model_info(self.deck.workspace.model)
         shown = {name: distribution(getattr(counted, name)) for name, _, _ in PARTS}
+        wide = self.app.size.width >= _WIDE_FROM
         self.query_one("#charts").display = True
         for name, title, unit in PARTS:
             limit = info.context_limit if name == "classic" else None
@@ -107,12 +107,12 @@ class TokensScreen(DeckScreen):
                 shown[name].edges,
                 shown[name].counts,
                 limit=limit,
-                title=f"{title} an example",
+                title=f"{title} an example" if wide else title,
                 unit=unit,
             )
         self._write("#totals", self._totals(counted, info))
-        wide = self.app.size.width >= 120
-        self._write("#percentiles", percentiles(shown, _WIDE if wide else _NARROW))
+        columns = _WIDE if wide else _NARROW
+        self._write("#percentiles", percentiles(shown, columns, self.app.size.width - 2))
         self._write("#roles", roles(counted))
 
     def _write(self, selector: str, content: Content) -> None:
@@ -190,30 +190,34 @@ def _over(over: int, limit: int | None) -> tuple[str, str]:
     return f"{integer(over)} {verb} over the limit of {integer(limit)}: cut in training", "$error"
 
 
-def percentiles(shown: dict[str, Distribution], columns: Sequence[str]) -> Content:
+def percentiles(
+    shown: dict[str, Distribution], columns: Sequence[str], width: int = 120
+) -> Content:
     """Return the table of percentiles, a row a distribution.
 
     Args:
-        shown: The distributions by the names in :data:`PARTS`.
+        shown: The distributions by their columns in :data:`PARTS`.
         columns: Attributes of a distribution, in order.
+        width: Cells at hand.
     """
-    heads = {"p50": "median"}
-    lines = [
-        Content.styled(
-            pad("", 17) + "".join(pad(heads.get(c, c), 9, align="right") for c in columns),
-            "$text-muted",
-        )
-    ]
+    room = max(6, min(10, (width - _LABEL) // len(columns)))
+    heads = "".join(pad(_HEADS.get(name, name), room, align="right") for name in columns)
+    lines = [Content.styled(" " * _LABEL + heads, "$text-muted")]
     for name, title, _ in PARTS:
-        cells = "".join(pad(_cell(getattr(shown[name], c)), 9, align="right") for c in columns)
-        lines.append(Content.assemble((pad(title, 17), "bold"), cells))
+        values = (_cell(getattr(shown[name], column), room - 1) for column in columns)
+        cells = "".join(pad(value, room, align="right") for value in values)
+        lines.append(Content.assemble((pad(title, _LABEL), "bold"), cells))
     return Content("\n").join(lines)
 
 
-def _cell(value: float | None) -> str:
+_HEADS = {"p50": "median"}
+
+
+def _cell(value: float | None, room: int) -> str:
     if value is None:
         return "-"
-    return integer(value) if value == int(value) else f"{value:,.1f}"
+    text = integer(round(value)) if abs(value - round(value)) < 0.05 else f"{value:,.1f}"
+    return text if len(text) <= room else compact(value)
 
 
 def roles(counted: TokenTable) -> Content:
