@@ -256,7 +256,7 @@ class _Launch:
                 "wait for it to end; 'tunedeck jobs' shows the outcome",
                 code="launch_in_progress",
             )
-        self.on_state(LaunchState.PLANNED, "planned")
+        self.on_state(LaunchState.PLANNED, f"launching {self.request.file.name}")
 
     async def _upload(self, path: Path, sha256: str) -> Upload:
         size = path.stat().st_size

@@ -110,19 +110,15 @@ def _scan(
     progress: Callable[[int, int], None] | None,
     cancelled: Callable[[], bool] | None,
 ) -> ScanResult:
-    from tui.dataset import ScanUpdate, scan_file
+    from tui.dataset import scan_file
     from tui.pricing import model_info
-
-    def tell(update: ScanUpdate) -> None:
-        if progress is not None:
-            progress(update.bytes_done, update.bytes_total)
 
     return scan_file(
         path,
         profile=profile,
         model=model,
         encoding=model_info(model).encoding,
-        on_update=tell,
+        progress=progress,
         cancelled=cancelled,
     )
 
