@@ -68,15 +68,15 @@ def status_tone(status: str) -> str:
 
 
 def ago(then: float | None, now: float) -> str:
-    """Say how long ago something was, in one unit: ``now``, ``3 min ago``, ``2 d ago``."""
+    """Say how long ago something was, in one unit: ``now``, ``3m ago``, ``2d ago``."""
     if then is None or then <= 0:
         return "–"
     seconds = max(0, now - then)
     if seconds < 60:
         return "now"
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
-            return f"{int(seconds // size)} {unit} ago"
+            return f"{int(seconds // size)}{unit} ago"
     return "now"
 
 

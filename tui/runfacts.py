@@ -12,6 +12,8 @@ from widgets.numbers import compact, duration, integer, metric, percent, usd
 # Elapsed and remaining time move in jumps, so that they do not tick and cost the line nothing.
 _TIME_GRAIN = 5.0
 BAR_WIDTH = 20
+GAP = Fact("gap", "", "")
+"""An empty line between groups of facts; dropped where there is no room."""
 
 
 def facts(state: RunState, now: float) -> tuple[Fact, ...]:
@@ -23,14 +25,15 @@ def facts(state: RunState, now: float) -> tuple[Fact, ...]:
     """
     status = state.status
     sign = words.status_sign(status)
-    lines = [
+    head = [
         Fact("status", "status", f"{sign} {words.status_word(status)}", words.status_tone(status))
     ]
-    lines += _progress(state)
-    lines += _measures(state)
-    lines += _times(state, now)
-    lines += _spent(state)
-    lines += _made_of(state, {line.key for line in lines})
+    head += _progress(state)
+    said = {line.key for line in head}
+    groups = (head, _measures(state), _times(state, now), _spent(state), _made_of(state, said))
+    lines: list[Fact] = []
+    for group in filter(None, groups):
+        lines += [GAP, *group] if lines else group
     return tuple(lines)
 
 

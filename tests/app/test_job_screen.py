@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from tests.app.conftest import assert_golden
 from tests.app.job_fakes import (
     NOW,
     FakeProvider,
@@ -187,3 +188,22 @@ async def test_an_unknown_run_says_so(app) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await panel(pilot, "ftjob-nowhere")
         await until(pilot, lambda: "there is no job ftjob-nowhere" in screen_text(app))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
+async def test_the_panel_looks_as_kept(app, provider, size) -> None:
+    steps = [
+        metrics(
+            step,
+            train_mean_token_accuracy=0.4 + step / 100,
+            **({"valid_loss": 2.7 / (1 + step / 10)} if step % 5 == 0 else {}),
+        )
+        for step in range(1, 41)
+    ]
+    provider.add(job(), said(0, "Created fine-tuning job: ftjob-1"), *steps)
+    provider.history["ftjob-1"].append(said(41, "The learning rate was lowered", "warn"))
+    async with app.run_test(size=size) as pilot:
+        screen = await panel(pilot, now=NOW + 40)
+        await until(pilot, lambda: screen.chart.point_count == 48)
+        await until(pilot, lambda: any("⠀" < c <= "⣿" for c in screen_text(app)), "the chart")
+        assert_golden(app, f"job-{size[0]}x{size[1]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.app.conftest import assert_golden
 from tests.app.job_fakes import NOW, FakeProvider, application, job, metrics, screen_text, until
 from tui.config import Paths
 from tui.jobs import open_ledger
@@ -149,3 +150,34 @@ async def test_five_hundred_runs_open_at_once_and_nothing_is_asked_unseen(app, p
         app.action_mode("data")
         await until(pilot, lambda: not isinstance(app.screen, JobsScreen))
         await until(pilot, lambda: not any(w.group == "poll" for w in app.workers if w.is_running))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
+async def test_the_list_looks_as_kept(app, provider, size) -> None:
+    provider.add(
+        job("ftjob-3", created_at=NOW - 40), *(metrics(step, total=120) for step in range(1, 31))
+    )
+    provider.add(job("ftjob-4", "queued", created_at=NOW - 20, model="gpt-4.1-mini-2025-04-14"))
+    provider.add(
+        job("ftjob-2", "failed", created_at=NOW - 7_300, user_provided_suffix=""),
+        metrics(2),
+    )
+    done = job(
+        "ftjob-1",
+        "succeeded",
+        created_at=NOW - 200_000,
+        trained_tokens=129_488_088,
+        fine_tuned_model="ft:gpt-4.1:example::a54fe856",
+        user_provided_suffix=None,
+    )
+    provider.add(done, metrics(60))
+    async with app.run_test(size=size) as pilot:
+        screen = JobsScreen(clock=lambda: float(NOW))
+        await pilot.pause()
+        if len(app.screen_stack) > 1:
+            await app.pop_screen()
+        await app.push_screen(screen)
+        await until(pilot, lambda: "30/120" in screen_text(app))
+        await until(pilot, lambda: screen.runs.page > 4, "the layout")
+        await pilot.pause()
+        assert_golden(app, f"jobs-{size[0]}x{size[1]}")

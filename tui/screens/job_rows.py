@@ -11,6 +11,7 @@ from textual.message import Message
 
 from tui import jobwords as words
 from tui.jobfeed import RunRow
+from tui.runfacts import GAP
 from tui.runstate import Fact
 from widgets.numbers import compact, metric, usd
 from widgets.rows import Pieces, RowsView, VirtualList
@@ -67,6 +68,7 @@ class RunsList(VirtualList):
         self._rows: tuple[RunRow, ...] = ()
         self._shown: list[str] = []
         self.status_of: Callable[[RunRow], str] = lambda row: row.job.status
+        self.clock: Callable[[], float] = time.time
 
     @property
     def row_count(self) -> int:
@@ -132,7 +134,8 @@ class RunsList(VirtualList):
         return columns
 
     def _values(self, row: RunRow) -> list[str]:
-        return [_model(row), _steps(row), _loss(row), _began(row), _cost(row)]
+        began = words.ago(row.job.created_at, self.clock())
+        return [row.job.model or "–", _steps(row), _loss(row), began, _cost(row)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +161,13 @@ class Column:
 
 def columns_for(width: int) -> tuple[Column, ...]:
     """Return the columns between status and name, as wide as the room allows."""
-    model = 12 if width < 100 else 20 if width < 140 else 28
-    steps = 11 if width < 100 else 15
+    model = 11 if width < 100 else 20 if width < 140 else 28
     return (
         Column("model", model, "left"),
-        Column("step", steps),
-        Column("loss", 8),
-        Column("started", 9 if width < 100 else 10, quiet=True),
-        Column("cost", 9 if width < 100 else 16),
+        Column("step", 9 if width < 100 else 13),
+        Column("loss", 7 if width < 100 else 8),
+        Column("started", 7, quiet=True),
+        Column("cost", 8 if width < 100 else 16),
     )
 
 
@@ -173,10 +175,6 @@ def headings(width: int) -> str:
     """Return the line of headings over a list ``width`` cells wide."""
     columns = "".join(" " + column.fit(column.title) for column in columns_for(width - 2))
     return fit(f" {pad('status', _STATUS_WIDTH)}{columns} name", width)
-
-
-def _model(row: RunRow) -> str:
-    return row.job.model or "–"
 
 
 def _steps(row: RunRow) -> str:
@@ -191,10 +189,6 @@ def _loss(row: RunRow) -> str:
     return metric(value) if value is not None else "–"
 
 
-def _began(row: RunRow) -> str:
-    return words.ago(row.job.created_at, time.time())
-
-
 def _cost(row: RunRow) -> str:
     """Tokens once the provider has counted them, money where an estimate was made."""
     job, price = row.job, row.price
@@ -205,7 +199,7 @@ def _cost(row: RunRow) -> str:
         parts.append(usd(spent))
     if job.trained_tokens:
         parts.append(f"{compact(job.trained_tokens)} tok")
-    return " ".join(parts) or "–"
+    return " · ".join(parts) or "–"
 
 
 class FactsColumn(RowsView, can_focus=False):
@@ -229,7 +223,9 @@ class FactsColumn(RowsView, can_focus=False):
         return self._facts
 
     def show(self, facts: Sequence[Fact]) -> None:
-        """Show these facts."""
+        """Show these facts; the gaps between groups only where there is room for them."""
+        if len(facts) > self.page:
+            facts = [fact for fact in facts if fact.key != GAP.key]
         old, self._facts = self._facts, tuple(facts)
         self.rows_changed(len(old))
         self.refresh_row(*(i for i, f in enumerate(self._facts) if i >= len(old) or old[i] != f))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, getters, on, work
@@ -34,7 +35,11 @@ _WORST = 60.0
 
 
 class JobsScreen(JobActions):
-    """All runs, newest first; Enter opens one, ``x`` cancels the one under the cursor."""
+    """All runs, newest first; Enter opens one, ``x`` cancels the one under the cursor.
+
+    Args:
+        clock: Tells the time in seconds since 1970 (tests give their own).
+    """
 
     MODE = "jobs"
     AUTO_FOCUS = "#runs"
@@ -78,8 +83,9 @@ class JobsScreen(JobActions):
     empty = getters.query_one("#empty", Static)
     prompt = getters.query_one(Prompt)
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
+        self._clock = clock
         self._all = RunList()
         self._provider = ""
         self._word = ""
@@ -100,6 +106,7 @@ class JobsScreen(JobActions):
     def on_mount(self) -> None:
         """Follow the provider in use."""
         self.runs.status_of = self._status_of
+        self.runs.clock = self._clock
         self.deck.provider_changed.subscribe(self, lambda _name: self._poll())
         self._draw()
 
@@ -284,7 +291,7 @@ class JobsScreen(JobActions):
         if trouble:
             lines.append(clean(trouble, limit=300))
             if self._all.rows:
-                seen = words.ago(self._all.seen_at, time.time())
+                seen = words.ago(self._all.seen_at, self._clock())
                 lines.append(f"Shown is what this machine knows; last heard from it: {seen}.")
         lines += [clean(_unsettled(launch), limit=200) for launch in self._all.unsettled]
         if not lines and self._all.rows:

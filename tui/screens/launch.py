@@ -77,6 +77,7 @@ class LaunchScreen(DeckScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+l", "launch", "launch", id="launch.go", tooltip="Launch; asks first"),
+        Binding("l", "launch", "launch", id="launch.go2", show=False, tooltip="Launch; asks first"),
         Binding(
             "escape", "leave", "leave form", id="launch.leave", tooltip="Leave the field, then back"
         ),
@@ -310,6 +311,7 @@ class LaunchScreen(DeckScreen):
         self._turn += 1
         self._checked = None
         self._sync()
+        self._show([Line("Checking …", "muted")])
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(_AFTER_TYPING, self._check)
@@ -317,7 +319,7 @@ class LaunchScreen(DeckScreen):
     def _check(self) -> None:
         form = self._form()
         for name, _, _ in _FIELDS:
-            self.query_one(f"#{name}", Input).set_class(name in form.complaints, "-invalid")
+            self.query_one(f"#{name}", Input).set_class(name in form.complaints, "-wrong")
         if form.request is None:
             names = {key: label for key, label, _ in _FIELDS}
             self._show(
