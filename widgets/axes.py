@@ -109,9 +109,9 @@ def ticks(low: float, high: float, intervals: int, *, whole: bool = False) -> tu
 class StillLimits:
     """Limits of a y axis in round steps, changed only when they must or when it pays.
 
-    They grow at once when a point falls outside, and shrink only when the data has doubled in
-    number since the last look and fills less than two fifths of the axis. A loss starts with zero
-    on the axis, so that a run that falls from 2.3 to 0.4 never moves them.
+    They grow at once when a point falls outside, and shrink only when the run is well under way,
+    the data has doubled in number since the last look, and fills less than two fifths of the axis.
+    A loss starts with zero on the axis, so that a run that falls from 2.3 to 0.4 never moves them.
     """
 
     SHRINK_BELOW = 0.4
@@ -128,13 +128,16 @@ class StillLimits:
         self._limits: tuple[float, float] | None = None
         self._looked_at = 0
 
-    def update(self, low: float, high: float, count: int) -> tuple[float, float]:
+    def update(
+        self, low: float, high: float, count: int, *, settled: bool = True
+    ) -> tuple[float, float]:
         """The limits for data between `low` and `high`.
 
         Args:
             low: Smallest finite value.
             high: Largest finite value.
             count: How many points there are.
+            settled: Whether enough of the run is seen to judge what the axis should show.
 
         Returns:
             Lower and upper limit, the same objects as before unless they had to change.
@@ -149,7 +152,7 @@ class StillLimits:
             y0, y1 = self._limits
             if low < y0 or high > y1:
                 self._set(min(low, y0), max(high, y1), count, from_zero=y0 == 0 and low >= 0)
-            elif count >= 2 * self._looked_at and count >= 16:
+            elif settled and count >= 2 * self._looked_at and count >= 16:
                 self._looked_at = count
                 if (high - low) < self.SHRINK_BELOW * (y1 - y0):
                     self._set(low, high, count, from_zero=0 <= low < 0.5 * high)
@@ -162,7 +165,10 @@ class StillLimits:
         if high <= low:
             high = low + (abs(low) * 0.1 or 1.0)
         step = nice_step(high - low, self.INTERVALS)
-        y0 = low if low == self._fixed[0] else math.floor(low / step + 1e-9) * step
-        y1 = high if high == self._fixed[1] else math.ceil(high / step - 1e-9) * step
+        # The tolerance keeps 0.30000000000000004 from costing a step; what it lets out comes back.
+        y0 = math.floor(low / step + 1e-9) * step
+        y1 = math.ceil(high / step - 1e-9) * step
+        y0 = low if low == self._fixed[0] else y0 - step * (y0 > low)
+        y1 = high if high == self._fixed[1] else y1 + step * (y1 < high)
         self._limits = (y0, y1)
         self._looked_at = max(self._looked_at, count)

@@ -16,6 +16,12 @@ from widgets.text import ascii_only
 KEYS = "tvwx"
 """Style keys of up to four lines."""
 
+SETTLED_SHARE = 0.25
+"""Share of a run's steps after which its y axis may be fitted closer."""
+
+SETTLED_COUNT = 128
+"""Points after which it may where the length of the run is not known."""
+
 
 class Track:
     """The values of one metric, in the order of their steps."""
@@ -74,9 +80,11 @@ def still_axes(
     finite = [track for track in tracks if track.low <= track.high]
     low = min((track.low for track in finite), default=0.0)
     high = max((track.high for track in finite), default=1.0)
-    y0, y1 = limits.update(low, high, sum(len(track.steps) for track in tracks))
+    count = sum(len(track.steps) for track in tracks)
     last = max((track.steps[-1] for track in tracks if track.steps), default=0.0)
     end = x_end(last, total)
+    settled = last >= SETTLED_SHARE * end if total else count >= SETTLED_COUNT
+    y0, y1 = limits.update(low, high, count, settled=settled)
     x_ticks = ticks(0, end, max(2, min(8, width // 14)), whole=True)
     return Axes(0, end, y0, y1, x_ticks, ticks(y0, y1, max(1, min(6, height // 3))))
 

@@ -353,6 +353,7 @@ def raw_rows(
     for index, mark in enumerate(record.marks):
         if spans[index] is None:
             out.mark(index, mark, ((" ", ""),))
+    pending = sorted((span[0], index) for index, span in enumerate(spans) if span is not None)
     out.blocks += 1
     for depth, start, end in _raw_lines(record.raw, limit, pretty):
         lead = ((" " + "  " * min(depth, _MAX_INDENT // 2), ""),)
@@ -364,11 +365,14 @@ def raw_rows(
             for row in wrap(record.raw, room, low, high):
                 style = "record-view--json" if pretty else ""
                 out.rows.append(Laid(lead, row.text, style, record.raw, row, block=out.blocks))
-                _annotate(out, record, spans, row, lead)
+                while pending and pending[0][0] < row.end:
+                    _annotate(out, record, pending.pop(0)[1], row, lead)
             position = high
         out.gap(end - position, lead)
     if not record.raw:
         out.say(" (an empty line)", "rows--muted")
+    for _, index in pending:
+        out.mark(index, record.marks[index], ((" ", ""),))
     return out.rows
 
 
@@ -380,20 +384,14 @@ def _raw_lines(raw: str, limit: int, pretty: bool) -> Iterator[tuple[int, int, i
 
 
 def _annotate(
-    out: _Rows,
-    record: RecordData,
-    spans: Sequence[tuple[int, int] | None],
-    row: Row,
-    lead: tuple[tuple[str, str], ...],
+    out: _Rows, record: RecordData, index: int, row: Row, lead: tuple[tuple[str, str], ...]
 ) -> None:
-    """Under a row, the marks that begin in it: carets at the characters, then the words."""
-    for index, span in enumerate(spans):
-        if span is None or not row.start <= span[0] < max(row.end, row.start + 1):
-            continue
-        cells = row.span(record.raw, *span)
-        style = f"rows--{record.marks[index].severity}"
-        if cells is not None:
-            blank = " " * cell_width(row.text[: cells[0]])
-            width = max(1, cell_width(row.text[cells[0] : cells[1]]))
-            out.rows.append(Laid(lead, blank + "^" * width, style))
-        out.mark(index, record.marks[index], ((lead[0][0], ""),))
+    """Under a row, a mark that begins in it: carets at the characters, then the words."""
+    mark = record.marks[index]
+    span = fault_span(record, mark)
+    cells = row.span(record.raw, *span) if span is not None else None
+    if cells is not None:
+        blank = " " * cell_width(row.text[: cells[0]])
+        width = max(1, cell_width(row.text[cells[0] : cells[1]]))
+        out.rows.append(Laid(lead, blank + "^" * width, f"rows--{mark.severity}"))
+    out.mark(index, mark, lead)
