@@ -9,19 +9,26 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-WORDS = (
-    "the a to of and in is it you that for on are with as your be this have from or by not but we "
-    "can if will order account please refund delivery address change number days card payment "
-    "email customer support return item shipping tracking invoice subscription cancel update plan "
-    "password reset device screen battery warranty replace store credit balance month year price "
-    "discount coupon checkout basket question answer help thank sorry issue check confirm details"
-).split()
+WORDS = tuple(
+    re.findall(
+        r"\w+",
+        """
+        the a to of and in is it you that for on are with as your be this have from or
+        by not but we can if will order account please refund delivery address change
+        number days card payment email customer support return item shipping tracking
+        invoice subscription cancel update plan password reset device screen battery
+        warranty replace store credit balance month year price discount coupon checkout
+        basket question answer help thank sorry issue check confirm details
+        """,
+    )
+)
 OTHER = (
     "Grüße aus München – die Lieferung war großartig! ",
     "注文した商品がまだ届いていません。確認していただけますか。",
@@ -29,9 +36,7 @@ OTHER = (
     "Le colis est arrivé abîmé 😕 que dois-je faire ? ",
     "Привет, подскажите, пожалуйста, как изменить адрес. ",
 )
-CODE = (
-    'def total(items):\n    """Sum \\"prices\\"."""\n    return sum(i["price"] for i in items)\n'
-)
+CODE = 'def total(items):\n    """Sum \\"prices\\"."""\n    return sum(i["price"] for i in items)\n'
 SYSTEM = (
     "You are the support assistant of a web shop. Answer briefly, kindly and exactly.",
     "You help customers of a phone company. Never promise what you cannot check.",

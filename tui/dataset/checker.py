@@ -15,7 +15,7 @@ from tui.dataset.locate import Locator, write_path
 from tui.dataset.machine import MAX_DEPTH, diagnose
 from tui.dataset.model import Finding, Format, Issue, JsonPath
 from tui.dataset.profile import Profile
-from tui.dataset.rules import chat
+from tui.dataset.rules import chat, completion, preference, reinforcement
 from tui.dataset.rules.catalogue import RULES
 from tui.dataset.rules.message import intended_role
 from tui.dataset.rules.text import DEFAULT_ENCODING, a_kind, quote
@@ -32,6 +32,14 @@ _ENGLISH = {
     Format.REINFORCEMENT: "reinforcement",
     Format.COMPLETION: "prompt and completion",
     Format.UNKNOWN: "unknown",
+}
+
+
+_CHECKS = {
+    Format.CHAT: chat.check,
+    Format.PREFERENCE: preference.check,
+    Format.REINFORCEMENT: reinforcement.check,
+    Format.COMPLETION: completion.check,
 }
 
 
@@ -98,7 +106,10 @@ class Checker:
         if not checked.parsed:
             return checked
         findings = list(self._structure(raw, checked.value, escapes=text is not None))
-        if isinstance(checked.value, dict):
+        if findings and findings[0].code == "too_deep":
+            # What a record this deep was meant to be cannot be told.
+            pass
+        elif isinstance(checked.value, dict):
             checked.roles = self._roles(checked.value)
             findings += self._format(checked.value)
             findings += self._context(raw, checked.value)
@@ -187,8 +198,7 @@ class Checker:
         yield from self._rules(kind, record)
 
     def _rules(self, kind: Format, record: dict[str, object]) -> Iterator[Finding]:
-        if kind is Format.CHAT:
-            yield from chat.check(record, self.settings.encoding)
+        yield from _CHECKS[kind](record, self.settings.encoding)
 
     def _roles(self, record: dict[str, object]) -> frozenset[str | None] | None:
         messages = record.get("messages")

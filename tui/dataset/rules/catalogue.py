@@ -110,10 +110,42 @@ _CHAT = (
      "OpenAI best practices for fine-tuning: truncated from the end"),
 )  # fmt: skip
 
+_PREFERENCE = (
+    ("missing_input", _E, "input is absent or has no messages",
+     "OpenAI server: “is missing key 'input'”"),
+    ("missing_output", _E, "preferred_output or non_preferred_output is absent",
+     "OpenAI guide to direct preference optimization"),
+    ("invalid_output", _E, "an output that is not a list with one assistant message at its end",
+     "OpenAI guide to direct preference optimization"),
+    ("identical_outputs", _W, "both outputs are the same", _PRACTICE),
+    ("input_ends_with_assistant", _W, "the input ends with an assistant message", _PRACTICE),
+)  # fmt: skip
+
+_REINFORCEMENT = (
+    ("last_message_not_user", _E, "the last message is not the user's", "Microsoft documentation"),
+    ("system_role", _W, "a system message in reinforcement data",
+     "Azure server: “System messages are not supported”"),
+)  # fmt: skip
+
+_COMPLETION = (
+    ("missing_prompt", _E, "no prompt", _SCHEMA),
+    ("missing_completion", _E, "no completion", _SCHEMA),
+    ("completion_type", _E, "prompt or completion is not text", _SCHEMA),
+    ("empty_completion", _E, "the completion is empty", _PRACTICE),
+)  # fmt: skip
+
+_SECTIONS = (
+    ("Lines and file", _LINES),
+    ("Chat", _CHAT),
+    ("Preference", _PREFERENCE),
+    ("Reinforcement", _REINFORCEMENT),
+    ("Prompt and completion", _COMPLETION),
+)
+
 
 def _build() -> Mapping[str, Rule]:
     found: dict[str, Rule] = {}
-    for section, rows in (("Lines and file", _LINES), ("Chat", _CHAT)):
+    for section, rows in _SECTIONS:
         for code, severity, summary, evidence, *fixable in rows:
             found[code] = Rule(code, severity, section, summary, evidence, bool(fixable))
     return MappingProxyType(found)

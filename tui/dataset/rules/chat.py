@@ -7,7 +7,7 @@ accepts, `check` finds nothing in.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from difflib import get_close_matches
 
 from tui.dataset.model import Finding, JsonPath
@@ -61,11 +61,22 @@ def plain(record: dict[str, object]) -> int:
 
 def check(record: dict[str, object], encoding: str) -> Iterator[Finding]:
     """Run every chat rule on a record that is an object."""
-    messages = record.get("messages")
+    if "messages" in record:
+        for key in record:
+            if key not in RECORD_KEYS:
+                yield extra_key(key, RECORD_KEYS)
+    messages = yield from messages_of(record)
+    if messages is not None:
+        yield from check_messages(messages, ("messages",), encoding)
+        yield from check_supervised(messages)
+
+
+def messages_of(record: dict[str, object]) -> Generator[Finding, None, list[object] | None]:
+    """Return the record's messages; say what is wrong where there are none."""
     if "messages" not in record:
         yield _no_messages(record)
-        return
-    yield from unrecognized_keys(record)
+        return None
+    messages = record["messages"]
     if not isinstance(messages, list):
         yield Finding(
             "missing_messages_list",
@@ -73,7 +84,7 @@ def check(record: dict[str, object], encoding: str) -> Iterator[Finding]:
             f"messages is {a_kind(messages)}, not a list",
             'write a list of messages, each {"role": …, "content": …}',
         )
-        return
+        return None
     if not messages:
         yield Finding(
             "missing_messages_list",
@@ -81,24 +92,23 @@ def check(record: dict[str, object], encoding: str) -> Iterator[Finding]:
             "messages is empty",
             "write the conversation, with a user and an assistant message, or remove the line",
         )
-        return
-    yield from check_messages(messages, ("messages",), encoding)
-    yield from check_supervised(messages)
+        return None
+    return messages
 
 
-def unrecognized_keys(record: dict[str, object]) -> Iterator[Finding]:
-    """Find top-level keys that a chat training file may not have."""
-    for key in record:
-        if key not in RECORD_KEYS:
-            yield Finding(
-                "record_unrecognized_key",
-                (key,),
-                f"the record has an extra key {quote(key)}",
-                _did_you_mean(key, RECORD_KEYS)
-                + "remove it: services refuse files with extra keys"
-                + (" (weight belongs on an assistant message)" if key == "weight" else ""),
-                at_key=True,
-            )
+def extra_key(key: str, known: Collection[str]) -> Finding:
+    """Say that a record has a key that training files of its format may not have."""
+    close = get_close_matches(key.lower()[:40], sorted(known), n=1, cutoff=0.8)
+    hint = f"did you mean {close[0]}? if not, remove it" if close else "remove it"
+    if key == "weight":
+        hint = "put it on an assistant message, or remove it"
+    return Finding(
+        "record_unrecognized_key",
+        (key,),
+        f"the record has an extra key {quote(key)}",
+        f"{hint}: services refuse files with extra keys",
+        at_key=True,
+    )
 
 
 def check_messages(messages: list[object], path: JsonPath, encoding: str) -> Iterator[Finding]:
@@ -191,8 +201,3 @@ def _no_messages(record: dict[str, object]) -> Finding:
 def _key_list(record: dict[str, object], most: int = 4) -> str:
     shown = ", ".join(quote(key, 20) for key in list(record)[:most])
     return shown + (f" and {len(record) - most} more" if len(record) > most else "")
-
-
-def _did_you_mean(key: str, known: Collection[str]) -> str:
-    close = get_close_matches(key.lower()[:40], known, n=1, cutoff=0.8)
-    return f"did you mean {close[0]}? if not, " if close else ""

@@ -269,8 +269,9 @@ def _part_without(part: dict[str, object], path: JsonPath, key: str, what: str) 
     if key in part:
         found = f"{key} of this part is {a_kind(part[key])}, not text"
         return Finding(code, (*path, key), found, f"write {what} there")
-    wrong = next((other for other in ("value", "content", "url") if other in part), None)
-    hint = f"rename the key {wrong} to {key}" if wrong else f"add {key} with {what}"
+    names = ("value", "content") if key == "text" else ()
+    wrong = next((other for other in names if other in part), None)
+    hint = f"rename the key {wrong} to {key}" if wrong else f"add {key}: {what}"
     return Finding(code, path, f"a part of type {key} without {key}", hint)
 
 
