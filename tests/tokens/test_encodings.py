@@ -72,7 +72,14 @@ def test_an_encoding_is_built_once() -> None:
 
 
 def test_tokens_are_the_well_known_ones() -> None:
-    assert get_encoding("cl100k_base").encode("tiktoken is great!") == [83, 1609, 5963, 374, 2294, 0]
+    assert get_encoding("cl100k_base").encode("tiktoken is great!") == [
+        83,
+        1609,
+        5963,
+        374,
+        2294,
+        0,
+    ]
     assert get_encoding("gpt2").encode("hello world") == [31373, 995]
     harmony = get_encoding("o200k_harmony")
     assert harmony.encode("<|start|>", allowed_special="all") == [200006]
@@ -117,7 +124,9 @@ assert "requests" not in sys.modules
 
 def test_importing_the_package_is_cheap() -> None:
     script = "import sys, tui.tokens, tui.pricing; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert not {"numpy", "tiktoken", "orjson"} & set(done.stdout.split())
 
 

@@ -105,9 +105,33 @@ JSON = st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(
-                "messages role content text name weight refusal tool_calls function tools input "
-                "arguments function_call parameters properties enum type items anyOf required "
-                "preferred_output non_preferred_output prompt completion image_url".split()
+                [
+                    "messages",
+                    "role",
+                    "content",
+                    "text",
+                    "name",
+                    "weight",
+                    "refusal",
+                    "tool_calls",
+                    "function",
+                    "tools",
+                    "input",
+                    "arguments",
+                    "function_call",
+                    "parameters",
+                    "properties",
+                    "enum",
+                    "type",
+                    "items",
+                    "anyOf",
+                    "required",
+                    "preferred_output",
+                    "non_preferred_output",
+                    "prompt",
+                    "completion",
+                    "image_url",
+                ]
             ),
             inner,
             max_size=5,
