@@ -56,6 +56,10 @@ def start(server: FaultServer, file: Path, kill_at: int = 0) -> subprocess.Popen
     )
 
 
+def kill(child: list[subprocess.Popen[bytes]]) -> None:
+    child[0].kill()
+
+
 async def ended(child: subprocess.Popen[bytes]) -> None:
     _, said = await asyncio.to_thread(child.communicate)
     assert child.returncode == -9, said.decode()
@@ -83,7 +87,7 @@ async def test_killed_while_the_create_is_on_its_way(
     server: FaultServer, file: Path, provider: Provider, ledger: Ledger, action: str
 ) -> None:
     child: list[subprocess.Popen[bytes]] = []
-    server.fault("POST", CREATE, action, hook=lambda: child[0].kill())
+    server.fault("POST", CREATE, action, hook=lambda: kill(child))
     child.append(start(server, file))
     await ended(child[0])
     (row,) = ledger.open_launches(provider.endpoint)
@@ -96,7 +100,7 @@ async def test_killed_while_uploading(
     server: FaultServer, file: Path, provider: Provider, ledger: Ledger
 ) -> None:
     child: list[subprocess.Popen[bytes]] = []
-    server.fault("POST", "/v1/files", "lose", hook=lambda: child[0].kill())
+    server.fault("POST", "/v1/files", "lose", hook=lambda: kill(child))
     child.append(start(server, file))
     await ended(child[0])
     await again(file, provider, ledger)
@@ -107,7 +111,7 @@ async def test_the_next_start_adopts_without_a_launch(
     server: FaultServer, file: Path, provider: Provider, ledger: Ledger
 ) -> None:
     child: list[subprocess.Popen[bytes]] = []
-    server.fault("POST", CREATE, "lose", hook=lambda: child[0].kill())
+    server.fault("POST", CREATE, "lose", hook=lambda: kill(child))
     child.append(start(server, file))
     await ended(child[0])
     (done,) = await reconcile(ledger, provider)

@@ -1,4 +1,4 @@
-"""Recorded answers of real providers are read right, and nothing that can be sent breaks a reader."""
+"""Recorded answers of real providers are read right, and nothing sent breaks a reader."""
 
 from __future__ import annotations
 

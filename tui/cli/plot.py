@@ -37,7 +37,8 @@ def table_plot(table: ResultsTable) -> list[str]:
         for name, value in row.items():
             if name != "step" and isinstance(value, float):
                 lines.setdefault(name, []).append((x, value))
-    return _plot(lines, 0) or ["There is nothing to draw in these results."]
+    last = max((x for line in lines.values() for x, _ in line), default=0.0)
+    return _plot(lines, int(last)) or ["There is nothing to draw in these results."]
 
 
 def _plot(lines: Mapping[str, list[tuple[float, float]]], total: int) -> list[str]:

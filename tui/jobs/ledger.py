@@ -63,6 +63,10 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def _storables(values: Sequence[Any]) -> list[Any]:
+    return [_storable(value) if isinstance(value, str) else value for value in values]
+
+
 class Ledger:
     """The ledger in one file.
 
@@ -137,7 +141,7 @@ class Ledger:
 
     def _read(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with self._lock, self._telling():
-            return self._db.execute(sql, values).fetchall()
+            return self._db.execute(sql, _storables(values)).fetchall()
 
     # --- launches -----------------------------------------------------------------------------
 
@@ -204,8 +208,8 @@ class Ledger:
                     state.value,
                     _storable(reason),
                     now,
-                    file_id,
-                    job_id,
+                    _storable(file_id) if file_id else None,
+                    _storable(job_id) if job_id else None,
                     _pack(request) if request is not None else None,
                     now if state is LaunchState.CREATING else None,
                     launch_id,
@@ -321,6 +325,7 @@ class Ledger:
             newest: The metrics of the highest step so far.
             complete: Whether everything older than these is in the ledger too.
         """
+        job_id = _storable(job_id)
         with self._write() as db:
             db.execute(
                 "INSERT OR IGNORE INTO jobs (endpoint, id, body, seen_at) VALUES (?,?,?,?)",

@@ -439,7 +439,7 @@ def _safe(part: str) -> str:
     """Escape an id so that it stays one path segment; colons stay, as model names hold them."""
     from urllib.parse import quote
 
-    return quote(part, safe=":") or "-"
+    return quote(part, safe=":", errors="replace") or "-"
 
 
 def _cursor(rows: list[Any]) -> str | None:
