@@ -83,9 +83,10 @@ def _losses(state: RunState) -> str:
     train = [value for value in state.train.values if value == value]
     if len(train) > 1:
         said.append(f"train {state.measure} {metric(train[0])} to {metric(train[-1])}")
+    measured = state.full_valid if state.full_valid.values else state.valid
     valid = [
         (value, step)
-        for value, step in zip(state.valid.values, state.valid.steps, strict=True)
+        for value, step in zip(measured.values, measured.steps, strict=True)
         if value == value
     ]
     if valid:

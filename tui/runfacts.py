@@ -61,6 +61,8 @@ def _measures(state: RunState) -> list[Fact]:
         found.append(Fact("train", f"train {state.measure}", metric(state.train.values[-1])))
     if state.valid.values:
         found.append(Fact("valid", f"valid {state.measure}", metric(state.valid.values[-1])))
+    if state.full_valid.values:
+        found.append(Fact("full_valid", "full valid", metric(state.full_valid.values[-1])))
     accuracy, valid_accuracy = state.accuracy(), state.valid_accuracy()
     if accuracy is not None:
         found.append(Fact("accuracy", "accuracy", metric(accuracy)))

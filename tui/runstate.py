@@ -19,18 +19,21 @@ from widgets.numbers import compact, integer, usd
 if TYPE_CHECKING:
     from tui.jobs import Job, MetricPoint, Update
 
-# What to draw, first match wins: the training series, then the validation series beside it.
+# What to draw, first match wins: the training series, validation on a batch, validation on the
+# whole file (some providers measure that at the end of each epoch).
 # The spellings differ between providers and methods.
 _SERIES = (
     (
         "loss",
         ("train_loss", "training_loss", "loss"),
-        ("full_valid_loss", "valid_loss", "validation_loss", "eval_loss"),
+        ("valid_loss", "validation_loss", "eval_loss"),
+        ("full_valid_loss",),
     ),
     (
         "reward",
         ("train_mean_reward", "train_reward_mean", "reward"),
-        ("full_valid_mean_reward", "valid_reward_mean", "valid_mean_reward"),
+        ("valid_reward_mean", "valid_mean_reward"),
+        ("full_valid_mean_reward",),
     ),
 )
 _ACCURACY = ("train_mean_token_accuracy", "train_accuracy", "mean_token_accuracy", "accuracy")
@@ -107,6 +110,7 @@ class RunState:
         self.cancel_asked = False
         self.train = Series()
         self.valid = Series()
+        self.full_valid = Series()
         self.measure = "loss"
         self._recent: deque[tuple[float, int]] = deque(maxlen=_SPEED_WINDOW)
         self._points_seen: set[str] = set()
@@ -144,12 +148,13 @@ class RunState:
         self.total_steps = max(self.total_steps, point.total_steps or 0)
         if point.created_at:
             self._note_time(float(point.created_at), point.step)
-        if not self.train.values and not self.valid.values:
+        if not self.train.values and not self.valid.values and not self.full_valid.values:
             self.measure = _measure(point.values)
-        _, train, valid = next(row for row in _SERIES if row[0] == self.measure)
+        keys = next(row[1:] for row in _SERIES if row[0] == self.measure)
+        all_series = {"train": self.train, "valid": self.valid, "full_valid": self.full_valid}
         drawn = {}
-        for name, series, keys in (("train", self.train, train), ("valid", self.valid, valid)):
-            value = words.pick(point.values, keys)
+        for (name, series), names in zip(all_series.items(), keys, strict=True):
+            value = words.pick(point.values, names)
             if value is not None:
                 _extend(series, point.step, value)
                 drawn[name] = value
@@ -161,7 +166,7 @@ class RunState:
             self._recent.append((at, step))
 
     def take_fresh(self) -> list[tuple[int, dict[str, float]]]:
-        """Hand over, once, the new steps for the chart, values named ``train`` and ``valid``."""
+        """Hand over, once, the new steps for the chart, by the names of the series."""
         fresh, self._fresh = self._fresh, []
         return fresh
 
@@ -242,14 +247,14 @@ class RunState:
         if tokens:
             parts.append(f"about {compact(tokens)} tokens")
         spent = self.usd_so_far()
-        if spent is not None:
+        if spent:
             parts.append(f"about {usd(spent)}")
         return f"So far: {', '.join(parts)}."
 
 
 def _measure(values: Mapping[str, float]) -> str:
-    for name, train, valid in _SERIES:
-        if any(key in values for key in (*train, *valid)):
+    for name, *keys in _SERIES:
+        if any(key in values for names in keys for key in names):
             return name
     return "loss"
 

@@ -36,7 +36,11 @@ if TYPE_CHECKING:
 FRAME = 0.5
 """Seconds between two frames of what moves by itself, at least."""
 _TICK = 5.0
-_LINES = (Line("train", "train"), Line("valid", "valid", points=True))
+_LINES = (
+    Line("train", "train"),
+    Line("valid", "valid", points=True),
+    Line("full_valid", "full valid", points=True),
+)
 
 
 class JobScreen(JobActions):

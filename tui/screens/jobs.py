@@ -296,8 +296,10 @@ class JobsScreen(JobActions):
         lines += [clean(_unsettled(launch), limit=200) for launch in self._all.unsettled]
         if not lines and self._all.rows:
             going = sum(not row.job.terminal for row in self._all.rows)
-            of = f"{shown} of {len(self._all.rows)}" if self._word else str(len(self._all.rows))
-            lines.append(f"{of} runs at {clean(self._provider, limit=60)}, {going} going on")
+            total = len(self._all.rows)
+            of = f"{shown} of {total}" if self._word else f"{total}"
+            runs = "run" if total == 1 else "runs"
+            lines.append(f"{of} {runs} at {clean(self._provider, limit=60)}, {going} going on")
         text = "\n".join(lines)
         if text != self._said:
             self._said = text

@@ -1,0 +1,217 @@
+"""The Launch screen: what is wrong, what it costs, one question, and one job."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from textual.widgets import Input
+
+from tests.app.conftest import assert_golden
+from tests.app.job_fakes import FakeProvider, application, screen_text, until
+from tui.errors import SafetyError
+from tui.launchform import read_form
+from tui.messages import GoLaunch, LaunchPrefill
+from tui.screens.job import JobScreen
+from tui.screens.launch import LaunchScreen
+
+
+@pytest.fixture
+def provider() -> FakeProvider:
+    return FakeProvider()
+
+
+@pytest.fixture
+def make(provider, home, monkeypatch):
+    return lambda file=None: application(provider, home, monkeypatch, file=file)
+
+
+async def launch_screen(pilot) -> LaunchScreen:
+    app = pilot.app
+    await pilot.pause()
+    if len(app.screen_stack) > 1:
+        await app.pop_screen()
+    app.action_mode("launch")
+    await until(pilot, lambda: isinstance(app.screen, LaunchScreen), "the Launch screen")
+    return app.screen
+
+
+async def ready(pilot) -> LaunchScreen:
+    screen = await launch_screen(pilot)
+    await until(pilot, lambda: "Ready" in screen_text(pilot.app), "the preflight")
+    return screen
+
+
+async def test_the_open_dataset_is_checked_and_priced_at_once(make, sample_data) -> None:
+    app = make(sample_data / "support_chat.jsonl")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot)
+        shown = screen_text(app)
+        assert "54 records, chat" in shown
+        assert "no format errors" in shown
+        assert "12,450 tokens billed" in shown
+        assert "3 epochs, automatic" in shown
+        await pilot.click("#epochs")
+        await pilot.press("7")
+        await until(pilot, lambda: "7 epochs, as set" in screen_text(app), "the new price")
+
+
+async def test_y_launches_one_run_and_opens_its_panel(make, provider, sample_data) -> None:
+    app = make(sample_data / "support_chat.jsonl")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "Launch this run?" in screen_text(app), "the question")
+        shown = screen_text(app)
+        assert "support_chat.jsonl" in shown
+        assert "12,450 tokens" in shown
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, JobScreen), "the panel")
+        assert [deed for deed, _ in provider.calls] == ["upload", "create"]
+        assert app.screen.job_id in provider.jobs
+
+
+@pytest.mark.parametrize("key", ["enter", "n", "escape", "l", "ctrl+l"])
+async def test_anything_but_y_launches_nothing(make, provider, sample_data, key) -> None:
+    app = make(sample_data / "support_chat.jsonl")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "Launch this run?" in screen_text(app), "the question")
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, LaunchScreen), "the form again")
+        await pilot.pause()
+        assert provider.calls == []
+
+
+async def test_pressing_twice_launches_once(make, provider, sample_data, monkeypatch) -> None:
+    app = make(sample_data / "support_chat.jsonl")
+    go_on = asyncio.Event()
+    upload = provider.upload
+
+    async def slow(*args, **options):
+        await go_on.wait()
+        return await upload(*args, **options)
+
+    monkeypatch.setattr(provider, "upload", slow)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await ready(pilot)
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "Launch this run?" in screen_text(app), "the question")
+        await pilot.press("y", "ctrl+l", "y", "ctrl+l", "y")
+        await until(pilot, lambda: "uploading support_chat.jsonl" in screen_text(app))
+        assert screen.go.disabled
+        go_on.set()
+        await until(pilot, lambda: isinstance(app.screen, JobScreen), "the panel")
+        assert [deed for deed, _ in provider.calls] == ["upload", "create"]
+
+
+async def test_errors_in_the_file_need_the_force_switch(make, provider, broken_file) -> None:
+    app = make(broken_file)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        screen = await launch_screen(pilot)
+        await until(pilot, lambda: "Blocked" in screen_text(app), "the preflight")
+        assert "2 format errors" in screen_text(app)
+        assert screen.go.disabled
+        await pilot.press("ctrl+l")
+        await pilot.pause()
+        assert isinstance(app.screen, LaunchScreen)
+        screen.force.focus()
+        await pilot.press("space")
+        await until(pilot, lambda: "Ready by force" in screen_text(app), "force")
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "by force" in screen_text(app), "the question")
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, JobScreen), "the panel")
+
+
+async def test_an_unclear_outcome_is_said_with_the_next_step(
+    make, provider, sample_data, monkeypatch
+) -> None:
+    app = make(sample_data / "support_chat.jsonl")
+
+    async def unclear(*_args, **_options):
+        raise SafetyError(
+            "it is not known whether the job was created", "launch the same file again in a minute"
+        )
+
+    monkeypatch.setattr("tui.jobs.launch", unclear)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await ready(pilot)
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "Launch this run?" in screen_text(app), "the question")
+        await pilot.press("y")
+        await until(pilot, lambda: "it is not known whether" in screen_text(app))
+        assert "again in a minute" in screen_text(app)
+        await until(pilot, lambda: not screen.go.disabled)
+
+
+async def test_what_cannot_be_read_is_said_by_field(make, sample_data) -> None:
+    app = make(sample_data / "support_chat.jsonl")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await ready(pilot)
+        screen.query_one("#epochs", Input).value = "many"
+        screen.query_one("#metadata", Input).value = "team"
+        await until(pilot, lambda: "epochs: write a whole number" in screen_text(app))
+        assert "metadata: write pairs" in screen_text(app)
+        assert screen.go.disabled
+        screen.query_one("#epochs", Input).value = "999999"
+        screen.query_one("#metadata", Input).value = "team=search"
+        screen.query_one("#file", Input).value = "nowhere.jsonl"
+        await until(pilot, lambda: "nowhere.jsonl" in screen_text(app))
+        await until(pilot, lambda: "Cannot check this launch" in screen_text(app))
+
+
+async def test_a_suggestion_of_another_screen_fills_the_form(make, sample_data) -> None:
+    app = make(sample_data / "support_chat.jsonl")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await ready(pilot)
+        app.action_mode("data")
+        app.post_message(GoLaunch(LaunchPrefill(model="my-own-model", epochs=5)))
+        await until(pilot, lambda: isinstance(app.screen, LaunchScreen), "the form")
+        await until(pilot, lambda: "5 epochs" in screen_text(app), "the price")
+        assert "my-own-model" in screen_text(app)
+
+
+async def test_escape_leaves_the_field_then_the_screen(make, sample_data) -> None:
+    app = make(sample_data / "support_chat.jsonl")
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ready(pilot)
+        screen.query_one("#suffix", Input).focus()
+        await pilot.press("5")
+        assert screen.query_one("#suffix", Input).value == "5"
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: app.current_mode == "data", "the screen before")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["80x24", "160x45"])
+async def test_the_form_looks_as_kept(make, sample_data, size, monkeypatch) -> None:
+    monkeypatch.chdir(sample_data)
+    app = make("support_chat.jsonl")
+    async with app.run_test(size=size) as pilot:
+        await ready(pilot)
+        assert_golden(app, f"launch-{size[0]}x{size[1]}")
+
+
+def test_the_form_reads_what_is_typed() -> None:
+    form = read_form(
+        {
+            "file": "a.jsonl",
+            "model": "micro",
+            "epochs": "3",
+            "batch": "auto",
+            "learning": "0.5",
+            "seed": "7",
+            "metadata": "team = search, run=7",
+        }
+    )
+    assert form.request is not None
+    assert form.request.hyperparameters == {"n_epochs": 3, "learning_rate_multiplier": 0.5}
+    assert form.request.metadata == {"team": "search", "run": "7"}
+    assert form.request.seed == 7
+    assert set(read_form({"epochs": "-1", "seed": "x"}).complaints) == {
+        "file",
+        "model",
+        "epochs",
+        "seed",
+    }
