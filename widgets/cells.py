@@ -13,7 +13,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import ComposeResult
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -75,9 +75,9 @@ class Tile(Widget):
 
 
 class CellPane(Widget):
-    """Base of widgets that draw a grid of cells; `show_rows` draws what differs from before.
+    """Base of widgets that draw a grid of cells; `redraw` sends what differs from before.
 
-    A subclass names the component class of each style key in `KEY_STYLES`.
+    A subclass gives `make_rows`, and names the component class of each style key in `KEY_STYLES`.
     """
 
     TILES: ClassVar[int] = 6
@@ -95,12 +95,29 @@ class CellPane(Widget):
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._rows: tuple[CellRow, ...] = ()
+        self._made_for = Size(-1, -1)
         self._key_styles: dict[str, Style] = {}
 
     @property
     def rows(self) -> tuple[CellRow, ...]:
-        """The rows as drawn last."""
+        """The rows as drawn last; made now where the size is new, so that one paint is enough."""
+        size = self.content_size
+        if size != self._made_for and size.area:
+            self._made_for = size
+            self._rows = tuple(self.make_rows(size.width, size.height))
         return self._rows
+
+    def make_rows(self, width: int, height: int) -> Sequence[CellRow]:
+        """The whole grid.
+
+        Args:
+            width: Columns, at least 1.
+            height: Rows, at least 1.
+
+        Returns:
+            `height` rows of `width` characters and keys.
+        """
+        raise NotImplementedError
 
     def compose(self) -> ComposeResult:
         """The tiles."""
@@ -123,9 +140,10 @@ class CellPane(Widget):
 
     def strip_between(self, y: int, start: int, width: int) -> Strip:
         """Part of a row as a strip of exactly `width` cells."""
-        if y >= len(self._rows):
+        rows = self.rows
+        if y >= len(rows):
             return Strip.blank(width, self.rich_style)
-        chars, keys = self._rows[y]
+        chars, keys = rows[y]
         chars = chars[start : start + width].ljust(width)
         keys = keys[start : start + width].ljust(width)
         segments: list[Segment] = []
@@ -142,21 +160,12 @@ class CellPane(Widget):
             segments.append(Segment(chars[first:], self.key_style(key)))
         return Strip(segments, width)
 
-    def show_rows(self, rows: Sequence[CellRow]) -> None:
-        """Draw a grid, refreshing only what differs from the one before.
-
-        Args:
-            rows: Rows of equal length; where their number or length differs from before, the whole
-                pane is drawn.
-        """
-        before, self._rows = self._rows, tuple(rows)
-        same_shape = len(before) == len(rows) and all(
-            len(old[0]) == len(new[0]) for old, new in zip(before, rows, strict=True)
-        )
-        if not same_shape:
-            for tile in self.query_children(Tile):
-                tile.refresh()
+    def redraw(self) -> None:
+        """Make the grid again, and refresh the cells that differ from the one before."""
+        size = self.content_size
+        if not (self.is_mounted and size.area):
             return
+        before, self._rows = self.rows, tuple(self.make_rows(size.width, size.height))
         runs = [
             (y, start, end)
             for y, (old, new) in enumerate(zip(before, self._rows, strict=True))

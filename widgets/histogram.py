@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
@@ -165,22 +164,12 @@ class Histogram(CellPane, can_focus=True):
         self._title, self._unit = clean(title, 100), clean(unit, 40)
         self._percentiles = {clean(name, 12): value for name, value in (percentiles or {}).items()}
         self.cursor = max(0, min(self.cursor, len(self._counts) - 1))
-        self._draw()
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Draw for the new size."""
-        del event
-        self._draw()
-
-    def _draw(self) -> None:
-        width, height = self.content_size
-        if self.is_mounted and width > 0 and height > 0:
-            self.show_rows(self.cells(width, height))
+        self.redraw()
 
     # Bars
 
-    def cells(self, width: int, height: int) -> tuple[CellRow, ...]:
-        """The whole widget as a grid of exactly `width` by `height` cells."""
+    def make_rows(self, width: int, height: int) -> tuple[CellRow, ...]:
+        """Title, the line that reads the bar under the cursor, bars, axis, percentiles."""
         blank = (" " * width, " " * width)
         rows: list[CellRow] = [_row(f" {self._title}", "T", width)]
         if not any(self._counts):
@@ -236,12 +225,14 @@ class Histogram(CellPane, can_focus=True):
                 char = _bar_char(count / top * height - (height - 1 - row), count > 0, row, height)
                 gap = " " if bar > 1 else ""
                 text += char * (bar - len(gap)) + gap
-                keys += self._bar_key(index) * bar
+                # The cursor's colour is at the foot only: a whole bar would be a cell in every row.
+                at_foot = row == height - 1
+                keys += self._bar_key(index, at_foot) * bar
             rows.append((text[:width].ljust(width), keys[:width].ljust(width)))
         return [*rows, *self._foot(width, left, bar, len(counts))]
 
-    def _bar_key(self, index: int) -> str:
-        if index == self.cursor:
+    def _bar_key(self, index: int, at_foot: bool = True) -> str:
+        if at_foot and index == self.cursor:
             return "c"
         return "o" if self._is_over(index) else "b"
 
@@ -277,7 +268,7 @@ class Histogram(CellPane, can_focus=True):
         cursor = max(0, min(self.cursor + step, bars - 1))
         if self._counts and cursor != self.cursor:
             self.cursor = cursor
-            self._draw()
+            self.redraw()
             self.post_message(self.Highlighted(self, cursor, *self._bar_at(cursor)))
 
     def action_select(self) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import events
 from textual.timer import Timer
 
 from widgets.axes import StillLimits
@@ -210,11 +209,6 @@ class LossChart(CellPane):
 
     # Drawing
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Draw for the new size."""
-        del event
-        self._draw_now()
-
     def _draw_soon(self) -> None:
         """Draw now, or when half a second has passed since the last time."""
         if not self.is_mounted or self._timer is not None:
@@ -229,21 +223,11 @@ class LossChart(CellPane):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        width, height = self.content_size
-        if width > 0 and height > 0:
-            self._drawn_at = time.monotonic()
-            self.show_rows(self.cells(width, height))
+        self._drawn_at = time.monotonic()
+        self.redraw()
 
-    def cells(self, width: int, height: int) -> tuple[CellRow, ...]:
-        """The whole chart as a grid.
-
-        Args:
-            width: Columns.
-            height: Rows, the title's included.
-
-        Returns:
-            Exactly `height` rows of exactly `width` characters and keys.
-        """
+    def make_rows(self, width: int, height: int) -> tuple[CellRow, ...]:
+        """The whole chart as a grid, the title first."""
         title = self._title_row(width)
         if not self._count:
             blank = (" " * width, " " * width)

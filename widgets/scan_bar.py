@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from textual import events
 from textual.timer import Timer
 
 from widgets.cells import CellPane, CellRow
@@ -129,11 +128,6 @@ class ScanBar(CellPane):
         if self.is_mounted:
             self._draw_now()
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Draw for the new width."""
-        del event
-        self._draw_now()
-
     def _draw_soon(self) -> None:
         if not self.is_mounted or self._timer is not None:
             return
@@ -147,13 +141,14 @@ class ScanBar(CellPane):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        width = self.content_size.width
-        if width > 0:
-            self._drawn_at = self._clock()
-            self.show_rows((self.cells(width),))
+        self._drawn_at = self._clock()
+        self.redraw()
 
-    def cells(self, width: int) -> CellRow:
-        """The row as characters and keys, exactly `width` of each."""
+    def make_rows(self, width: int, height: int) -> tuple[CellRow, ...]:
+        """The row, and empty ones where there is more room."""
+        return (self._row(width), *[(" " * width, " " * width)] * (height - 1))
+
+    def _row(self, width: int) -> CellRow:
         text, keys = "", ""
         for index, (piece, key) in enumerate(self._pieces):
             gap = " " if index == 0 else "  "

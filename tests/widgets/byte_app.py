@@ -1,6 +1,6 @@
 """A small application with one widget, for counting bytes: ``byte_app.py WIDGET``.
 
-Key ``+`` gives the widget one more piece of data; the key's count stands in the top row.
+Key ``+`` gives the widget one more piece of data.
 """
 
 from __future__ import annotations
@@ -12,8 +12,16 @@ from collections.abc import Callable
 from textual.app import App, ComposeResult
 from textual.widget import Widget
 
+from widgets.event_log import EventLog, LogRow
+from widgets.facts import Fact, Facts
+from widgets.histogram import Histogram
+from widgets.issue_list import IssueGroup, IssueList, IssueRow
 from widgets.loss_chart import LossChart
 from widgets.record_list import RecordList, RowView
+from widgets.scan_bar import ScanBar
+
+More = Callable[[int], None]
+FIRST = 60
 
 
 def chart_point(step: int) -> tuple[int, dict[str, float]]:
@@ -23,22 +31,81 @@ def chart_point(step: int) -> tuple[int, dict[str, float]]:
     return step, values
 
 
-def chart() -> tuple[Widget, Callable[[int], None]]:
+def chart() -> tuple[Widget, More]:
     widget = LossChart()
-    widget.set_points([chart_point(step) for step in range(1, 60)], total_steps=150)
-    return widget, lambda n: widget.append([chart_point(59 + n)])
+    widget.set_points([chart_point(step) for step in range(1, FIRST)], total_steps=150)
+    return widget, lambda n: widget.append([chart_point(FIRST - 1 + n)])
 
 
-def records() -> tuple[Widget, Callable[[int], None]]:
+def records() -> tuple[Widget, More]:
     def fetch(index: int) -> RowView:
         severity = "error" if index % 5 == 4 else ""
         return RowView(index + 1, f"Record {index} asks a question. " * 5, "sua", 120, severity)
 
     widget = RecordList(fetch, 1_000_000)
-    return widget, lambda n: widget.set_count(1_000_000 + n)
+    return widget, lambda n: widget.set_count(1_000_000 + n * 1000)
 
 
-WIDGETS = {"chart": chart, "records": records}
+def issues() -> tuple[Widget, More]:
+    def items(code: str) -> list[IssueRow]:
+        return [IssueRow(i + 1, 5, f"messages[{i}]", f"{code} found") for i in range(500)]
+
+    widget = IssueList(items)
+
+    def groups(n: int) -> None:
+        widget.set_groups(
+            [
+                IssueGroup(f"rule_{i}", "error", 500 + (n if i == 1 else 0), "what it means")
+                for i in range(20)
+            ]
+        )
+
+    groups(0)
+    return widget, groups
+
+
+def log() -> tuple[Widget, More]:
+    widget = EventLog()
+    widget.append([LogRow("14:03:00", "info", f"Event {i}") for i in range(5)])
+    return widget, lambda n: widget.append([LogRow("14:03:22", "info", f"Step {n}/150")])
+
+
+def facts() -> tuple[Widget, More]:
+    widget = Facts([Fact(f"k{i}", f"Label {i}") for i in range(12)])
+    return widget, lambda n: widget.set_all({f"k{i}": "same" for i in range(11)} | {"k11": n})
+
+
+def scan() -> tuple[Widget, More]:
+    now = [0.0]
+
+    def clock() -> float:
+        return now[0]
+
+    widget = ScanBar(clock=clock)
+
+    def more(n: int) -> None:
+        now[0] += 1.0
+        widget.update_scan(n * 4_000_000, 400_000_000, items=n * 1000, errors=n // 3)
+
+    return widget, more
+
+
+def histogram() -> tuple[Widget, More]:
+    widget = Histogram()
+    counts = [int(200 * math.exp(-(((i - 9) / 5) ** 2))) for i in range(40)]
+    widget.set_data(list(range(41)), counts, title="Tokens", percentiles={"p50": 9})
+    return widget, lambda n: widget.action_bar(1)
+
+
+WIDGETS = {
+    "chart": chart,
+    "records": records,
+    "issues": issues,
+    "log": log,
+    "facts": facts,
+    "scan": scan,
+    "histogram": histogram,
+}
 
 
 class ByteApp(App[None]):
@@ -54,7 +121,8 @@ class ByteApp(App[None]):
         yield self.widget
 
     def on_mount(self) -> None:
-        self.widget.focus()
+        if self.widget.can_focus:
+            self.widget.focus()
 
     def key_plus(self) -> None:
         self.pieces += 1
