@@ -49,10 +49,14 @@ class JobFailedError(Exception):
 
 
 class Places:
-    """Who may work at the same time: a few checks, and as many trainings as configured."""
+    """Who may work at the same time: as many trainings as configured, and one check.
+
+    One check at a time keeps jobs in the order of their creation; a large file is checked by
+    several processes anyway.
+    """
 
     def __init__(self, concurrency: int) -> None:
-        self.checks = asyncio.Semaphore(2)
+        self.checks = asyncio.Semaphore(1)
         self.trainings = asyncio.Semaphore(concurrency)
 
 

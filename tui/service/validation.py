@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from tui.dataset import CheckReport, Issue
 
 PROFILE = "local"
-# `over_context`: the service truncates, as the hosted one does. `too_few_examples` has words of
-# its own below, and applies to the training file only.
-_PASSED = frozenset(("over_context", "too_few_examples"))
+# `over_context`: the service truncates, as the hosted one does. The others have words of their own
+# below, and a validation file may have fewer examples.
+_PASSED = frozenset(("over_context", "too_few_examples", "empty_file"))
 _FORMAT_CODES = frozenset(
     (
         "record_unrecognized_key",
@@ -31,7 +31,6 @@ _FORMAT_CODES = frozenset(
         "invalid_utf8",
         "pretty_printed",
         "data_type",
-        "empty_file",
         "too_deep",
     )
 )
@@ -48,9 +47,9 @@ def check_files(folder: Path, names: dict[str, str], model: str) -> dict[str, An
         model: The base model.
     """
     from tui.dataset import scan_file
-    from tui.pricing import estimate, model_info
+    from tui.pricing import model_info
 
-    encoding = model_info(model).encoding
+    info = model_info(model)
     verdict: dict[str, Any] = {}
     for param, file_id in names.items():
         path = folder / f"{param.removesuffix('_file')}.jsonl"
@@ -60,17 +59,16 @@ def check_files(folder: Path, names: dict[str, str], model: str) -> dict[str, An
             profile=PROFILE,
             model=model,
             max_issues=_ISSUES_KEPT,
-            encoding=encoding if training else None,
+            encoding=info.encoding if training else None,
         )
         problem = _problem(result.report, param, file_id)
         if problem:
             return problem
         if training and result.table is not None:
-            row = estimate(result.table, model, provider="local", epochs=1)
             verdict = {
                 "type": "valid",
                 "n_examples": len(result.table),
-                "tokens_per_epoch": row.tokens_billed,
+                "tokens_per_epoch": int(result.table.truncated(info.context_limit).sum()),
             }
     return verdict
 
@@ -79,11 +77,11 @@ def _problem(report: CheckReport, param: str, file_id: str) -> dict[str, Any] | 
     from tui.dataset import Severity, get_profile
 
     word = param.removesuffix("_file")
-    if report.records and report.format != "chat":
+    if report.records and report.format not in ("chat", "unknown"):
         return _invalid(
             "invalid_training_file",
             f"The job failed due to an invalid {word} file. Invalid file format. Input file"
-            f" {file_id} is {_format_words(str(report.format))}, but the specified fine-tuning job"
+            f" {file_id} is in the fine-tune-{report.format} format, but the specified fine-tuning job"
             " uses 'supervised' as the training method, which needs chat examples.",
             param,
         )
@@ -100,12 +98,6 @@ def _problem(report: CheckReport, param: str, file_id: str) -> dict[str, Any] | 
             param,
         )
     return None
-
-
-def _format_words(name: str) -> str:
-    if name == "unknown":
-        return "in a format that is not known"
-    return f"in the fine-tune-{name} format"
 
 
 def _invalid(code: str, message: str, param: str) -> dict[str, Any]:
@@ -132,18 +124,23 @@ def _sentence(issue: Issue) -> str:
     place = re.match(r"messages\[(\d+)\]", issue.path)
     message = f"{example}, message {int(place[1]) + 1}" if place else example
     key = re.search(r"([^.\[\]]+)$", issue.path)
+    token = re.search(r"<\|[^|]+\|>", issue.message)
     match issue.code:
         case "invalid_json" | "pretty_printed":
             return (
                 f"{example} cannot be parsed. Error: line contains invalid json: {issue.message}:"
                 f" line 1 column {issue.column} (line {issue.line})"
             )
+        case "unknown_format":
+            return f"{example}: unexpected file format, expected chat messages ({issue.message})"
         case "data_type":
             return f"{example} is not a valid JSON object."
         case "record_unrecognized_key" if key:
             return f'{example} contains an extra "{key[1]}".'
-        case "missing_messages_list" if issue.path in ("", "messages"):
+        case "missing_messages_list" if not issue.path:
             return f"{example} is missing key 'messages' ({issue.message})"
+        case "special_token" if token:
+            return f"{message} contains an invalid token: {token[0]}."
         case "message_missing_key" if "role" in issue.message:
             return f"{message} Discriminator 'role' is missing in value"
         case _:
