@@ -18,7 +18,7 @@ _HEAD = 64 << 10
 _BLOCK = 1 << 20
 _SPACE = b" \t\r\n"
 # Strings go by whole; a quote that opens one which the block does not close stands alone.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|["\[\]{},]', re.DOTALL)
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
 
 

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tui.dataset.signature import BOM
 from tui.dataset.source import Change, Source
 from tui.errors import FileError
 
@@ -195,9 +196,13 @@ class LineIndex:
 
     def _decide(self, source: Source) -> None:
         if not self._decided:
-            from tui.dataset.arrays import is_array
+            # Only what may be an array is looked at more closely: that takes modules which the
+            # first screen of any other file does without.
+            start = source.read(0, 4096).removeprefix(BOM).lstrip()[:1]
+            if start in (b"[", b""):
+                from tui.dataset.arrays import is_array
 
-            self._array = is_array(source)
+                self._array = is_array(source)
             self._decided = True
 
     def _notice(self, source: Source) -> None:

@@ -17,7 +17,9 @@ MAX_DEPTH = 256
 """Levels of nesting accepted. Real records have fewer than thirty."""
 
 _WS = re.compile(r"[ \t\r\n]*+")
-_STRING = re.compile(r'"((?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)(.?)', re.DOTALL)
+_PLAIN = r'[^"\\\x00-\x1f]*+'
+_ESCAPED = r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'
+_STRING = re.compile(rf'"({_PLAIN}(?:{_ESCAPED}{_PLAIN})*+)(.?)', re.DOTALL)
 _NUMBER = re.compile(r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+")
 _NUMBER_LIKE = re.compile(r"[-+.0-9][-+.0-9a-zA-Z_]*+")
 _WORD = re.compile(r"[^\W\d]\w*+")

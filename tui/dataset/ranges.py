@@ -30,6 +30,9 @@ MAX_LINE = 512 << 20
 MAX_SPREAD = 64 << 20
 """The most text one object spread over lines may have."""
 
+# What reading one more line costs, besides its bytes, when an object is followed over lines.
+_LINE_COST = 64
+
 _BLOCK = 256 << 10
 _COUNT_BATCH = 512
 _TOO_MANY = 1 << 62
@@ -248,7 +251,7 @@ class RangeWorker:
         machine = JsonMachine()
         spent, position, raw = 0, first, feed.get(first)
         while True:
-            spent += len(raw) + 1 if raw is not None else 0
+            spent += len(raw) + _LINE_COST if raw is not None else 0
             if raw is None or spent > min(budget, MAX_SPREAD):
                 return 0, spent
             text = _utf8(raw)
