@@ -17,7 +17,7 @@ _MAX_KEY, _MAX_VALUE = 64, 512
 _MAX_SEED = 2**31 - 1
 _SUFFIX_LIMITS = {"azure": 18}
 _MAX_SUFFIX = 64
-_EPOCHS = {"openai": (1, 50), "azure": (1, 50), "nebius": (1, 20)}
+_EPOCHS = {"openai": (1, 50), "azure": (1, 50), "local": (1, 50), "nebius": (1, 20)}
 _BATCHES = {"openai": (1, 256), "azure": (1, 256), "nebius": (1, 32), "crusoe": (16, 1024)}
 _ANY = (1, 1_000_000)
 
