@@ -286,6 +286,7 @@ class TunedeckApp(Deck):
     def _from_worker(self, message: messages.FromWorker) -> None:
         self.workspace.apply(message)
 
+    on_format_known = _from_worker
     on_index_grew = _from_worker
     on_index_ready = _from_worker
     on_scan_grew = _from_worker

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from tui.dataset import Issue, ScanResult, ScanUpdate
+    from tui.dataset import Format, Issue, ScanResult, ScanUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,14 @@ class FromWorker(Message):
     def can_replace(self, message: Message) -> bool:
         """Let newer news of the same kind replace what still waits in the queue."""
         return isinstance(message, type(self))
+
+
+class FormatKnown(FromWorker):
+    """Enough of the file is read to say what kind of records it holds."""
+
+    def __init__(self, generation: int, format: Format) -> None:  # noqa: A002
+        super().__init__(generation)
+        self.format = format
 
 
 class IndexGrew(FromWorker):

@@ -79,6 +79,21 @@ def _said(turn: Turn) -> str:
     return ", ".join(f"{call.name}()" for call in turn.calls)[:_SHOWN]
 
 
+def plain_data(head: bytes, size: int) -> RecordData:
+    """Return a line as the record view shows it before anything is known of its faults.
+
+    Args:
+        head: The line, or its beginning.
+        size: Bytes of the whole line.
+    """
+    try:
+        turns, extra = conversation(orjson.loads(head))
+    except ValueError:
+        turns, extra = (), ()
+    raw = head.decode("utf-8", "replace")
+    return RecordData(turns=turns, raw=raw, size=size, cut=size > len(head), extra=extra)
+
+
 def record_data(record: Record, issues: Iterable[Issue], column: int = 1) -> RecordData:
     """Return a record as the record view shows it.
 

@@ -22,6 +22,7 @@ from textual.worker import get_current_worker
 from tui.errors import FileError, TunedeckError
 from tui.messages import (
     DiskChanged,
+    FormatKnown,
     FromWorker,
     IndexGrew,
     IndexReady,
@@ -58,6 +59,7 @@ class Change(StrEnum):
     """What :attr:`Workspace.changes` tells of."""
 
     OPENED = "opened"
+    FORMAT = "format"
     LINES = "lines"
     SCAN = "scan"
     ENDED = "ended"
@@ -100,6 +102,7 @@ class Workspace:
         source: The open file, or ``None``.
         index: Its lines, as far as they are known.
         path: The path it was opened by.
+        format: What kind of records it holds; ``None`` until enough of it is read.
         stage: How far the work has got.
         report: The latest check report; partial until ``stage`` is ``DONE``.
         table: The latest token table; partial until ``stage`` is ``DONE``.
@@ -124,6 +127,7 @@ class Workspace:
         self.source: Source | None = None
         self.index: LineIndex | None = None
         self.path = ""
+        self.format: Format | None = None
         self.stage = Stage.CLOSED
         self.report: CheckReport | None = None
         self.table: TokenTable | None = None
@@ -156,7 +160,6 @@ class Workspace:
         self.close()
         self._lease = Lease(opened.source)
         self.source, self.index, self.path = opened.source, opened.index, opened.path
-        self._sniffed = opened.format
         self.stage = Stage.HEAD
         self.changes.publish(Change.OPENED)
 
@@ -178,11 +181,8 @@ class Workspace:
             self._watching = True
             self._deck.set_interval(WATCH_SECONDS, self._watch)
         self.fraction = 0.0
-        if self.index is not None and self.index.complete:
-            self._scan()
-        else:
-            self.stage = Stage.INDEXING
-            self._work(self._index_lines)
+        self.stage = Stage.INDEXING
+        self._work(self._index_lines)
         self.changes.publish(Change.LINES)
 
     def stop(self) -> bool:
@@ -221,9 +221,7 @@ class Workspace:
 
         if self.source is None or self.index is None:
             raise FileError("no dataset is open", "press o to open one")
-        known = self.report.format if self.report is not None else Format.UNKNOWN
-        if known is Format.UNKNOWN:
-            known = self._sniffed
+        known = self.format or Format.CHAT
         return read_record(self.source, self.index, i, profile=self.profile, format=known)
 
     def head_of(self, i: int, limit: int) -> tuple[bytes, int]:
@@ -283,6 +281,9 @@ class Workspace:
         if message.generation != self._generation:
             return
         match message:
+            case FormatKnown(format=known):
+                self.format = known
+                self.changes.publish(Change.FORMAT)
             case IndexGrew():
                 self._index_grew()
             case IndexReady():
@@ -344,6 +345,9 @@ class Workspace:
     def _index_lines(
         self, lease: Lease, index: LineIndex, generation: int, cancelled: Callable[[], bool]
     ) -> None:
+        from tui.dataset import sniff_format
+
+        self._deck.post_message(FormatKnown(generation, sniff_format(lease.source)))
         due = _Pace()
 
         def progress(_done: int, _total: int) -> None:
@@ -411,7 +415,6 @@ class Opened:
     path: str
     source: Source
     index: LineIndex
-    format: Format
 
 
 def load(path: str, *, cancelled: Callable[[], bool] | None = None) -> Opened:
@@ -424,18 +427,17 @@ def load(path: str, *, cancelled: Callable[[], bool] | None = None) -> Opened:
     Raises:
         FileError: It is missing, a folder, unreadable, empty or not text.
     """
-    from tui.dataset import LineIndex, Source, sniff_format
+    from tui.dataset import LineIndex, Source
 
     source = Source.open(path, cancelled=cancelled)
     try:
         refuse_unreadable(source.read(0, 8192), clean(os.path.basename(source.name), limit=80))
         index = LineIndex()
         index.head(source, HEAD_BYTES)
-        kind = sniff_format(source)
     except BaseException:
         source.close()
         raise
-    return Opened(path, source, index, kind)
+    return Opened(path, source, index)
 
 
 def refuse_unreadable(head: bytes, name: str) -> None:

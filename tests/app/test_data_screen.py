@@ -93,7 +93,7 @@ async def test_giving_a_search_up_goes_back(make_app: MakeApp, chat_file: Path) 
         await pilot.press("escape")
         await pilot.pause()
         assert screen.records.cursor == 1
-        assert not screen.prompt.display
+        assert not screen.asking()
 
 
 async def test_says_when_nothing_matches(make_app: MakeApp, chat_file: Path) -> None:

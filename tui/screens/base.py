@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters
+from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Container
 from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
@@ -24,8 +23,14 @@ from tui.workspace import Change, Stage, Workspace
 from widgets.numbers import size
 from widgets.text import ascii_only, cell_width, clean, fit
 
+if TYPE_CHECKING:
+    from tui.screens.prompt import Prompt
+
 NOTE_SECONDS = 4.0
 MODES = ("data", "issues", "tokens", "price", "launch", "jobs")
+_LEAST = (40, 10)
+"""Columns and rows below which a screen says so instead of drawing itself."""
+
 _WORKING = {Stage.HEAD: "opening", Stage.INDEXING: "reading", Stage.SCANNING: "checking"}
 
 
@@ -248,13 +253,14 @@ class TooSmall(Widget):
     """What stands in place of a screen that has no room."""
 
     DEFAULT_CSS = """
-    TooSmall { display: none; content-align: center middle; color: $warning; }
+    TooSmall { content-align: center middle; color: $warning; }
     """
 
     def render(self) -> Content:
         """Say how large the terminal is and how large it should be."""
         width, height = self.app.size
-        return Content(f"This terminal is {width}x{height}. Enlarge it to 40x10 or more.")
+        least = "x".join(map(str, _LEAST))
+        return Content(f"This terminal is {width}x{height}. Enlarge it to {least} or more.")
 
 
 class DeckScreen(Screen[None]):
@@ -267,33 +273,63 @@ class DeckScreen(Screen[None]):
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [
         (0, "-tiny"),
-        (40, "-narrow"),
+        (_LEAST[0], "-narrow"),
         (100, "-wide"),
     ]
     VERTICAL_BREAKPOINTS = [
         (0, "-flat"),
-        (10, "-short"),
+        (_LEAST[1], "-short"),
         (20, "-tall"),
     ]
-    CSS = """
-    DeckScreen #body { height: 1fr; }
-    DeckScreen.-tiny #body, DeckScreen.-flat #body { display: none; }
-    DeckScreen.-tiny TooSmall, DeckScreen.-flat TooSmall { display: block; height: 1fr; }
+    DEFAULT_CSS = """
+    DeckScreen {
+        & > TooSmall { display: none; }
+        &.-tiny > *, &.-flat > * { display: none; }
+        &.-tiny > TooSmall, &.-flat > TooSmall { display: block; height: 1fr; }
+    }
     """
 
     deck = getters.app(Deck)
 
     def compose(self) -> ComposeResult:
-        """Put the body between the header and the keys."""
+        """Put the body between the header and the keys.
+
+        The body's widgets are the screen's own children: Textual draws every row of every
+        container, seen or not, so each one around the others would cost time at every full frame.
+        """
         yield DeckHeader(self.MODE)
-        with Container(id="body"):
-            yield from self.body()
-        yield TooSmall()
+        yield from self.body()
         yield KeyBar()
 
     def body(self) -> ComposeResult:
         """Yield the widgets of this screen."""
         yield from ()
+
+    @on(events.Resize)
+    def _make_room(self) -> None:
+        width, height = self.app.size
+        if (width < _LEAST[0] or height < _LEAST[1]) and not self.query(TooSmall):
+            self.mount(TooSmall())
+
+    async def ask(self, kind: str, label: str, text: str = "") -> None:
+        """Ask a one-line question at the foot of the screen; see :class:`Prompt`."""
+        from tui.screens.prompt import Prompt
+
+        if not self.query(Prompt):
+            await self.mount(Prompt())
+        self.query_one(Prompt).ask(kind, label, text)
+
+    def asking(self) -> Prompt | None:
+        """Return the question that is open, if one is."""
+        from tui.screens.prompt import Prompt
+
+        return next((prompt for prompt in self.query(Prompt) if prompt.display), None)
+
+    def close_question(self) -> None:
+        """Put the question away."""
+        prompt = self.asking()
+        if prompt is not None:
+            prompt.close()
 
     def say(self, text: str, tone: str = "muted") -> None:
         """Put a short note, cleaned by the caller, in place of the keys for some seconds."""

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
-from tui.rows import ROW_BYTES, Row, record_data, summary, worst
+from tui.rows import ROW_BYTES, Row, plain_data, record_data, summary, worst
 from tui.screens.base import DeckScreen
-from tui.screens.prompt import Prompt
 from tui.search import Query, find_line
-from tui.workspace import Change
+from tui.workspace import Change, Stage
 from widgets.numbers import integer, size
 from widgets.record_data import RecordData
 from widgets.record_list import RecordList, RowView
@@ -27,8 +25,10 @@ from widgets.text import clean
 
 if TYPE_CHECKING:
     from tui.dataset import Issue, Record
+    from tui.screens.prompt import Prompt
 
 _KEPT_ROWS = 4096
+GLIMPSE_BYTES = 64 * 1024
 
 WELCOME = """\
 Open a dataset of training examples to see what is in it,
@@ -82,28 +82,35 @@ class DataScreen(DeckScreen):
     ]
     DEFAULT_CSS = """
     DataScreen {
-        & #panes { height: 1fr; }
-        & #left { width: 42%; min-width: 34; max-width: 76; }
-        & #right { width: 1fr; }
-        & #caption { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
-        & #right { border-left: vkey $boost; }
-        & #welcome { display: none; height: 1fr; align: center middle; }
-        & #welcome > Static { width: auto; color: $text-muted; }
-        &.-closed #panes { display: none; }
-        &.-closed #welcome { display: block; }
-        &.-narrow #panes { layout: vertical; }
-        &.-narrow #left { width: 1fr; max-width: 100%; height: 36%; min-height: 4; }
-        &.-narrow #right { border-left: none; height: 1fr; }
-        &.-narrow.-short #left { height: 1fr; }
-        &.-narrow.-short #right { display: none; }
-        &.-narrow.-reading #left { display: none; }
-        &.-narrow.-reading #right { display: block; height: 1fr; }
+        layout: horizontal;
+        & > RecordList { width: 42%; min-width: 34; max-width: 76; height: 1fr; }
+        & > RecordView {
+            width: 1fr;
+            height: 1fr;
+            border-left: vkey $boost;
+            border-top: blank $surface;
+            border-title-align: left;
+            border-title-color: $text-muted;
+            border-title-background: $surface;
+        }
+        & > #welcome { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }
+        &.-closed > RecordList, &.-closed > RecordView { display: none; }
+        &.-narrow {
+            layout: vertical;
+            & > RecordList { width: 1fr; max-width: 100%; height: 36%; min-height: 4; }
+            & > RecordView { border-left: none; }
+        }
+        &.-narrow.-short {
+            & > RecordList { height: 1fr; }
+            & > RecordView { display: none; }
+            &.-reading > RecordList { display: none; }
+            &.-reading > RecordView { display: block; }
+        }
     }
     """
 
     records = getters.query_one(RecordList)
     view = getters.query_one(RecordView)
-    prompt = getters.query_one(Prompt)
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,16 +124,11 @@ class DataScreen(DeckScreen):
         self._at = 0
 
     def body(self) -> ComposeResult:
-        """The list, the record, and what stands there when no dataset is open."""
-        with Horizontal(id="panes"):
-            with Vertical(id="left"):
-                yield RecordList(self._row, empty_text="Reading the first lines")
-            with Vertical(id="right"):
-                yield Static("", id="caption", markup=False)
-                yield RecordView()
-        with Container(id="welcome"):
-            yield Static(WELCOME, markup=False)
-        yield Prompt()
+        """The list and the record, or how to open a dataset when there is none."""
+        yield RecordList(self._row, empty_text="Reading the first lines")
+        yield RecordView()
+        if self.deck.workspace.source is None:
+            yield Static(WELCOME, id="welcome", markup=False)
 
     def on_mount(self) -> None:
         """Show what is open and follow the workspace."""
@@ -140,6 +142,9 @@ class DataScreen(DeckScreen):
         if change is Change.OPENED:
             self._show_dataset()
             return
+        if change is Change.FORMAT:
+            self._show_record(self.records.cursor)
+            return
         self.records.set_count(workspace.lines)
         if change in (Change.SCAN, Change.ENDED):
             self.records.invalidate()
@@ -149,6 +154,7 @@ class DataScreen(DeckScreen):
         workspace = self.deck.workspace
         self.set_class(workspace.source is None, "-closed")
         if workspace.source is not None:
+            self.query("#welcome").remove()
             self.records.focus()
         self._rows.clear()
         self._record = None
@@ -193,11 +199,14 @@ class DataScreen(DeckScreen):
         if i >= workspace.lines:
             self._caption("")
             return
+        self._at = i
+        if workspace.stage is Stage.HEAD or workspace.format is None:
+            self._glimpse(i)
+            return
         if self._lent not in (0, i + 1):
             # The raw text was for the one issue that led there.
             self._lent = 0
             self.view.mode = "chat"
-        self._at = i
         try:
             self._record = workspace.record(i)
         except TunedeckError as error:
@@ -206,6 +215,12 @@ class DataScreen(DeckScreen):
             self._caption(str(error))
             return
         self._show_marks()
+
+    def _glimpse(self, i: int) -> None:
+        """Show a record before the modules that check it are loaded: the first frame's way."""
+        self._record = None
+        self.view.show(plain_data(*self.deck.workspace.head_of(i, GLIMPSE_BYTES)))
+        self._caption(f"Record {integer(i + 1)}")
 
     def _issues(self, record: Record) -> list[Issue]:
         """The record's own issues, then those that only the whole file shows."""
@@ -253,8 +268,7 @@ class DataScreen(DeckScreen):
         return known if whole else f"{known} so far"
 
     def _caption(self, text: str) -> None:
-        caption = self.query_one("#caption", Static)
-        caption.update(Content(clean(text, limit=200)))
+        self.view.border_title = Content(clean(text, limit=200))
 
     def show_line(self, line: int, issue: Issue | None = None) -> None:
         """Put the cursor on the record of a line and mark an issue of it.
@@ -310,14 +324,14 @@ class DataScreen(DeckScreen):
             way = "before" if step < 0 else "after"
             self.say(f"No record with an issue {way} this one")
 
-    def action_jump(self) -> None:
+    async def action_jump(self) -> None:
         """Ask for a record's number."""
-        self.prompt.ask("jump", "Go to record")
+        await self.ask("jump", "Go to record")
 
-    def action_search(self) -> None:
+    async def action_search(self) -> None:
         """Ask what to search for."""
         self._origin = self.records.cursor
-        self.prompt.ask("search", "/", self._query)
+        await self.ask("search", "/", self._query)
 
     def action_again(self, step: int) -> None:
         """Go to the next match, or the one before."""
@@ -342,15 +356,15 @@ class DataScreen(DeckScreen):
         elif event.text:
             self._search(event.text, self._origin)
 
-    def on_prompt_given_up(self) -> None:
+    def on_prompt_given_up(self, event: Prompt.GivenUp) -> None:
         """Go back to where the search began."""
-        if self.prompt.kind == "search":
+        if event.kind == "search":
             self._set_query("")
             self.records.go_to(self._origin)
         self._close_prompt()
 
     def _close_prompt(self) -> None:
-        self.prompt.close()
+        self.close_question()
         self.records.focus()
 
     def _jump(self, text: str) -> None:
@@ -401,11 +415,12 @@ class DataScreen(DeckScreen):
         if message.text != self._query:
             return
         text = clean(message.text, limit=30)
+        prompt = self.asking()
+        if prompt is not None:
+            prompt.say("no match" if message.line is None else "")
         if message.line is None:
-            self.prompt.say("no match")
             self.say(f"No match for {text} in {self._of()} lines", "warning")
         else:
-            self.prompt.say("")
             if self.records.cursor != message.line:
                 self.records.go_to(message.line)
                 self._show_record(message.line)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar, overload
 from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
@@ -61,7 +60,7 @@ class IssuesScreen(DeckScreen):
     ]
     DEFAULT_CSS = """
     IssuesScreen {
-        & #box { height: 1fr; }
+        & > IssueList { height: 1fr; }
         & #said { height: 1; padding: 0 1; background: $surface; color: $text-muted; }
         & #hint { height: 4; padding: 0 1; background: $surface; }
         &.-short #hint { height: 2; }
@@ -76,10 +75,9 @@ class IssuesScreen(DeckScreen):
 
     def body(self) -> ComposeResult:
         """The summary, the rules with their issues, and what to do about the one chosen."""
-        with Vertical(id="box"):
-            yield Static("", id="said", markup=False)
-            yield IssueList(self._issues)
-            yield Static("", id="hint", markup=False)
+        yield Static("", id="said", markup=False)
+        yield IssueList(self._issues)
+        yield Static("", id="hint", markup=False)
 
     def on_mount(self) -> None:
         """Show what was found and follow the workspace."""

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
 from tui.messages import GoLaunch, LaunchPrefill
 from tui.screens.base import DeckScreen
-from tui.screens.prompt import Prompt
 from tui.workspace import Change
 from widgets.numbers import integer, usd
 from widgets.rows import Pieces, VirtualList
@@ -22,6 +20,7 @@ from widgets.text import clean, pad
 
 if TYPE_CHECKING:
     from tui.pricing import CostRow
+    from tui.screens.prompt import Prompt
     from tui.tokens import TokenTable
 
 MAX_EPOCHS = 50
@@ -168,7 +167,6 @@ class PriceScreen(DeckScreen):
     ]
     DEFAULT_CSS = """
     PriceScreen {
-        & #box { height: 1fr; }
         & #said { height: auto; padding: 0 1; background: $surface; color: $text-muted; }
         & #heading { height: 1; color: $text-muted; text-style: bold; }
         & PriceTable { height: 1fr; }
@@ -178,7 +176,6 @@ class PriceScreen(DeckScreen):
     """
 
     table = getters.query_one(PriceTable)
-    prompt = getters.query_one(Prompt)
 
     def __init__(self) -> None:
         super().__init__()
@@ -186,12 +183,10 @@ class PriceScreen(DeckScreen):
 
     def body(self) -> ComposeResult:
         """What is priced, the models, and what is to be known of the one under the cursor."""
-        with Vertical(id="box"):
-            yield Static("", id="said", markup=False)
-            yield Static("", id="heading", markup=False)
-            yield PriceTable()
-            yield Static("", id="detail", markup=False)
-        yield Prompt()
+        yield Static("", id="said", markup=False)
+        yield Static("", id="heading", markup=False)
+        yield PriceTable()
+        yield Static("", id="detail", markup=False)
 
     def on_mount(self) -> None:
         """Price what is open and follow the workspace."""
@@ -311,15 +306,15 @@ class PriceScreen(DeckScreen):
         self._epochs.clear()
         self._price()
 
-    def action_type(self) -> None:
+    async def action_type(self) -> None:
         """Ask for the number of epochs of the row under the cursor."""
         if self.table.rows:
-            self.prompt.ask("one", "Epochs (empty for automatic)")
+            await self.ask("one", "Epochs (empty for automatic)")
 
-    def action_type_all(self) -> None:
+    async def action_type_all(self) -> None:
         """Ask for the number of epochs of all rows."""
         if self.table.rows:
-            self.prompt.ask("all", "Epochs for all models (empty for automatic)")
+            await self.ask("all", "Epochs for all models (empty for automatic)")
 
     def _set(self, rows: list[CostRow], epochs: int) -> None:
         if not 1 <= epochs <= MAX_EPOCHS:
@@ -352,7 +347,7 @@ class PriceScreen(DeckScreen):
         self._close_prompt()
 
     def _close_prompt(self) -> None:
-        self.prompt.close()
+        self.close_question()
         self.table.focus()
 
 

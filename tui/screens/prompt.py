@@ -21,11 +21,13 @@ class LineInput(Input):
 
     def action_give_up(self) -> None:
         """Tell the prompt."""
-        self.post_message(Prompt.GivenUp())
+        prompt = self.parent
+        if isinstance(prompt, Prompt):
+            prompt.give_up()
 
 
 class Prompt(Horizontal):
-    """A label and an input, docked over the line of keys and hidden until asked.
+    """A label and an input, docked over the line of keys while a question is open.
 
     Messages: `Typed` at every change, `Answered` at Enter, `GivenUp` at Escape.
     """
@@ -62,6 +64,10 @@ class Prompt(Horizontal):
     class GivenUp(Message):
         """Escape was pressed."""
 
+        def __init__(self, kind: str) -> None:
+            super().__init__()
+            self.kind = kind
+
     entry = getters.query_one(LineInput)
 
     def __init__(self) -> None:
@@ -96,6 +102,10 @@ class Prompt(Horizontal):
     def say(self, text: str) -> None:
         """Show a word behind the input; cleaned by the caller."""
         self.query_one("#said", Static).update(text)
+
+    def give_up(self) -> None:
+        """Tell that Escape was pressed."""
+        self.post_message(self.GivenUp(self.kind))
 
     def close(self) -> None:
         """Hide the question."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -14,7 +13,6 @@ from textual.widgets import Static
 
 from tui.messages import ShowRecord
 from tui.screens.base import DeckScreen
-from tui.screens.prompt import Prompt
 from tui.workspace import Change
 from widgets.histogram import Histogram
 from widgets.numbers import compact, integer, percent
@@ -22,6 +20,7 @@ from widgets.text import clean, pad
 
 if TYPE_CHECKING:
     from tui.pricing import ModelInfo
+    from tui.screens.prompt import Prompt
     from tui.tokens import Distribution, TokenTable
 
 PARTS = (
@@ -59,7 +58,6 @@ class TokensScreen(DeckScreen):
         & #roles { height: auto; padding: 0 1; margin-top: 1; }
     }
     """
-    prompt = getters.query_one(Prompt)
 
     def body(self) -> ComposeResult:
         """Totals, histograms, percentiles and roles."""
@@ -70,7 +68,6 @@ class TokensScreen(DeckScreen):
                     yield Histogram(id=name)
             yield Static("", id="percentiles", markup=False)
             yield Static("", id="roles", markup=False)
-        yield Prompt()
 
     def on_mount(self) -> None:
         """Show what is counted and follow the workspace."""
@@ -160,9 +157,9 @@ class TokensScreen(DeckScreen):
         if inside.any():
             self.post_message(ShowRecord(int(counted.line[inside.argmax()])))
 
-    def action_model(self) -> None:
+    async def action_model(self) -> None:
         """Ask for another model."""
-        self.prompt.ask("model", "Model", self.deck.workspace.model)
+        await self.ask("model", "Model", self.deck.workspace.model)
 
     def on_prompt_answered(self, event: Prompt.Answered) -> None:
         """Count again for the model named."""
@@ -177,7 +174,7 @@ class TokensScreen(DeckScreen):
         self._close_prompt()
 
     def _close_prompt(self) -> None:
-        self.prompt.close()
+        self.close_question()
         self.query_one("#classic").focus()
 
 
