@@ -191,7 +191,7 @@ def _provider(name: str | None) -> list[Finding]:
 async def _reach(config: ProviderConfig) -> int:
     from tui.jobs import open_provider
 
-    provider = await open_provider(config, Paths.resolve())
+    provider = open_provider(config, Paths.resolve())
     try:
         models: list[Any] = list(await provider.models())
         return len(models)
