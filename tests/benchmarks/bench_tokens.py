@@ -1,0 +1,164 @@
+"""How fast exact token counts are, beside the loop that everybody writes.
+
+The peer is the cookbook's way: ``json.loads`` a line, then one call of tiktoken for every value.
+Both count the same lines in the same run, in turn, and must agree to the token. The text is made
+from a vocabulary with a fixed seed: chats with a system prompt that repeats, answers of very
+different length, some of it escaped, some not Latin.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.benchmarks.table import Row
+from tui.tokens import ExampleCounter, get_encoding
+
+SIZE_MB = int(os.environ.get("TUNEDECK_BENCH_TOKENS_MB", "20"))
+ROUNDS = 3
+_BATCH = 2_000
+_SYSTEM = "You are a patient assistant of an electronics shop. Answer in the customer's language. "
+
+
+def measure() -> list[Row]:
+    """Return the time of both ways for two encodings, and what building an encoding takes."""
+    lines = _lines(SIZE_MB * 1_000_000)
+    rows = [_compare(name, lines) for name in ("o200k_base", "cl100k_base")]
+    return [*rows, _command(lines), _building()]
+
+
+def _compare(encoding: str, lines: list[bytes]) -> Row:
+    ours, naive = [], []
+    for way in (_count, _count_naively):  # builds what each way needs
+        way(encoding, lines[:10])
+    for _ in range(ROUNDS):
+        mine, seconds = _timed(_count, encoding, lines, clock=time.process_time)
+        ours.append(seconds)
+        theirs, seconds = _timed(_count_naively, encoding, lines, clock=time.process_time)
+        naive.append(seconds)
+        assert mine == theirs, "the two ways disagree"
+    what = f"exact counts of {SIZE_MB} MB of chats, {encoding}, one thread, processor time"
+    peer = "json.loads and one encode a value"
+    return Row(what, statistics.median(ours), "s", peer, statistics.median(naive), 0.8)
+
+
+def _command(lines: list[bytes]) -> Row:
+    """Time the whole command, start and checks of the format included, in its own processes."""
+    naive = _timed(_count_naively, "o200k_base", lines)[1]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "train.jsonl"
+        path.write_bytes(b"\n".join(lines) + b"\n")
+        seconds = [
+            _timed(
+                subprocess.run,
+                [sys.executable, "-m", "tui", "stats", str(path), "--json"],
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )[1]
+            for _ in range(ROUNDS)
+        ]
+    what = f"tunedeck stats on {SIZE_MB} MB, everything included"
+    return Row(what, statistics.median(seconds), "s", "the same loop", naive)
+
+
+def _building() -> Row:
+    """Time loading an encoding in a fresh process, beside tiktoken's own way to load it."""
+    code = (
+        "import time, tiktoken, tiktoken.load, numpy\n"
+        "from tui.tokens.encodings import get_encoding, load_ranks, get_spec\n"
+        "from tui.tokens.vocab.pack import to_tiktoken\n"
+        "start = time.perf_counter(); get_encoding('o200k_base')\n"
+        "ours = time.perf_counter() - start\n"
+        "text = to_tiktoken(load_ranks('o200k_base').items())\n"
+        "spec = get_spec('o200k_base')\n"
+        "tiktoken.load.read_file_cached = lambda *_: text\n"
+        "start = time.perf_counter()\n"
+        "ranks = tiktoken.load.load_tiktoken_bpe('x')\n"
+        "tiktoken.Encoding('x', pat_str=spec.pattern, mergeable_ranks=ranks, special_tokens={})\n"
+        "print(ours, time.perf_counter() - start)\n"
+    )
+    pairs = []
+    for _ in range(ROUNDS):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        pairs.append([float(word) for word in done.stdout.split()])
+    ours, peer = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return Row("building o200k_base", ours, "s", "tiktoken from its cached file", peer, 1.1)
+
+
+def _timed(
+    work: Any, *arguments: Any, clock: Any = time.perf_counter, **named: Any
+) -> tuple[Any, float]:
+    gc.collect()
+    start = clock()
+    result = work(*arguments, **named)
+    return result, clock() - start
+
+
+def _count(encoding: str, lines: list[bytes]) -> tuple[int, int]:
+    counter = ExampleCounter(encoding)
+    total = assistant = 0
+    for start in range(0, len(lines), _BATCH):
+        table = counter.count([orjson.loads(line) for line in lines[start : start + _BATCH]])
+        total += int(table.classic.sum())
+        assistant += int(table.assistant.sum())
+    return total, assistant
+
+
+def _count_naively(encoding: str, lines: list[bytes]) -> tuple[int, int]:
+    encode = get_encoding(encoding).encode
+    total = assistant = 0
+    for line in lines:
+        total += 3
+        messages = json.loads(line)["messages"]
+        for message in messages:
+            total += 3
+            for value in message.values():
+                total += len(encode(value, disallowed_special=()))
+        for message in messages:
+            if message["role"] == "assistant":
+                assistant += len(encode(message["content"], disallowed_special=()))
+    return total, assistant
+
+
+def _lines(wanted: int) -> list[bytes]:
+    """Return chat lines of this many bytes in all; the same ones every time."""
+    rng = random.Random(20261121)
+    words = _words(rng)
+    lines: list[bytes] = []
+    size = 0
+    while size < wanted:
+        messages = [{"role": "system", "content": _SYSTEM + f"Shop {rng.randrange(9)}."}]
+        for _ in range(rng.choice((1, 1, 1, 2, 4))):
+            messages.append({"role": "user", "content": _text(rng, words, 40)})
+            messages.append({"role": "assistant", "content": _text(rng, words, 160)})
+        text = json.dumps({"messages": messages}, ensure_ascii=rng.random() < 0.5)
+        lines.append(text.encode())
+        size += len(lines[-1]) + 1
+    return lines
+
+
+def _words(rng: random.Random) -> list[str]:
+    """Return a vocabulary: words that are real tokens, made-up ones, numbers and other scripts."""
+    encoding = get_encoding("o200k_base")
+    known = [encoding.decode_single_token_bytes(i) for i in range(1_000, 60_000, 7)]
+    real = [word[1:].decode() for word in known if word[:1] == b" " and word[1:].isalpha()]
+    made = ["".join(rng.choices("aeiourstlnmdp", k=rng.randint(4, 12))) for _ in range(1_500)]
+    other = ["".join(chr(rng.randrange(0x4E00, 0x5E00)) for _ in range(3)) for _ in range(300)]
+    return [*real, *made, *other, *(str(rng.randrange(10_000)) for _ in range(300))]
+
+
+def _text(rng: random.Random, words: list[str], most: int) -> str:
+    chosen = rng.choices(words, k=rng.randint(3, most))
+    ends = rng.choices((" ", " ", " ", " ", " ", ", ", ". ", "\n"), k=len(chosen))
+    return "".join(word + end for word, end in zip(chosen, ends, strict=True)).strip()
