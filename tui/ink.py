@@ -266,3 +266,6 @@ class InkApp(App[_Result]):
             super()._display(screen, cast("RenderableType", update))
         else:
             super()._display(screen, renderable)
+
+    def _set_pointer_shape(self, shape: str) -> None:
+        """Leave the mouse pointer alone: its shape is worth no bytes on every change of screen."""
