@@ -109,7 +109,7 @@ async def test_an_upload_over_the_limit_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_cut_upload_keeps_nothing(deck: Deck) -> None:
-    async def body():  # noqa: ANN202
+    async def body():
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n'
         yield b"{}" * 2_000_000
         raise ConnectionResetError

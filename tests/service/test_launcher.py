@@ -3,6 +3,7 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -169,13 +170,15 @@ def served(home: Path) -> Iterator[Callable[..., Served]]:
 def test_serve_says_where_and_ends_on_ctrl_c(served: Callable[..., Served], paths: Paths) -> None:
     service = served("--port", "0")
     line = service.line()
-    words = dict(word.split("=") for word in line.strip(" ()\n").split() if "=" in word)
-    url = words["OPENAI_BASE_URL"].lstrip("(")
-    client = openai.OpenAI(base_url=url, api_key=words["OPENAI_API_KEY"].rstrip(";"))
+    found = re.search(r"OPENAI_BASE_URL=(\S+) OPENAI_API_KEY=([^\s;]+)", line)
+    assert found, line
+    url = found[1]
+    client = openai.OpenAI(base_url=url, api_key=found[2])
     assert client.models.list()
     # What talks to "local" finds this one, and a second one on the same data is refused.
     assert ensure_running(paths).base_url == url
     second = served("--port", "0")
+    second.process.wait(30)
     code, errors = second.end()
     assert (code, errors.count("\n")) == (3, 1)
     assert "already uses" in errors
@@ -275,7 +278,10 @@ def test_an_idle_service_ends_by_itself(home: Path, tmp_path: Path) -> None:
         " on_ready=lambda e: print(e.base_url, flush=True))"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "data")], capture_output=True, timeout=30
+        [sys.executable, "-c", code, str(tmp_path / "data")],
+        capture_output=True,
+        timeout=30,
+        check=False,
     )
     assert run.returncode == 0
     url = run.stdout.decode().strip()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -55,7 +56,7 @@ def test_the_gradient_is_the_slope_of_the_loss(seed: int) -> None:
         direction = rng.standard_normal(network.flat.size)
         assert slope(network, batch, direction) == pytest.approx(gradient @ direction, rel=1e-6)
     starts = np.cumsum([0] + [part.size for part in network.parts.values()])
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in itertools.pairwise(starts):
         busy = start + np.flatnonzero(gradient[start:end])
         for index in rng.choice(busy, min(10, len(busy)), replace=False):
             direction = np.zeros(network.flat.size)
@@ -252,17 +253,15 @@ async def test_fifty_examples_are_learnt_through_the_service(deck: Deck) -> None
         model=job.fine_tuned_model, messages=ask, temperature=0, stop=[" and", "zebra"]
     )
     assert stopped.choices[0].message.content == "Soup, bread"
-    varied = [
-        (
-            await create(
-                model=job.fine_tuned_model, messages=ask, temperature=2, seed=seed, max_tokens=40
-            )
+    strange = [{"role": "user", "content": "zebra?"}]
+    varied = []
+    for seed in (1, 1, 2, 3):
+        answer = await create(
+            model=job.fine_tuned_model, messages=strange, temperature=2, seed=seed, max_tokens=40
         )
-        .choices[0]
-        .message.content
-        for seed in (1, 1, 2)
-    ]
-    assert varied[0] == varied[1] != varied[2]
+        varied.append(answer.choices[0].message.content)
+    assert varied[0] == varied[1]
+    assert len(set(varied)) > 1
 
 
 async def test_a_long_run_is_cancelled_within_its_grace(deck: Deck) -> None:

@@ -81,8 +81,8 @@ def _problem(report: CheckReport, param: str, file_id: str) -> dict[str, Any] | 
         return _invalid(
             "invalid_training_file",
             f"The job failed due to an invalid {word} file. Invalid file format. Input file"
-            f" {file_id} is in the fine-tune-{report.format} format, but the specified fine-tuning job"
-            " uses 'supervised' as the training method, which needs chat examples.",
+            f" {file_id} is in the fine-tune-{report.format} format, but the specified"
+            " fine-tuning job uses 'supervised' as the training method, which needs chat examples.",
             param,
         )
     errors = (issue for issue in report.issues if issue.severity == Severity.ERROR)

@@ -1,15 +1,18 @@
 """Checkpoints of `micro`: one folder each, complete or absent.
 
-``model.json`` holds the shape, ``model.npy`` the parameters, and in the newest one ``state.npz``
+``model.json`` holds the shape, ``model.npz`` the parameters, and in the newest one ``state.npz``
 the optimiser, for going on after a pause.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,9 +35,9 @@ def save(folder: Path, network: Network, optimiser: Adam | None) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     try:
-        np.save(unfinished / "model.npy", network.flat)
+        _write(unfinished / "model.npz", flat=network.flat)
         if optimiser is not None:
-            np.savez(
+            _write(
                 unfinished / "state.npz",
                 first=optimiser.first,
                 second=optimiser.second,
@@ -49,6 +52,13 @@ def save(folder: Path, network: Network, optimiser: Adam | None) -> None:
         raise
 
 
+def _write(path: Path, **arrays: Any) -> None:
+    # By way of memory: numpy's own writing to a file hides why it failed, a full disk for one.
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    path.write_bytes(buffer.getbuffer())
+
+
 def load(folder: Path) -> Network:
     """Read the network of a checkpoint.
 
@@ -60,8 +70,9 @@ def load(folder: Path) -> Network:
         if head["kind"] != KIND:
             raise ValueError("another kind of model")
         network = Network(Shape(**head["shape"]))
-        network.flat[...] = np.load(folder / "model.npy", allow_pickle=False)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        with np.load(folder / "model.npz", allow_pickle=False) as arrays:
+            network.flat[...] = arrays["flat"]
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"{folder.name} is not a readable checkpoint ({error})") from error
     return network
 
@@ -78,7 +89,7 @@ def load_optimiser(folder: Path, network: Network) -> Adam:
             optimiser.first[...] = state["first"]
             optimiser.second[...] = state["second"]
             optimiser.steps = int(state["steps"])
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"{folder.name} cannot be resumed ({error})") from error
     return optimiser
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from tui.service.engines.micro.model import Adam, Network, Score, Shape
 RATE = 1.5e-3
 WARMUP = 5
 JUDGED_STEPS = 100
+LOST = 1e6
 
 Emit = Callable[[Mapping[str, Any]], None]
 
@@ -26,7 +26,7 @@ class StoppedError(Exception):
 
 
 class DivergedError(Exception):
-    """The loss is no longer a number."""
+    """The loss is no longer a number, or far beyond any guess."""
 
 
 class Trainer:
@@ -83,9 +83,11 @@ class Trainer:
 
         Raises:
             StoppedError: Told to stop; a checkpoint was written and reported.
-            DivergedError: The loss is not finite any more.
+            DivergedError: The loss is out of all bounds.
             OSError: A checkpoint could not be written.
         """
+        # Overflows end in a loss that is no number, which is checked at every step.
+        np.seterr(all="ignore")
         first = self._optimiser.steps
         self._emit({"type": "started", "total_steps": self.total_steps, "step": first})
         order, order_of = None, -1
@@ -114,8 +116,9 @@ class Trainer:
             return {}
         score = self.network.gradient(batch, self._gradient)
         self._optimiser.step(self.network.flat, self._gradient, self._rate_at(step))
-        if not (math.isfinite(score.loss) and np.isfinite(self.network.flat).all()):
-            raise DivergedError(f"the loss is no longer a number at step {step}")
+        # The parameters too: a step that spoils them shows in the loss only at the next one.
+        if not (score.loss < LOST and np.isfinite(self.network.flat).all()):
+            raise DivergedError(f"the loss is out of all bounds at step {step}")
         return {"train_loss": score.loss, "train_mean_token_accuracy": score.accuracy}
 
     def _rate_at(self, step: int) -> float:
