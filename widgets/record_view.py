@@ -33,7 +33,7 @@ class RecordView(RowsView):
     said at the message they are about.
 
     v shows the JSON text instead, with carets under the very characters; p switches between
-    indented text and the line as it is; m shows more of long values; tab moves to the next mark.
+    indented text and the line as it is; m shows more of long values.
     """
     DEFAULT_CSS = """
     RecordView {

@@ -1,0 +1,68 @@
+"""What the widgets send to a terminal far away, counted in a real pseudo-terminal at 120x40."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+
+import pytest
+
+from tests.widgets.ptyrun import PtyApp
+
+APP = Path(__file__).with_name("byte_app.py")
+
+
+def costs(terminal: PtyApp, key: str, times: int) -> list[int]:
+    """Bytes of each of several key presses, each of which changes the screen."""
+    found = []
+    for _ in range(times):
+        before = terminal.text()
+        found.append(terminal.cost(key, lambda now, before=before: now != before))
+    return found
+
+
+def test_one_new_point_costs_a_few_hundred_bytes() -> None:
+    with PtyApp(APP, "chart") as terminal:
+        terminal.wait_for("train")
+        found = costs(terminal, "+", 9)
+        assert statistics.median(found) <= 450
+        assert max(found) <= 900
+
+
+@pytest.mark.parametrize(
+    ("widget", "ready", "key", "most"),
+    [
+        ("records", "Record 3", "j", 700),
+        ("issues", "rule_1", "j", 700),
+        ("issues", "rule_1", "+", 500),
+        ("log", "Event 4", "+", 350),
+        ("scan", "", "+", 700),
+        ("histogram", "Tokens", "+", 600),
+    ],
+)
+def test_a_change_costs_its_rows(widget: str, ready: str, key: str, most: int) -> None:
+    with PtyApp(APP, widget) as terminal:
+        terminal.wait_for(lambda text: bool(terminal.sent) and ready in text)
+        terminal.settle()
+        costs(terminal, key, 1)
+        assert max(costs(terminal, key, 3)) <= most
+
+
+def test_a_list_that_grows_sends_nothing() -> None:
+    with PtyApp(APP, "records") as terminal:
+        terminal.wait_for("Record 3")
+        terminal.settle()
+        before = len(terminal.sent)
+        terminal.press("+++")
+        terminal.settle()
+        assert len(terminal.sent) == before
+
+
+@pytest.mark.parametrize("env", [{"COLORTERM": "", "TERM": "xterm"}, {"NO_COLOR": "1"}])
+def test_few_colours_and_none(env: dict[str, str]) -> None:
+    with PtyApp(APP, "chart", **env) as terminal:
+        terminal.wait_for("valid")
+        terminal.settle()
+        assert "•" in terminal.text()
+        if env.get("TERM") == "xterm":
+            assert b"38;2;" not in terminal.sent
