@@ -114,6 +114,17 @@ def test_time_is_not_priced_as_tokens() -> None:
     assert any("by the hour" in note and "$100" in note for note in found.notes)
 
 
+def test_a_method_the_model_is_not_tuned_by() -> None:
+    found = row(1000, method="reinforcement")
+    assert (found.usd, found.tokens_billed) == (None, 0)
+    assert any("reinforcement" in note for note in found.notes)
+    pairs = row(1000, model="micro", method="dpo")
+    assert pairs.usd == 0
+    assert any("dpo" in note for note in pairs.notes)
+    assert row(1000, method="supervised").notes == ()
+    assert row(1000, method="dpo").notes == ()
+
+
 def test_an_unknown_price_is_no_price() -> None:
     found = row(1000, model="mystery")
     assert found.usd is None

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "gpt-4.1-mini"
 
+# How examples of each format are trained on.
+_METHODS = {"chat": "supervised", "preference": "dpo", "reinforcement": "reinforcement"}
+
 
 def add_parsers(sub: Any) -> None:
     """Add ``stats`` and ``cost``."""
@@ -122,6 +125,7 @@ def cost(args: argparse.Namespace) -> int:
             epochs=args.epochs,
             prices=prices,
             validation=validation is not None,
+            method=_METHODS.get(str(report.format)),
         )
         for name, info in models
     ]

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from tui.cli.output import say
 from widgets.numbers import integer, percent, size, usd
-from widgets.text import ascii_only, cell_width, clean, ellipsis_mark, pad, use_ascii
+from widgets.plain import bars
+from widgets.plain import table as table_lines
+from widgets.text import ascii_only, clean, ellipsis_mark, use_ascii
 
 if TYPE_CHECKING:
     from tui.pricing import CostRow
@@ -23,8 +25,9 @@ _TITLES = {
 }
 _COLUMNS = ("min", "p10", "p50", "p90", "p99", "max", "mean")
 _BINS = 12
-_MOST_BAR = 40
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+_WIDEST = 80
+# The table of prices leaves its last columns out where it would not fit.
+_ROOMY, _NARROW_COLUMNS = 98, 6
 
 
 def print_stats(answer: dict[str, Any], table: TokenTable) -> None:
@@ -47,19 +50,19 @@ def print_stats(answer: dict[str, Any], table: TokenTable) -> None:
         for name, column in DISTRIBUTIONS.items()
     }
     say()
-    _say_table(
+    lines = table_lines(
         ("", *("median" if name == "p50" else name for name in _COLUMNS)),
         [
             (_TITLES[name], *(_number(getattr(spread, column)) for column in _COLUMNS))
             for name, spread in shown.items()
         ],
+        align="l" + "r" * len(_COLUMNS),
     )
-    width = max(40, shutil.get_terminal_size((80, 24)).columns)
+    width = max(40, min(_WIDEST, _columns()))
     for name, spread in shown.items():
-        say()
-        say(_TITLES[name])
-        for line in histogram_lines(spread, width):
-            say(line)
+        lines += ["", _TITLES[name], *histogram_lines(spread, width)]
+    for line in lines:
+        say(line)
     say()
     _say_roles(answer)
 
@@ -76,23 +79,23 @@ def print_cost(answer: dict[str, Any], rows: Sequence[CostRow]) -> None:
     if not answer["examples"]:
         return
     say()
-    _say_table(
-        ("provider", "model", "epochs", "", "billed tokens", "a million", "price", "shuts down"),
-        [
-            (
-                clean(row.provider, 12),
-                clean(row.model, 40),
-                str(row.epochs),
-                "auto" if row.epochs_source == "heuristic" else "",
-                integer(row.tokens_billed),
-                "unknown" if row.usd_per_million is None else f"${row.usd_per_million:,.2f}",
-                _price(row),
-                row.shutdown_date or "-",
-            )
-            for row in rows
-        ],
-        texts=2,
-    )
+    heads = ("model", "epochs", "", "billed tokens", "price", "shuts down", "provider", "a million")
+    cells = [
+        (
+            row.model,
+            str(row.epochs),
+            "auto" if row.epochs_source == "heuristic" else "",
+            integer(row.tokens_billed),
+            _price(row),
+            row.shutdown_date or "-",
+            row.provider,
+            "-" if row.usd_per_million is None else f"${row.usd_per_million:,.2f}",
+        )
+        for row in rows
+    ]
+    shown = len(heads) if _columns() >= _ROOMY else _NARROW_COLUMNS
+    for line in table_lines(heads[:shown], [row[:shown] for row in cells], align="lrlrrrlr"):
+        say(line)
     notes = list(dict.fromkeys([*_row_notes(rows), *_openai_note(rows), *_date_note(rows)]))
     if notes:
         say()
@@ -101,36 +104,25 @@ def print_cost(answer: dict[str, Any], rows: Sequence[CostRow]) -> None:
 
 
 def histogram_lines(spread: Distribution, width: int) -> list[str]:
-    """Return a distribution as bars, a line a bin; a run of empty bins becomes one line.
+    """Return a distribution of whole numbers as bars, a line a bin; empty bins are left out.
 
     Args:
         spread: The distribution, with its bins.
         width: Cells in a line.
     """
     dash = "-" if ascii_only() else "–"
+    filled = [index for index, count in enumerate(spread.counts) if count]
     labels = []
-    for low, high in zip(spread.edges, spread.edges[1:], strict=False):
-        single = high - low == 1
-        labels.append(integer(low) if single else f"{integer(low)} {dash} {integer(high - 1)}")
-    wide = max((len(label) for label in labels), default=0)
-    most = max(spread.counts, default=0)
-    room = max(8, min(_MOST_BAR, width - wide - len(integer(most)) - 5))
-    lines, skipped = [], False
-    for label, count in zip(labels, spread.counts, strict=True):
-        if count:
-            lines.append(f"  {label:>{wide}}  {_bar(count / most * room)} {integer(count)}")
-        elif not skipped:
-            lines.append(f"  {ellipsis_mark():>{wide}}")
-        skipped = not count
+    for index in filled:
+        low, last = spread.edges[index], spread.edges[index + 1] - 1
+        labels.append(integer(low) if low == last else f"{integer(low)} {dash} {integer(last)}")
+    drawn = bars(labels, [spread.counts[index] for index in filled], width=width)
+    lines: list[str] = []
+    for index, line in zip(filled, drawn, strict=True):
+        if index and not spread.counts[index - 1]:
+            lines.append(f"{ellipsis_mark():>{max(map(len, labels))}}")
+        lines.append(line)
     return lines
-
-
-def _bar(cells: float) -> str:
-    """Return a bar this long, at least a sliver."""
-    if ascii_only():
-        return "#" * max(1, round(cells))
-    eighths = max(1, round(cells * 8))
-    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
 def _say_head(answer: dict[str, Any]) -> None:
@@ -169,17 +161,6 @@ def _say_roles(answer: dict[str, Any]) -> None:
     for role in ("system", "user"):
         if missing := answer[f"missing_{role}"]:
             say(f"Examples without a {role} message: {integer(missing)}")
-
-
-def _say_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> None:
-    """Print columns, the first ``texts`` of them aligned left and the others right."""
-    widths = [max(cell_width(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
-    for row in (heads, *rows):
-        cells = (
-            pad(cell, width, align="left" if i < texts else "right")
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        say("  ".join(cells).rstrip())
 
 
 def _row_notes(rows: Sequence[CostRow]) -> list[str]:
@@ -226,6 +207,10 @@ def _number(value: float | None) -> str:
 
 def _many(count: int, noun: str) -> str:
     return f"{integer(count)} {noun}" if count == 1 else f"{integer(count)} {noun}s"
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size((80, 24)).columns
 
 
 def _choose_ascii() -> None:

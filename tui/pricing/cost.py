@@ -21,6 +21,7 @@ _FEW, _MANY = 100, 25_000  # examples times epochs to reach, and not to pass
 _AUTOMATIC_CAP = 25
 
 _MAIN_PROVIDER = "openai"
+_TIMED_METHOD = "reinforcement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def estimate(
     today: datetime.date | None = None,
     prices: PriceBook | None = None,
     validation: bool = False,
+    method: str | None = None,
 ) -> CostRow:
     """Return what a job on these examples costs.
 
@@ -118,6 +120,8 @@ def estimate(
         today: The date to judge by; today (UTC) unless given.
         prices: Prices to use; the shipped and configured ones unless given.
         validation: There is a validation file, which then is spoken of.
+        method: ``supervised``, ``dpo`` or ``reinforcement``, where known. Reinforcement is billed
+            by time, so a model that is billed by tokens gets no price for it.
 
     Raises:
         UsageError: ``epochs`` is out of range.
@@ -130,8 +134,9 @@ def estimate(
     day = today or today_utc()
     passes = automatic_epochs(len(table)) if epochs is None else check_epochs(epochs)
     hourly = price is not None and price.training_per_hour is not None
+    timed = hourly or method == _TIMED_METHOD
     per_epoch = int(table.truncated(info.context_limit).sum())
-    billed = 0 if hourly else per_epoch * passes
+    billed = 0 if timed else per_epoch * passes
     rate = None if price is None else price.training
     offer = info.offer(where)
     return CostRow(
@@ -141,12 +146,13 @@ def estimate(
         epochs_source="heuristic" if epochs is None else "given",
         tokens_billed=billed,
         usd_per_million=rate,
-        usd=None if rate is None or hourly else round(billed * rate / 1e6, 6),
+        usd=_dollars(billed, rate, timed),
         prices_as_of=None if price is None else price.as_of,
         trainable=_trainable(info, where, day),
         shutdown_date=info.shutdown_at(where),
         notes=(
             *_model_notes(info, offer, where, day),
+            *_method_notes(info, method),
             *_price_notes(info, price, where, book),
             *_count_notes(table, info),
             *(_validation_notes(where) if validation else ()),
@@ -181,6 +187,18 @@ def _model_notes(
     if gone:
         return [f"{info.id} was shut down on {offer.shutdown}"]
     return [f"{provider} has taken no new jobs for {info.id} since {offer.new_jobs_end}"]
+
+
+def _method_notes(info: ModelInfo, method: str | None) -> list[str]:
+    if method is None or not info.known or method in info.methods:
+        return []
+    return [f"{info.id} is not tuned by the method of these examples ({method})"]
+
+
+def _dollars(billed: int, rate: float | None, timed: bool) -> float | None:
+    if rate == 0:
+        return 0.0
+    return None if rate is None or timed else round(billed * rate / 1e6, 6)
 
 
 def _price_notes(info: ModelInfo, price: Price | None, provider: str, book: PriceBook) -> list[str]:
