@@ -16,6 +16,7 @@ from tui.cli.session import (
     add_common,
     duration,
     find_job,
+    interruptible,
     list_all,
     run,
     session,
@@ -214,7 +215,8 @@ async def _cancel(args: argparse.Namespace) -> int:
     first = None if args.all else args.jobs[0]
     async with session(args, job=first) as opened:
         ids = await _to_cancel(args, opened)
-        _agree_cancel(args, opened, ids)
+        with interruptible():
+            _agree_cancel(args, opened, ids)
         outcomes = [
             await cancel_job(
                 opened.provider, opened.ledger, job_id, _teller(job_id), timeout=args.timeout

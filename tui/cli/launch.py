@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.output import confirm, emit_line, is_interactive, note, say
-from tui.cli.session import add_common, duration, run, session
+from tui.cli.session import add_common, duration, interruptible, run, session
 from tui.errors import FileError, SafetyError, UsageError
 from widgets.text import clean
 
@@ -121,17 +121,17 @@ def _grader(path: Path | None) -> dict[str, Any] | None:
 
 
 async def _launch(args: argparse.Namespace, request: LaunchRequest) -> str:
-    import asyncio
-
     from tui.jobs import launch as launch_job
     from tui.jobs import preflight
 
     async with session(args, strict=True) as opened:
-        found = await asyncio.to_thread(preflight, request, opened.config)
-        _tell_problems(found)
-        if found.blocked:
-            raise found.refusal()
-        await asyncio.to_thread(_agree, args, opened, request, found)
+        # Nothing else runs in this loop yet, so it may stand still meanwhile.
+        with interruptible():
+            found = preflight(request, opened.config)
+            _tell_problems(found)
+            if found.blocked:
+                raise found.refusal()
+            _agree(args, opened, request, found)
         teller = _Teller()
         result = await launch_job(
             request, found, opened.provider, opened.ledger, teller.state, teller.progress

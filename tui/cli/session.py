@@ -6,8 +6,9 @@ import argparse
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+import signal
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -179,6 +180,19 @@ async def list_all(provider: Provider, pages: int) -> list[Job]:
             break
         after = page.last_id
     return list(found.values())
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl+C end blocking work at once.
+
+    Inside ``asyncio.run`` it only marks the task, which does not look before the work is done.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def duration(text: str) -> float:

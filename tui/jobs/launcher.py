@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tui.pricing import CostRow
 
 _LOOK_SECONDS = 15.0
-_UPLOAD_TRIES = 3
+_UPLOAD_TRIES = 5
 _BUSY_TRIES = 5
 _MAX_WAIT = 120.0
 
@@ -291,7 +291,7 @@ class _Launch:
             try:
                 return await self.provider.upload(path, progress=self.progress, name=name)
             except CallError as error:
-                wait = error.retry_after if error.retry_after is not None else float(2**attempt)
+                wait = error.retry_after if error.retry_after is not None else 0.5 * 2**attempt
                 if not error.transient or attempt == _UPLOAD_TRIES or wait > _MAX_WAIT:
                     raise
                 self.on_state(LaunchState.PLANNED, f"{error.message}; trying again")

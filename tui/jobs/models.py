@@ -71,7 +71,7 @@ def time_of(value: object) -> int | None:
             number = datetime.fromisoformat(value).timestamp()
         except (ValueError, OverflowError):
             return None
-    if number is None or not math.isfinite(number) or number <= 0:
+    if number is None or not math.isfinite(number) or number < 1:
         return None
     if number > 1e11:
         number /= 1000

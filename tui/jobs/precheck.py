@@ -85,11 +85,8 @@ def preflight(
     Raises:
         FileError: The training file cannot be read at all.
     """
-    from tui.jobs.launcher import sha256_of
-
     problems = [*settings_problems(request, provider.profile), *_file_kind(request.file)]
-    sha256 = sha256_of(request.file)
-    result = _scan(request.file, request.model, provider.profile, progress, cancelled)
+    sha256, result = _read(request, provider.profile, progress, cancelled)
     report = result.report
     problems += _data(report, request)
     problems += _validation(request, provider.profile, sha256, cancelled)
@@ -101,6 +98,41 @@ def preflight(
         for problem in problems
     )
     return Preflight(tuple(problems), report, cost, blocked, sha256)
+
+
+# The last whole reading of a training file. It may take a minute, and a form asks again after every
+# change of a field, most of which have nothing to do with the file.
+_last_read: tuple[object, tuple[str, ScanResult]] | None = None
+
+
+def _read(
+    request: LaunchRequest,
+    profile: str,
+    progress: Callable[[int, int], None] | None,
+    cancelled: Callable[[], bool] | None,
+) -> tuple[str, ScanResult]:
+    """Return the hash and the scan of the training file, read again only when something changed."""
+    global _last_read
+    from tui.jobs.launcher import sha256_of
+
+    before = _identity(request.file)
+    key = (request.file.absolute(), before, request.model, profile)
+    known = _last_read
+    if before is not None and known is not None and known[0] == key:
+        return known[1]
+    sha256 = sha256_of(request.file)
+    result = _scan(request.file, request.model, profile, progress, cancelled)
+    if not result.cancelled and _identity(request.file) == before:
+        _last_read = (key, (sha256, result))
+    return sha256, result
+
+
+def _identity(path: Path) -> tuple[int, int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None  # Reading it names the reason.
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _scan(

@@ -43,10 +43,12 @@ if TYPE_CHECKING:
     import openai
 
 _POLL_TIMEOUT = 15.0
-_CHANGE_TIMEOUT = 60.0
+_CHANGE_TIMEOUT = 30.0
 _UPLOAD_TIMEOUT = 600.0
 _MAX_WAIT = 30.0
-_BACKOFF = 0.4
+_BACKOFF = 0.25
+# What a second look rarely changes within seconds.
+_STUBBORN = ("connection_refused", "unknown_host", "connect_timeout", "unreachable")
 _READ_PIECE = 64 * 1024
 
 _Answer = TypeVar("_Answer")
@@ -106,7 +108,7 @@ class Provider:
         config: ProviderConfig,
         paths: Paths,
         *,
-        attempts: int = 4,
+        attempts: int = 6,
         http_client: Any = None,
     ) -> None:
         self.config = config
@@ -393,7 +395,8 @@ class Provider:
                 return await call()
             except CallError as error:
                 wait = error.retry_after if error.retry_after is not None else _BACKOFF * 2**attempt
-                if not error.transient or attempt == allowed or wait > _MAX_WAIT:
+                last = min(allowed, 2) if error.code in _STUBBORN else allowed
+                if not error.transient or attempt >= last or wait > _MAX_WAIT:
                     raise
                 await asyncio.sleep(wait + random.uniform(0, 0.25 * wait))
         raise AssertionError("unreachable")
