@@ -104,8 +104,8 @@ def refuse(*_, **__):
     raise AssertionError("network")
 socket.socket.connect = socket.getaddrinfo = refuse
 import tiktoken.registry
-from tui.tokens import encoding_names, get_encoding
-for name in encoding_names():
+from tui.tokens import get_encoding
+for name in ("cl100k_base", "p50k_edit", "r50k_base"):
     assert get_encoding(name).encode_ordinary("hello")
 assert not tiktoken.registry.ENCODINGS
 assert "requests" not in sys.modules

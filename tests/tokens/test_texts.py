@@ -49,9 +49,14 @@ def test_cutting_runs_of_blanks_changes_nothing(encoding: str, text: str, run: i
     assert parts == plain(encoding, text)
 
 
-@pytest.mark.parametrize("encoding", ["cl100k_base", "o200k_base"])
 @pytest.mark.parametrize(
-    ("before", "after"), [("", ""), ("", "x"), ("word\n", " 12"), (" " * 600_000 + "\n", "!")]
+    ("encoding", "before", "after"),
+    [
+        ("o200k_base", "", ""),
+        ("o200k_base", " " * 600_000 + "\n", "!"),
+        ("cl100k_base", "", "x"),
+        ("cl100k_base", "word\n", " 12"),
+    ],
 )
 def test_enormous_runs_of_blanks(
     encoding: str, before: str, after: str, capfd: pytest.CaptureFixture[str]

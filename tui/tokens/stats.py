@@ -30,7 +30,7 @@ def stats_json(
 
     ``tokens_per_example`` is the cookbook's well-known estimate, so that the numbers match what
     people know; ``tokens_total`` sums it with every example cut at ``context_limit``. The price
-    rests on the billing formula instead, two tokens an example lower.
+    and ``over_limit`` rest on the billing formula instead, two tokens an example lower.
 
     Args:
         head: The head of ``check --json``: file, bytes, format, records, …
@@ -54,9 +54,7 @@ def stats_json(
         "assistant_tokens_total": int(table.assistant.sum()),
         "trained_tokens_total": int(table.trained.sum()),
         "context_limit": context_limit,
-        "over_limit": 0
-        if context_limit is None
-        else int(np.count_nonzero(table.classic > context_limit)),
+        "over_limit": table.over(context_limit),
         "missing_system": table.missing_system,
         "missing_user": table.missing_user,
         "distributions": {
