@@ -129,3 +129,44 @@ async def test_leftovers_of_a_killed_service_are_cleared(deck: Deck) -> None:
     (deck.folder / "files" / "incoming-0123").write_bytes(b"half")
     await deck.restart()
     assert not list((deck.folder / "files").iterdir())
+
+
+async def test_a_file_in_parts(deck: Deck, tmp_path: Path) -> None:
+    path = tmp_path / "large.jsonl"
+    path.write_bytes(jsonl(CHAT) * 50)
+    upload = await deck.client.uploads.upload_file_chunked(
+        file=path, mime_type="text/jsonl", purpose="fine-tune", part_size=20_000
+    )
+    assert (upload.status, upload.file.bytes) == ("completed", path.stat().st_size)
+    assert (await deck.client.files.content(upload.file.id)).content == path.read_bytes()
+    assert not list((deck.folder / "uploads").iterdir())
+    with pytest.raises(openai.BadRequestError):
+        await deck.client.uploads.cancel(upload.id)
+
+
+async def test_parts_that_do_not_fit_are_refused_and_can_be_given_up(deck: Deck) -> None:
+    uploads = deck.client.uploads
+
+    async def begin(**changes: object) -> str:
+        values = {"filename": "a.jsonl", "purpose": "fine-tune", "bytes": 4, "mime_type": "x"}
+        return (await uploads.create(**{**values, **changes})).id
+
+    for change in ({"filename": "a.txt"}, {"purpose": "batch"}, {"bytes": 0}):
+        with pytest.raises(openai.BadRequestError):
+            await begin(**change)
+    upload_id = await begin()
+    part = (await uploads.parts.create(upload_id, data=b"{}\n")).id
+    for wrong in ({"part_ids": [part]}, {"part_ids": []}, {"part_ids": ["../x"]},
+                  {"part_ids": [part, part]}):  # fmt: skip
+        with pytest.raises(openai.BadRequestError):
+            await uploads.complete(upload_id, **wrong)
+    rest = (await uploads.parts.create(upload_id, data=b"\n")).id
+    with pytest.raises(openai.BadRequestError) as caught:
+        await uploads.complete(upload_id, part_ids=[part, rest], md5="0" * 32)
+    assert caught.value.code == "checksum_mismatch"
+    assert (await uploads.cancel(upload_id)).status == "cancelled"
+    with pytest.raises(openai.BadRequestError):
+        await uploads.parts.create(upload_id, data=b"x")
+    with pytest.raises(openai.NotFoundError):
+        await uploads.cancel("upload-none")
+    assert not list((deck.folder / "files").iterdir())

@@ -73,7 +73,7 @@ def serve(args: argparse.Namespace) -> int:
         raise UsageError("--concurrency must be at least 1", "leave it out to train one at a time")
     port = DEFAULT_PORT if args.port is None else args.port
     own = args.data_dir is None
-    data_dir = default_data_dir(paths) if own else args.data_dir.expanduser()
+    data_dir = default_data_dir(paths) if own else args.data_dir.expanduser().absolute()
     ready: list[Endpoint] = []
 
     def on_ready(endpoint: Endpoint) -> None:

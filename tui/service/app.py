@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tui import __version__
 from tui.service.config import ServiceConfig
 from tui.service.errors import ApiError, bad_request, is_storage_full, storage_full
-from tui.service.routes import chat, files, jobs, models
+from tui.service.routes import chat, files, jobs, models, uploads
 from tui.service.service import Service, service_of
 from tui.service.store import UnknownCursorError
 
@@ -42,6 +42,7 @@ def create_app(config: ServiceConfig) -> Starlette:
         sqlite3.Error: Its database cannot be opened.
     """
     service = Service(config)
+    uploads.clear_expired(service)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -55,6 +56,7 @@ def create_app(config: ServiceConfig) -> Starlette:
         routes=[
             Route(HEALTH, health, methods=["GET"]),
             *files.ROUTES,
+            *uploads.ROUTES,
             *jobs.ROUTES,
             *models.ROUTES,
             *chat.ROUTES,

@@ -210,7 +210,7 @@ def _spawn(paths: Paths, log: Path) -> subprocess.Popen[bytes]:
 
     command = [
         sys.executable, "-m", "tui.service",
-        str(paths.config), str(paths.state), str(paths.cache),
+        *(str(path.absolute()) for path in (paths.config, paths.state, paths.cache)),
     ]  # fmt: skip
     fd = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     try:

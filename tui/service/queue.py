@@ -16,6 +16,7 @@ from tui.service.errors import ApiError, bad_request
 from tui.service.run import (
     JobRun,
     Places,
+    clean_up,
     files_folder,
     job_folder,
     link_input,
@@ -62,7 +63,7 @@ class JobQueue:
             )
             error = {"code": "interrupted", "message": message, "param": None}
             settle(self._store, job["id"], "failed", error)
-            remove_inputs(job_folder(self._config.data_dir, job["id"]))
+            clean_up(self._store, self._config.data_dir, job["id"])
             return False
         with self._store.transaction():
             self._store.update_job(
@@ -135,9 +136,10 @@ class JobQueue:
         job = self._get(job_id)
         if job["status"] in TERMINAL:
             raise _wrong_state(job, "cancelled")
-        if not await self._end(job_id, "cancelled"):
+        await self._end(job_id, "cancelled")
+        if self._get(job_id)["status"] not in TERMINAL:
             settle(self._store, job_id, "cancelled")
-            remove_inputs(job_folder(self._config.data_dir, job_id))
+            clean_up(self._store, self._config.data_dir, job_id)
         return self._get(job_id)
 
     async def pause(self, job_id: str) -> Row:
@@ -159,7 +161,7 @@ class JobQueue:
             ApiError: There is no such job, or it is not paused.
         """
         job = self._get(job_id)
-        if job["status"] != "paused" or job_id in self._runs:
+        if job["status"] != "paused" or self._working(job_id):
             raise _wrong_state(job, "resumed")
         with self._store.transaction():
             self._store.update_job(job_id, status="queued")
@@ -167,13 +169,15 @@ class JobQueue:
         self._begin(job_id)
         return self._get(job_id)
 
-    async def _end(self, job_id: str, how: str) -> bool:
+    def _working(self, job_id: str) -> JobRun | None:
         run = self._runs.get(job_id)
-        if run is None:
-            return False
-        run.request(how)
-        await run.done.wait()
-        return True
+        return None if run is None or run.done.is_set() else run
+
+    async def _end(self, job_id: str, how: str) -> None:
+        run = self._working(job_id)
+        if run is not None:
+            run.request(how)
+            await run.done.wait()
 
     def in_use(self, path: str) -> bool:
         """Tell whether an unfinished or paused job has its checkpoints at this path."""

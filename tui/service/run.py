@@ -361,7 +361,7 @@ class JobRun:
             await self._settle(status=self.stop)
         job = self._store.job(self.job_id)
         if job and job["status"] in TERMINAL:
-            remove_inputs(self._folder)
+            clean_up(self._store, self._config.data_dir, self.job_id)
 
     async def _settle(self, *, status: str, error: Mapping[str, Any] | None = None) -> None:
         """Write how it ended, and keep trying while the disk is full."""
@@ -371,6 +371,8 @@ class JobRun:
             except Exception as trouble:
                 if not is_storage_full(trouble):
                     raise
+                if self.stop == "shutdown":
+                    return
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 return
@@ -430,10 +432,22 @@ def link_input(source: Path, target: Path) -> None:
 
 
 def remove_inputs(folder: Path) -> None:
-    """Drop the names of the files of a job that has ended."""
+    """Drop a job's own names of its files."""
     for name in ("training.jsonl", "validation.jsonl"):
         with contextlib.suppress(OSError):
             (folder / name).unlink()
+
+
+def clean_up(store: Store, data_dir: Path, job_id: str) -> None:
+    """Drop what a job that has ended needs no more: inputs, half checkpoints, training state."""
+    folder = job_folder(data_dir, job_id)
+    remove_inputs(folder)
+    for path in folder.glob("checkpoints/*"):
+        if not store.path_in_use(str(path.relative_to(data_dir))):
+            shutil.rmtree(path, ignore_errors=True)
+    for path in folder.glob("checkpoints/*/state*"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _opening(job: Row, resume: Row | None) -> str:

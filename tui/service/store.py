@@ -22,6 +22,9 @@ CREATE TABLE IF NOT EXISTS files (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, filename TEXT NOT NULL,
     purpose TEXT NOT NULL, bytes INTEGER NOT NULL, created_at INTEGER NOT NULL,
     sha256 TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS uploads (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, filename TEXT NOT NULL,
+    bytes INTEGER NOT NULL, created_at INTEGER NOT NULL, status TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, created_at INTEGER NOT NULL,
     finished_at INTEGER, estimated_finish INTEGER, status TEXT NOT NULL, model TEXT NOT NULL,
@@ -173,6 +176,22 @@ class Store:
     def delete_file(self, file_id: str) -> bool:
         """Forget a file; return whether it was there."""
         return self._run("DELETE FROM files WHERE id = ?", [file_id]) > 0
+
+    def add_upload(self, row: Mapping[str, object]) -> None:
+        """Remember an upload in parts."""
+        self._insert("uploads", row)
+
+    def upload(self, upload_id: str) -> Row | None:
+        """Return an upload in parts."""
+        return self._one("SELECT * FROM uploads WHERE id = ?", [upload_id])
+
+    def update_upload(self, upload_id: str, status: str) -> None:
+        """Change the status of an upload."""
+        self._run("UPDATE uploads SET status = ? WHERE id = ?", [status, upload_id])
+
+    def pending_uploads(self) -> list[Row]:
+        """Return the uploads that are not complete."""
+        return self._all("SELECT * FROM uploads WHERE status = 'pending'")
 
     # Jobs
 

@@ -29,7 +29,8 @@ Training: ``COMMAND train FOLDER``
     Steps count from 1 and never go back, except after ``resume``: steps that were reported before
     are recognised and dropped. Every further numeric or nested value of a metrics line is passed
     on. ``done`` names the checkpoint that is the model, and is the last line before exit 0.
-    ``error`` ends the job as failed, with that message.
+    ``error`` ends the job as failed, with that message. What only a resumed run needs belongs in
+    files of the checkpoint whose names start with ``state``: they are removed when the job ends.
 
 Stopping: on SIGTERM the engine writes a checkpoint, reports it, and exits 0 without ``done``. One
     that takes too long is killed with its whole group. When its standard output is closed the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 from starlette.requests import Request
@@ -58,7 +59,7 @@ async def upload(request: Request) -> Response:
         check_upload(form.fields.get("purpose"), form.filename)
         if form.incoming.size == 0:
             raise bad_request("The file is empty.", "file", "empty_file")
-        row = keep_file(service, form.incoming, form.filename)
+        row = await asyncio.to_thread(keep_file, service, form.incoming, form.filename)
     finally:
         form.discard()
     return JSONResponse(file_object(row))

@@ -25,8 +25,14 @@ class CheckpointError(Exception):
     """A folder does not hold what it should."""
 
 
-def save(folder: Path, network: Network, optimiser: Adam | None) -> None:
+def save(folder: Path, network: Network, optimiser: Adam | None, step: int) -> None:
     """Write a checkpoint to ``folder``; a reader sees it whole or not at all.
+
+    Args:
+        folder: Where it goes.
+        network: The parameters.
+        optimiser: What a resumed run needs; ``None`` for the last checkpoint of a run.
+        step: The step it was taken after.
 
     Raises:
         OSError: It could not be written; nothing is left behind.
@@ -43,7 +49,7 @@ def save(folder: Path, network: Network, optimiser: Adam | None) -> None:
                 second=optimiser.second,
                 steps=np.int64(optimiser.steps),
             )
-        head = {"kind": KIND, "shape": network.shape.to_json()}
+        head = {"kind": KIND, "shape": network.shape.to_json(), "step": step}
         (unfinished / "model.json").write_text(json.dumps(head), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(unfinished, folder)
@@ -78,12 +84,15 @@ def load(folder: Path) -> Network:
 
 
 def load_optimiser(folder: Path, network: Network) -> Adam:
-    """Read the optimiser of a checkpoint.
+    """Read the optimiser of a checkpoint; of the last one of a run, only its count of steps.
 
     Raises:
-        CheckpointError: It was not kept, or does not fit the network.
+        CheckpointError: It cannot be read, or does not fit the network.
     """
     optimiser = Adam(network.flat.size)
+    if not (folder / "state.npz").exists():
+        optimiser.steps = int(json.loads((folder / "model.json").read_text("utf-8"))["step"])
+        return optimiser
     try:
         with np.load(folder / "state.npz", allow_pickle=False) as state:
             optimiser.first[...] = state["first"]

@@ -171,7 +171,7 @@ class Trainer:
 
     def _save(self, step: int, *, final: bool) -> None:
         folder = self._checkpoints / f"step-{step}"
-        checkpoint.save(folder, self.network, None if final else self._optimiser)
+        checkpoint.save(folder, self.network, None if final else self._optimiser, step)
         # The one before stays resumable: the service may die before it hears of this one.
         self._saved_step = step
         self._saved = [path for path in self._saved if path != folder] + [folder]
