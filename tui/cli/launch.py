@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -133,9 +134,13 @@ async def _launch(args: argparse.Namespace, request: LaunchRequest) -> str:
                 raise found.refusal()
             _agree(args, opened, request, found)
         teller = _Teller()
-        result = await launch_job(
-            request, found, opened.provider, opened.ledger, teller.state, teller.progress
-        )
+        try:
+            result = await launch_job(
+                request, found, opened.provider, opened.ledger, teller.state, teller.progress
+            )
+        except asyncio.CancelledError:
+            teller.interrupted()
+            raise
     _report(args, result)
     return result.job.id
 
@@ -178,9 +183,20 @@ class _Teller:
 
     def __init__(self) -> None:
         self._shown = 0
+        self._state: LaunchState | None = None
 
-    def state(self, _state: LaunchState, words: str) -> None:
+    def state(self, state: LaunchState, words: str) -> None:
+        self._state = state
         note(words)
+
+    def interrupted(self) -> None:
+        if self._state == "creating":
+            note(
+                "interrupted while the job was being created: launch the same file again, "
+                "it looks for the job first; or see 'tunedeck jobs'"
+            )
+        else:
+            note("interrupted; no job was created")
 
     def progress(self, done: int, total: int) -> None:
         tenth = done * 10 // total if total else 10
