@@ -45,10 +45,7 @@ def ending_of(state: RunState, now: float) -> Ending | None:
         return Ending(
             "succeeded",
             f"Done{_after(state, now)}: {model}. {_losses(state)}".rstrip(),
-            f"Next: tunedeck results {job.id} · tunedeck sample --model {job.fine_tuned_model} "
-            "--prompts FILE"
-            if job.fine_tuned_model
-            else f"Next: tunedeck results {job.id}",
+            f"Next: tunedeck results {job.id}",
         )
     if job.status == "failed":
         words = job.error_message or "the provider gave no reason"
@@ -70,7 +67,8 @@ def ending_of(state: RunState, now: float) -> Ending | None:
 def _after(state: RunState, now: float) -> str:
     parts = []
     if state.step:
-        of = f" of {integer(state.total_steps)}" if state.total_steps else ""
+        short = state.step < state.total_steps
+        of = f" of {integer(state.total_steps)}" if short else ""
         parts.append(f"{integer(state.step)}{of} steps")
     elapsed = state.elapsed(now)
     if elapsed:

@@ -161,8 +161,11 @@ def application(
         providers={"fake": {"base_url": "http://127.0.0.1:9/v1", "profile": "local"}},
     )
     app = TunedeckApp(paths=Paths.resolve(), settings=settings, open_job=open_job)
-    if file is not None:
-        app.workspace.open(str(file))
+    if file is None:
+        # Without a dataset the application begins with a question, which is not what is tested.
+        file = home.parent / "chat.jsonl"
+        file.write_text('{"messages": [{"role": "user", "content": "hi"}]}\n' * 12)
+    app.workspace.open(str(file))
     if provider.config.kind == "local":
         local = replace(provider.config, name="fake")
         app.provider_config = lambda name=None: local  # type: ignore[method-assign]

@@ -18,6 +18,7 @@ from tests.app.job_fakes import (
     until,
 )
 from tui.screens.job import JobScreen
+from tui.workspace import Stage
 
 
 @pytest.fixture
@@ -33,8 +34,6 @@ def app(provider, home, monkeypatch):
 async def panel(pilot, job_id: str = "ftjob-1", now: float = NOW + 60) -> JobScreen:
     screen = JobScreen(job_id, clock=lambda: now)
     await pilot.pause()
-    if len(pilot.app.screen_stack) > 1:
-        await pilot.app.pop_screen()
     await pilot.app.push_screen(screen)
     return screen
 
@@ -206,4 +205,6 @@ async def test_the_panel_looks_as_kept(app, provider, size) -> None:
         screen = await panel(pilot, now=NOW + 40)
         await until(pilot, lambda: screen.chart.point_count == 48)
         await until(pilot, lambda: any("⠀" < c <= "⣿" for c in screen_text(app)), "the chart")
+        await until(pilot, lambda: app.workspace.stage == Stage.DONE, "the scan")
+        await pilot.pause()
         assert_golden(app, f"job-{size[0]}x{size[1]}")

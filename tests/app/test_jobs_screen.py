@@ -10,6 +10,7 @@ from tui.config import Paths
 from tui.jobs import open_ledger
 from tui.screens.job import JobScreen
 from tui.screens.jobs import JobsScreen
+from tui.workspace import Stage
 
 
 @pytest.fixture
@@ -19,15 +20,12 @@ def provider() -> FakeProvider:
 
 @pytest.fixture
 def app(provider, home, monkeypatch, tmp_path):
-    monkeypatch.setattr("tui.jobwords.time_now", lambda: NOW + 300.0, raising=False)
     return application(provider, home, monkeypatch)
 
 
 async def jobs_screen(pilot) -> JobsScreen:
     app = pilot.app
     await pilot.pause()
-    if len(app.screen_stack) > 1:
-        await app.pop_screen()
     app.action_mode("jobs")
     await until(pilot, lambda: isinstance(app.screen, JobsScreen), "the Jobs screen")
     await until(pilot, lambda: app.screen._asked, "the first answer")
@@ -174,10 +172,10 @@ async def test_the_list_looks_as_kept(app, provider, size) -> None:
     async with app.run_test(size=size) as pilot:
         screen = JobsScreen(clock=lambda: float(NOW))
         await pilot.pause()
-        if len(app.screen_stack) > 1:
-            await app.pop_screen()
         await app.push_screen(screen)
         await until(pilot, lambda: "30/120" in screen_text(app))
         await until(pilot, lambda: screen.runs.page > 4, "the layout")
+        await pilot.pause()
+        await until(pilot, lambda: app.workspace.stage == Stage.DONE, "the scan")
         await pilot.pause()
         assert_golden(app, f"jobs-{size[0]}x{size[1]}")

@@ -14,6 +14,7 @@ from tui.launchform import read_form
 from tui.messages import GoLaunch, LaunchPrefill
 from tui.screens.job import JobScreen
 from tui.screens.launch import LaunchScreen
+from tui.workspace import Stage
 
 
 @pytest.fixture
@@ -29,8 +30,6 @@ def make(provider, home, monkeypatch):
 async def launch_screen(pilot) -> LaunchScreen:
     app = pilot.app
     await pilot.pause()
-    if len(app.screen_stack) > 1:
-        await app.pop_screen()
     app.action_mode("launch")
     await until(pilot, lambda: isinstance(app.screen, LaunchScreen), "the Launch screen")
     return app.screen
@@ -190,6 +189,8 @@ async def test_the_form_looks_as_kept(make, sample_data, size, monkeypatch) -> N
     app = make("support_chat.jsonl")
     async with app.run_test(size=size) as pilot:
         await ready(pilot)
+        await until(pilot, lambda: app.workspace.stage == Stage.DONE, "the scan")
+        await pilot.pause()
         assert_golden(app, f"launch-{size[0]}x{size[1]}")
 
 

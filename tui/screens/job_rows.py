@@ -31,6 +31,7 @@ _TONE_CSS = """
 _LOSS = ("train_loss", "training_loss", "loss", "train_mean_reward", "valid_loss")
 _STATUS_WIDTH = 12
 _LABEL_WIDTH = 12
+_WIDE = 100
 
 
 class RunsList(VirtualList):
@@ -125,7 +126,7 @@ class RunsList(VirtualList):
         tone = TONES.get(words.status_tone(status), "")
         said = f"{words.status_sign(status)} {words.status_word(status)}"
         columns = [(pad(clean(said, limit=40), _STATUS_WIDTH), tone)]
-        for text, column in zip(self._values(row), columns_for(width), strict=False):
+        for text, column in zip(self._values(row, width), columns_for(width), strict=True):
             columns.append((" " + column.fit(text), "rows--muted" if column.quiet else ""))
         left = width - sum(cell_width(text) for text, _ in columns) - 1
         name = job.suffix or job.fine_tuned_model or ""
@@ -133,9 +134,9 @@ class RunsList(VirtualList):
         columns.append((" " + fit(clean(label, limit=200), max(0, left)), ""))
         return columns
 
-    def _values(self, row: RunRow) -> list[str]:
+    def _values(self, row: RunRow, width: int) -> list[str]:
         began = words.ago(row.job.created_at, self.clock())
-        return [row.job.model or "–", _steps(row), _loss(row), began, _cost(row)]
+        return [row.job.model or "–", _steps(row), _loss(row), began, _cost(row, width)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +162,13 @@ class Column:
 
 def columns_for(width: int) -> tuple[Column, ...]:
     """Return the columns between status and name, as wide as the room allows."""
-    model = 11 if width < 100 else 20 if width < 140 else 28
+    model = 11 if width < _WIDE else 20 if width < 140 else 28
     return (
         Column("model", model, "left"),
-        Column("step", 9 if width < 100 else 13),
-        Column("loss", 7 if width < 100 else 8),
+        Column("step", 9 if width < _WIDE else 13),
+        Column("loss", 7 if width < _WIDE else 8),
         Column("started", 7, quiet=True),
-        Column("cost", 8 if width < 100 else 16),
+        Column("cost", 8 if width < _WIDE else 16),
     )
 
 
@@ -189,17 +190,19 @@ def _loss(row: RunRow) -> str:
     return metric(value) if value is not None else "–"
 
 
-def _cost(row: RunRow) -> str:
-    """Tokens once the provider has counted them, money where an estimate was made."""
+def _cost(row: RunRow, width: int) -> str:
+    """Money where an estimate was made, tokens once the provider has counted them."""
     job, price = row.job, row.price
     parts = []
-    if price is not None and price.usd is not None:
+    if price is not None and price.usd:
         done = job.trained_tokens or 0
         spent = price.usd * done / price.tokens if done and price.tokens else price.usd
         parts.append(usd(spent))
     if job.trained_tokens:
         parts.append(f"{compact(job.trained_tokens)} tok")
-    return " · ".join(parts) or "–"
+    if not parts and price is not None and price.usd == 0:
+        parts.append("free")
+    return " · ".join(parts[: 1 if width < _WIDE else 2]) or "–"
 
 
 class FactsColumn(RowsView, can_focus=False):

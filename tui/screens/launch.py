@@ -312,6 +312,9 @@ class LaunchScreen(DeckScreen):
         self._checked = None
         self._sync()
         self._show([Line("Checking …", "muted")])
+        if self._log and not self._launching:
+            self._log = []
+            self.told.update("")
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(_AFTER_TYPING, self._check)
