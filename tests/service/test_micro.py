@@ -179,6 +179,14 @@ def test_a_resumed_run_gives_the_numbers_of_one_that_was_not_stopped(tmp_path: P
     assert metrics(before) + metrics(train(folder)) == whole
 
 
+def test_a_run_resumed_at_its_end_is_done(tmp_path: Path) -> None:
+    """The service may have died after the last checkpoint and before it heard of the model."""
+    folder = write_job(tmp_path / "job", CHAT)
+    train(folder)
+    write_job(folder, CHAT, resume="checkpoints/step-20")
+    assert [line["type"] for line in train(folder)] == ["started", "done"]
+
+
 def test_a_closed_pipe_ends_the_engine(tmp_path: Path) -> None:
     folder = write_job(tmp_path / "job", CHAT)
     engine = subprocess.Popen([*COMMAND, "train", str(folder)], stdout=subprocess.PIPE)

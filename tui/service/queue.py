@@ -13,16 +13,14 @@ from typing import Any
 
 from tui.service.config import ServiceConfig
 from tui.service.errors import ApiError, bad_request
-from tui.service.run import (
-    JobRun,
-    Places,
+from tui.service.folders import (
     clean_up,
     files_folder,
     job_folder,
     link_input,
     remove_inputs,
-    settle,
 )
+from tui.service.run import JobRun, Places, settle
 from tui.service.store import TERMINAL, UNFINISHED, Row, Store
 
 RESTARTS_ALLOWED = 3

@@ -9,7 +9,6 @@ import io
 import json
 import logging
 import math
-import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -22,6 +21,7 @@ from tui.service.config import ServiceConfig
 from tui.service.create import base_model
 from tui.service.engines import PROTOCOL
 from tui.service.errors import ApiError, is_storage_full
+from tui.service.folders import clean_up, files_folder, job_folder
 from tui.service.objects import checkpoint_name, model_name
 from tui.service.progress import Progress
 from tui.service.store import TERMINAL, Row, Store, new_id, now
@@ -411,43 +411,6 @@ def resolve(settings: Mapping[str, Any], n_examples: int, multiplier: float) -> 
         "learning_rate_multiplier": multiplier,
     }
     return {name: automatic[name] if value == "auto" else value for name, value in settings.items()}
-
-
-def job_folder(data_dir: Path, job_id: str) -> Path:
-    """Return the folder of a job."""
-    return data_dir / "jobs" / job_id
-
-
-def files_folder(data_dir: Path) -> Path:
-    """Return the folder of the files, each named by its id."""
-    return data_dir / "files"
-
-
-def link_input(source: Path, target: Path) -> None:
-    """Give a job its own name for a file, so that deleting the file does not take it away."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-def remove_inputs(folder: Path) -> None:
-    """Drop a job's own names of its files."""
-    for name in ("training.jsonl", "validation.jsonl"):
-        with contextlib.suppress(OSError):
-            (folder / name).unlink()
-
-
-def clean_up(store: Store, data_dir: Path, job_id: str) -> None:
-    """Drop what a job that has ended needs no more: inputs, half checkpoints, training state."""
-    folder = job_folder(data_dir, job_id)
-    remove_inputs(folder)
-    for path in folder.glob("checkpoints/*"):
-        if not store.path_in_use(str(path.relative_to(data_dir))):
-            shutil.rmtree(path, ignore_errors=True)
-    for path in folder.glob("checkpoints/*/state*"):
-        with contextlib.suppress(OSError):
-            path.unlink()
 
 
 def _opening(job: Row, resume: Row | None) -> str:

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from tui.service.blobs import clear_incoming
 from tui.service.config import ServiceConfig
 from tui.service.errors import bad_request
+from tui.service.folders import files_folder
 from tui.service.queue import JobQueue
-from tui.service.run import files_folder
 from tui.service.store import Store
 
 SAMPLERS = 2

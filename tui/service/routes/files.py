@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from tui.service.blobs import Incoming
 from tui.service.errors import ApiError, bad_request
+from tui.service.folders import files_folder
 from tui.service.form import UploadForm
 from tui.service.objects import file_object, list_object
-from tui.service.run import files_folder
 from tui.service.service import Service, limit_of, service_of
 from tui.service.store import Row, Store, new_id, now
 

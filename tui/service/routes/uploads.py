@@ -15,10 +15,10 @@ from starlette.routing import Route
 from tui.service.blobs import Incoming
 from tui.service.config import MEBIBYTE
 from tui.service.errors import ApiError, bad_request
+from tui.service.folders import files_folder
 from tui.service.form import UploadForm
 from tui.service.objects import file_object
 from tui.service.routes.files import PURPOSE, check_upload, keep_file
-from tui.service.run import files_folder
 from tui.service.service import Service, json_body, service_of
 from tui.service.store import Row, new_id, now
 
