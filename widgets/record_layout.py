@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 
 from widgets.numbers import compact, integer
 from widgets.record_data import Call, Mark, RecordData, Turn
@@ -16,14 +17,18 @@ PART = 40_000
 STRING_PART = 8_000
 """Characters of one JSON string shown at first in indented raw text."""
 
+ROWS = 4_000
+"""Rows of one record laid out at first; what follows is stated, but for what is marked."""
+
 AROUND = 600
 """Characters shown on each side of a mark that lies in a part not shown."""
 
 SIGNS = {"error": "E", "warning": "W", "advice": "A"}
 KNOWN_ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
 _CLOSES = {"{": "}", "[": "]"}
+_OPENS = {"}": "{", "]": "["}
 _MAX_INDENT = 24
 
 
@@ -50,8 +55,8 @@ class Laid:
     block: int = -1
 
 
-def pretty_lines(raw: str) -> list[tuple[int, int, int]]:
-    """Indented lines of a JSON text, as (depth, start, end) of slices of it.
+def pretty_lines(raw: str) -> Iterator[tuple[int, int, int]]:
+    """Indented lines of a JSON text, as (depth, start, end) of slices of it, lazily.
 
     Tolerant: works on text that is not valid JSON, and never changes a character, so that an
     offset in the text can be found on its line.
@@ -59,36 +64,30 @@ def pretty_lines(raw: str) -> list[tuple[int, int, int]]:
     Args:
         raw: JSON text, or something like it.
 
-    Returns:
+    Yields:
         Slices in order; only white space lies between them.
     """
-    lines: list[tuple[int, int, int]] = []
     depth = 0
     start = end = -1
-
-    def close() -> None:
-        nonlocal start
-        if start >= 0:
-            lines.append((depth, start, end))
-        start = -1
-
-    tokens = list(_TOKEN.finditer(raw))
-    for index, match in enumerate(tokens):
+    tokens = pairwise(chain(_TOKEN.finditer(raw), (None,)))
+    for match, after in tokens:
+        assert match is not None
         token = match.group()
-        following = tokens[index + 1].group() if index + 1 < len(tokens) else ""
-        if token in "}]" and not (start >= 0 and raw[end - 1] == {"}": "{", "]": "["}[token]):
-            close()
+        if token in "}]" and not (start >= 0 and raw[end - 1] == _OPENS[token]):
+            if start >= 0:
+                yield depth, start, end
+            start = -1
             depth = max(0, depth - 1)
         if start < 0:
             start = match.start()
         end = match.end()
-        opens = token in _CLOSES and following != _CLOSES[token]
+        opens = token in _CLOSES and (after is None or after.group() != _CLOSES[token])
         if opens or token == ",":
-            close()
-        if opens:
-            depth += 1
-    close()
-    return lines
+            yield depth, start, end
+            start = -1
+            depth += opens
+    if start >= 0:
+        yield depth, start, end
 
 
 def token_end(raw: str, start: int) -> int:
@@ -190,7 +189,7 @@ def shown_spans(
     """
     if end - start <= limit:
         return [(start, end)]
-    wanted = [(start, start + limit)]
+    wanted = [(start, start + limit)] if limit else []
     wanted += [
         (max(start, low - AROUND), min(end, low + AROUND)) for low, _ in keep if start <= low < end
     ]
@@ -229,19 +228,32 @@ def chat_rows(record: RecordData, width: int, limit: int = PART) -> list[Laid]:
     if out.rows:
         out.blank()
     section = ""
+    skipped = 0
     for number, turn in enumerate(record.turns):
+        if len(out.rows) > ROWS * max(1, limit // PART) and number not in places:
+            skipped += 1
+            continue
+        _skip_note(out, skipped)
+        skipped = 0
         if turn.section != section:
             section = turn.section
             out.say(f" {section.upper()}", "record-view--section")
             out.blank()
         _turn(out, turn, [i for i, place in enumerate(places) if place == number], record)
         out.blank()
+    _skip_note(out, skipped)
     for key, value in record.extra:
         out.say(f" {key}", "record-view--section")
         _json(out, value, ((" ", ""),))
         out.blank()
     out.rows.pop()
     return out.rows
+
+
+def _skip_note(out: _Rows, skipped: int) -> None:
+    if skipped:
+        out.say(f" ({integer(skipped)} messages not shown; m shows more)", "rows--muted")
+        out.blank()
 
 
 def _cut_note(out: _Rows, record: RecordData) -> None:
@@ -355,20 +367,17 @@ def raw_rows(
             out.mark(index, mark, ((" ", ""),))
     pending = sorted((span[0], index) for index, span in enumerate(spans) if span is not None)
     out.blocks += 1
-    for depth, start, end in _raw_lines(record.raw, limit, pretty):
-        lead = ((" " + "  " * min(depth, _MAX_INDENT // 2), ""),)
-        room = max(8, out.width - len(lead[0][0]))
-        part = min(limit, STRING_PART * max(1, limit // PART)) if pretty else limit * 5
-        position = start
-        for low, high in shown_spans(start, end, part, keep):
-            out.gap(low - position, lead)
-            for row in wrap(record.raw, room, low, high):
-                style = "record-view--json" if pretty else ""
-                out.rows.append(Laid(lead, row.text, style, record.raw, row, block=out.blocks))
-                while pending and pending[0][0] < row.end:
-                    _annotate(out, record, pending.pop(0)[1], row, lead)
-            position = high
-        out.gap(end - position, lead)
+    part = min(limit, STRING_PART * max(1, limit // PART)) if pretty else limit * 2
+    for depth, start, end in pretty_lines(record.raw) if pretty else ((0, 0, len(record.raw)),):
+        if len(out.rows) > ROWS * max(1, limit // PART):
+            # What follows is shown only around its marks.
+            depth, end, part = 0, len(record.raw), 0
+        style = "record-view--json" if pretty else ""
+        _raw_part(
+            out, record, pending, depth, style, shown_spans(start, end, part, keep), (start, end)
+        )
+        if part == 0:
+            break
     if not record.raw:
         out.say(" (an empty line)", "rows--muted")
     for _, index in pending:
@@ -376,11 +385,27 @@ def raw_rows(
     return out.rows
 
 
-def _raw_lines(raw: str, limit: int, pretty: bool) -> Iterator[tuple[int, int, int]]:
-    if pretty and len(raw) <= limit * 25:
-        yield from pretty_lines(raw)
-    elif raw:
-        yield 0, 0, len(raw)
+def _raw_part(
+    out: _Rows,
+    record: RecordData,
+    pending: list[tuple[int, int]],
+    depth: int,
+    style: str,
+    spans: Sequence[tuple[int, int]],
+    whole: tuple[int, int],
+) -> None:
+    """The shown spans of one line of raw text, and under them the marks that begin there."""
+    lead = ((" " + "  " * min(depth, _MAX_INDENT // 2), ""),)
+    room = max(8, out.width - len(lead[0][0]))
+    position = whole[0]
+    for low, high in spans:
+        out.gap(low - position, lead)
+        for row in wrap(record.raw, room, low, high):
+            out.rows.append(Laid(lead, row.text, style, record.raw, row, block=out.blocks))
+            while pending and pending[0][0] < row.end:
+                _annotate(out, record, pending.pop(0)[1], row, lead)
+        position = high
+    out.gap(whole[1] - position, lead)
 
 
 def _annotate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -14,6 +15,8 @@ from widgets.record_layout import PART, Laid, chat_rows, fault_span, raw_rows
 from widgets.rows import Pieces, RowsView
 
 MORE = 8
+
+_KEY = re.compile(r'"(?:[^"\\]|\\.)*"(?=\s*:)')
 
 
 class RecordView(RowsView):
@@ -46,9 +49,11 @@ class RecordView(RowsView):
         & > .record-view--section { color: $text-muted; text-style: bold; }
         & > .record-view--call { color: $text-accent; }
         & > .record-view--json { color: $foreground; }
+        & > .record-view--key { color: $text-primary; }
         & > .record-view--fault { color: $text-error; text-style: bold underline; }
         & > .record-view--hit { text-style: reverse bold; }
         &:ansi > .record-view--user { color: ansi_bright_blue; }
+        &:ansi > .record-view--key { color: ansi_bright_blue; }
         &:ansi > .record-view--tool { color: ansi_magenta; }
         &:ansi > .record-view--call { color: ansi_magenta; }
     }
@@ -63,6 +68,7 @@ class RecordView(RowsView):
         "record-view--section",
         "record-view--call",
         "record-view--json",
+        "record-view--key",
         "record-view--fault",
         "record-view--hit",
     }
@@ -333,4 +339,8 @@ class RecordView(RowsView):
                 span = laid.row.span(laid.source, start, end)
                 if span:
                     found.append((*span, "record-view--fault"))
+        if not found and laid.style == "record-view--json":
+            key = _KEY.match(laid.text)
+            if key:
+                found.append((*key.span(), "record-view--key"))
         return sorted(found)

@@ -20,54 +20,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from widgets.text import ascii_only, cell_width, fit
+from widgets.thumb import Thumb
 
 Pieces = Sequence[tuple[str, str]]
 """One row: pieces of cleaned text, each with the name of a component class, or an empty name."""
 
 WHEEL_ROWS = 3
-
-
-class Thumb(Widget):
-    """One column at the right that shows which part of a long view is seen.
-
-    A widget of its own, so that it can change without the rows beside it being sent again.
-    """
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"thumb--bar"}
-    DEFAULT_CSS = """
-    Thumb {
-        dock: right;
-        width: 1;
-        height: 1fr;
-        & > .thumb--bar { color: $text-muted; }
-        &:ansi > .thumb--bar { text-style: dim; }
-    }
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._shown = (0, 0)
-
-    def show_part(self, top: int, height: int, count: int) -> None:
-        """Draw the bar for rows `top` to `top + height` of `count`; refreshes only on a change."""
-        part = (0, 0)
-        if count > height > 0:
-            size = max(1, height * height // count)
-            room = max(1, count - height)
-            part = (min(height - size, (height - size) * top // room + (0 < top < room)), size)
-            part = (min(part[0], height - size), size)
-        if part != self._shown:
-            before, self._shown = self._shown, part
-            changed = set(range(before[0], sum(before))) ^ set(range(part[0], sum(part)))
-            self.refresh(*(Region(0, row, 1, 1) for row in changed))
-
-    def render_line(self, y: int) -> Strip:
-        """One cell: the bar, or nothing."""
-        first, size = self._shown
-        if first <= y < first + size:
-            style = self.get_component_rich_style("thumb--bar")
-            return Strip([Segment("#" if ascii_only() else "▐", style)], 1)
-        return Strip([Segment(" ", self.rich_style)], 1)
 
 
 class RowsView(Widget, can_focus=True):

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from widgets._signs import INVISIBLE, NO_BASE, REGIONAL_A, REGIONAL_Z, ascii_sign_of, sign_of
+
 __all__ = [
     "Row",
     "ascii_only",
@@ -35,99 +37,6 @@ TAB = 4
 MAX_MARKS = 3
 """Combining marks shown on one character; more, which would cover other rows, become signs."""
 
-_INVISIBLE = "◦"
-_NO_BASE = "◌"
-_BIDI = frozenset(
-    (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
-)
-# Characters that join, select or fill without a width of their own: frequent and harmless in
-# emoji and some scripts, but terminals disagree on the cells they take.
-_JOINERS = frozenset(
-    (
-        0x00AD,
-        0x034F,
-        0x115F,
-        0x1160,
-        0x17B4,
-        0x17B5,
-        *range(0x180B, 0x1810),
-        *range(0x200B, 0x200E),
-        *range(0x2060, 0x2065),
-        *range(0x206A, 0x2070),
-        0x3164,
-        *range(0xFE00, 0xFE10),
-        0xFFA0,
-        *range(0x1F3FB, 0x1F400),
-        *range(0xE0100, 0xE01F0),
-    ),
-)
-_REGIONAL_A, _REGIONAL_Z = 0x1F1E6, 0x1F1FF
-_HIDDEN_CATEGORIES = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"))
-
-_ASCII_OF = {
-    "‘": "'",
-    "’": "'",
-    "‚": ",",
-    "“": '"',
-    "”": '"',
-    "„": '"',
-    "‹": "<",
-    "›": ">",
-    "«": "<<",
-    "»": ">>",
-    "–": "-",
-    "—": "-",
-    "−": "-",
-    "…": "...",
-    "•": "*",
-    "·": ".",
-    "×": "x",
-    "→": "->",
-    "←": "<-",
-    "ß": "ss",
-    "æ": "ae",
-    "Æ": "AE",
-    "ø": "o",
-    "Ø": "O",
-    _INVISIBLE: "~",
-    _NO_BASE: "~",
-}
-
-
-def _shown(code: int) -> str:
-    """How one code point is shown, on a terminal that knows Unicode."""
-    if code < 0x20:
-        return chr(code) if code in (0x09, 0x0A) else chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
-    if code in _JOINERS:
-        return _INVISIBLE
-    if _REGIONAL_A <= code <= _REGIONAL_Z:
-        return chr(0x24B6 + code - _REGIONAL_A)
-    if code in _BIDI or unicodedata.category(chr(code)) in _HIDDEN_CATEGORIES:
-        return f"‹{code:02X}›"
-    return chr(code)
-
-
-def _shown_ascii(code: int) -> str:
-    """How one code point is shown where only ASCII may be sent."""
-    if code < 0x20:
-        return chr(code) if code in (0x09, 0x0A) else "^" + chr(code + 0x40)
-    if code == 0x7F:
-        return "^?"
-    if code < 0x7F:
-        return chr(code)
-    shown = _shown(code)
-    if shown in _ASCII_OF:
-        return _ASCII_OF[shown]
-    if shown.startswith("‹") and len(shown) > 1:
-        return f"<{shown[1:-1]}>"
-    plain = unicodedata.normalize("NFKD", shown)
-    plain = "".join(char for char in plain if not unicodedata.combining(char))
-    if not plain:
-        return "~"
-    return plain if plain.isascii() and plain.isprintable() else "?"
-
 
 class _Table(dict[int, str]):
     """A `str.translate` table that works a code point out when it first meets it."""
@@ -137,7 +46,7 @@ class _Table(dict[int, str]):
         self.ascii = ascii_
 
     def __missing__(self, code: int) -> str:
-        shown = (_shown_ascii if self.ascii else _shown)(code)
+        shown = (ascii_sign_of if self.ascii else sign_of)(code)
         if len(shown) == 1 and ord(shown) >= 0x300 and _char_width(shown) == 0:
             _ZERO_WIDTH.add(shown)
         self[code] = shown
@@ -255,9 +164,9 @@ def _pieces(text: str) -> Iterator[tuple[str, int]]:
 def _tame(mark: str, marks: int) -> tuple[str, int, int]:
     """One zero-width character after `marks` others: what to show, its cells, the new count."""
     if marks > MAX_MARKS:  # nothing before it on this line to sit on
-        return _NO_BASE + mark, 1, 1
+        return NO_BASE + mark, 1, 1
     if marks == MAX_MARKS:
-        return _INVISIBLE, 1, 0
+        return INVISIBLE, 1, 0
     return mark, 0, marks + 1
 
 
@@ -270,8 +179,8 @@ def _joins(before: str, after: str) -> bool:
         return True
     if 0xDC00 <= code <= 0xDFFF and 0xD800 <= ord(before) <= 0xDBFF:
         return True
-    if _REGIONAL_A <= code <= _REGIONAL_Z:
-        return _REGIONAL_A <= ord(before) <= _REGIONAL_Z
+    if REGIONAL_A <= code <= REGIONAL_Z:
+        return REGIONAL_A <= ord(before) <= REGIONAL_Z
     return before == "\r" and after == "\n"
 
 

@@ -112,8 +112,7 @@ class PtyApp:
         os.write(self._master, keys.encode())
 
     def cost(self, keys: str, seen: str | Callable[[str], bool]) -> int:
-        """Bytes that keys cause to be sent, until the screen shows what is expected."""
-        self.settle()
+        """Bytes that keys cause to be sent to a quiet screen, until it is quiet again."""
         before = len(self.sent)
         self.press(keys)
         self.wait_for(seen)

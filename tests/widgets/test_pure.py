@@ -328,6 +328,22 @@ def test_huge_values_are_shown_in_part_and_say_so() -> None:
     assert any("^^^^" in row.text for row in rows)
 
 
+def test_very_many_messages_are_shown_in_part_but_for_the_marked() -> None:
+    value = {"messages": [{"role": "user", "content": f"hi {i}"} for i in range(20_000)]}
+    raw = json.dumps(value)
+    at = raw.index('"hi 15000"')
+    mark = Mark("error", "here", path="messages[15000].content", start=at)
+    record = RecordData(conversation(value)[0], raw, (mark,), len(raw))
+    rows = chat_rows(record, 80)
+    assert len(rows) < 5_000
+    assert any(row.text == "hi 15000" for row in rows)
+    assert sum("messages not shown" in row.text for row in rows) == 2
+    rows = raw_rows(record, 80)
+    assert len(rows) < 5_000
+    caret = next(i for i, row in enumerate(rows) if "^" in row.text)
+    assert "hi 15000" in rows[caret - 1].text
+
+
 @given(
     st.integers(0, 500),
     st.integers(1, 100),
