@@ -24,7 +24,6 @@ from tui import messages
 from tui.config import Paths, Settings, load_settings
 from tui.deck import Deck
 from tui.errors import FileError, TunedeckError, UsageError
-from tui.files import find_datasets
 from tui.remember import Memory
 from tui.theme import DARK, LIGHT
 from tui.workspace import Opened, Stage, Workspace
@@ -186,8 +185,8 @@ class TunedeckApp(Deck):
         elif self.workspace.source is None:
             self.action_open()
         # What is alive now lives to the end; the collector need not look at it again and again.
-        gc.collect()
         gc.freeze()
+        gc.enable()
 
     def _watch_signals(self) -> None:
         """Leave in an orderly way when the terminal goes away or somebody says stop."""
@@ -338,11 +337,15 @@ def run_app(
         UsageError: There is no terminal to draw on.
         ConfigError: The settings file is malformed.
     """
+    # Nothing made on the way to the first frame is garbage; `_begin` turns collecting on again.
+    gc.disable()
     _require_terminal(paths)
     where = Paths.resolve()
     settings = load_settings(where)
     folder = None
     if paths and os.path.isdir(paths[0]):
+        from tui.files import find_datasets
+
         folder = paths[0]
         if not find_datasets(folder):
             raise FileError(f"{folder} holds no datasets", "name a .jsonl file, or its folder")

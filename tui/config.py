@@ -17,7 +17,6 @@ Settings are a TOML file, ``config.toml`` in the configuration folder::
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,11 +109,13 @@ def load_settings(paths: Paths) -> Settings:
         ConfigError: The file is not TOML, or a value has the wrong shape.
     """
     path = paths.config / "config.toml"
+    if not path.exists():
+        return Settings(source=path)
+    import tomllib
+
     try:
         with path.open("rb") as file:
             data = tomllib.load(file)
-    except FileNotFoundError:
-        return Settings(source=path)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path} ({error})", "fix or remove the file") from error
     providers = data.get("providers", {})

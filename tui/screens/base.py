@@ -311,6 +311,15 @@ class DeckScreen(Screen[None]):
         if (width < _LEAST[0] or height < _LEAST[1]) and not self.query(TooSmall):
             self.mount(TooSmall())
 
+    def _compositor_refresh(self) -> None:
+        # During a batch (the start, a change of screens) Textual draws the screen only to throw
+        # the result away; asking for a repaint when the batch is over does the same work once.
+        if self.app._batch_count:
+            self._repaint_required = True
+            self.check_idle()
+        else:
+            super()._compositor_refresh()
+
     async def ask(self, kind: str, label: str, text: str = "") -> None:
         """Ask a one-line question at the foot of the screen; see :class:`Prompt`."""
         from tui.screens.prompt import Prompt

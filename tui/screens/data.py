@@ -15,7 +15,6 @@ from textual.worker import get_current_worker
 from tui.errors import TunedeckError
 from tui.rows import ROW_BYTES, Row, plain_data, record_data, summary, worst
 from tui.screens.base import DeckScreen
-from tui.search import Query, find_line
 from tui.workspace import Change, Stage
 from widgets.numbers import integer, size
 from widgets.record_data import RecordData
@@ -392,6 +391,8 @@ class DataScreen(DeckScreen):
         if not text or lease is None or index is None:
             self.workers.cancel_group(self, "search")
             return
+        from tui.search import Query, find_line
+
         query = Query(text)
 
         def work() -> None:
@@ -417,7 +418,8 @@ class DataScreen(DeckScreen):
         text = clean(message.text, limit=30)
         prompt = self.asking()
         if prompt is not None:
-            prompt.say("no match" if message.line is None else "")
+            found = "no match" if message.line is None else f"record {integer(message.line + 1)}"
+            prompt.say(found)
         if message.line is None:
             self.say(f"No match for {text} in {self._of()} lines", "warning")
         else:
