@@ -68,6 +68,15 @@ def _jobs() -> Screen[Any]:
     return JobsScreen()
 
 
+def _warm() -> None:
+    """Import the screens a person goes to next, so that the first key to them is not slow."""
+    import tui.screens.help
+    import tui.screens.issues
+    import tui.screens.open
+    import tui.screens.price
+    import tui.screens.tokens  # noqa: F401
+
+
 class TunedeckApp(Deck):
     """The deck: six modes, one dataset, and the way between them.
 
@@ -184,6 +193,7 @@ class TunedeckApp(Deck):
             self.post_message(messages.OpenJob(self._open_job, self.provider_name))
         elif self.workspace.source is None:
             self.action_open()
+        self.run_worker(_warm, group="warm", thread=True, exit_on_error=False)
         # What is alive now lives to the end; the collector need not look at it again and again.
         gc.freeze()
         gc.enable()
