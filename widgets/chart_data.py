@@ -16,6 +16,24 @@ from widgets.text import ascii_only
 KEYS = "tvwx"
 """Style keys of up to four lines."""
 
+_MARKS = ("•", "+", "x")
+_ASCII_MARKS = ("o", "+", "x")
+
+
+def signs(marked: Sequence[bool]) -> tuple[str, ...]:
+    """A sign a line, for its title and its marks: a stroke, or for marked lines a character each.
+
+    Args:
+        marked: For each line, whether its single values are marked.
+
+    Returns:
+        One character a line, all different but for plain lines.
+    """
+    marks = iter(_ASCII_MARKS if ascii_only() else _MARKS)
+    stroke = "*" if ascii_only() else "━"
+    return tuple(next(marks, stroke) if mark else stroke for mark in marked)
+
+
 SETTLED_SHARE = 0.25
 """Share of a run's steps after which its y axis may be fitted closer."""
 
@@ -91,7 +109,7 @@ def still_axes(
 
 def plot_cells(
     lines: Sequence[tuple[Sequence[float], Sequence[float]]],
-    signs: Sequence[str],
+    marks: Sequence[str],
     width: int,
     height: int,
     total: float | None,
@@ -100,7 +118,7 @@ def plot_cells(
 
     Args:
         lines: (steps, values) of each line.
-        signs: The character of each line in ASCII mode.
+        marks: The sign of each line, from `signs`; all but the first are marked with it.
         width: Columns.
         height: Rows.
         total: Where the x axis ends, when known.
@@ -116,8 +134,8 @@ def plot_cells(
         tracks.append(track)
     axes = still_axes(tracks, StillLimits(), total, width, height)
     series = [
-        Series(*track.arrays(), key, points=index > 0, line=sign)
-        for index, (track, key, sign) in enumerate(zip(tracks, KEYS, signs, strict=False))
+        Series(*track.arrays(), key, mark=sign if index else "", line=sign)
+        for index, (track, key, sign) in enumerate(zip(tracks, KEYS, marks, strict=False))
     ]
     marker = "ascii" if ascii_only() else "braille"
     return draw(series, axes, width, height, marker=marker)[0]

@@ -12,7 +12,7 @@ from textual.timer import Timer
 
 from widgets.axes import StillLimits
 from widgets.cells import CellPane, CellRow
-from widgets.chart_data import KEYS, Track, still_axes
+from widgets.chart_data import KEYS, Track, signs, still_axes
 from widgets.numbers import metric
 from widgets.raster import Series, draw
 from widgets.text import ascii_only, clean, fit
@@ -245,25 +245,23 @@ class LossChart(CellPane):
 
     def _series(self) -> list[Series]:
         out = []
-        for key, line in zip(KEYS, self.lines, strict=False):
+        for key, line, sign in zip(KEYS, self.lines, self._signs(), strict=False):
             x, y = self._tracks[line.key].arrays()
             if len(x):
-                out.append(Series(x, y, key, line.points, self._sign(line)))
+                out.append(Series(x, y, key, mark=sign if line.points else "", line=sign))
         return out
 
-    def _sign(self, line: Line) -> str:
-        if ascii_only():
-            return "o" if line.points else "*"
-        return "•" if line.points else "━"
+    def _signs(self) -> tuple[str, ...]:
+        return signs([line.points for line in self.lines])
 
     def _title_row(self, width: int) -> CellRow:
         """Title, then each line's sign, name and last value, in places that do not move."""
         text, keys = f" {self.title} ", "T" * (len(self.title) + 2)
-        for key, line in zip(KEYS, self.lines, strict=False):
+        for key, line, sign in zip(KEYS, self.lines, self._signs(), strict=False):
             last = self._tracks[line.key].last
             if last is None:
                 continue
-            label = f"  {self._sign(line)} {line.label} "
+            label = f"  {sign} {line.label} "
             value = metric(last).ljust(_VALUE_CELLS) if last == last else "NaN".ljust(_VALUE_CELLS)
             text += label + value
             keys += key * len(label) + "n" * len(value)

@@ -171,18 +171,18 @@ def plot(
         `height` lines, or one that says there is nothing to draw.
     """
     # Imported late: this is the only function here that needs numpy and plotext.
-    from widgets.chart_data import plot_cells
+    from widgets.chart_data import plot_cells, signs
 
     shown = {
         name: (steps, values) for name, (steps, values) in list(series.items())[:4] if len(steps)
     }
     if not shown:
         return [f"{clean(title)}: nothing to draw" if title else "Nothing to draw"]
-    signs = ("*", "o", "x", "+") if ascii_only() else ("━", "•", "•", "•")
+    marks = signs([index > 0 for index in range(len(shown))])
     legend = "   ".join(
         f"{sign} {clean(name)} {metric(values[-1])}"
-        for sign, (name, (_, values)) in zip(signs, shown.items(), strict=False)
+        for sign, (name, (_, values)) in zip(marks, shown.items(), strict=True)
     )
     head = fit(f"{clean(title)}   {legend}" if title else legend, width)
-    rows = plot_cells(list(shown.values()), signs, width, height - 1, total)
+    rows = plot_cells(list(shown.values()), marks, width, height - 1, total)
     return [head, *(text.rstrip() for text, _ in rows)]

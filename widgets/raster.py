@@ -25,7 +25,6 @@ CellRow = tuple[str, str]
 MARKERS = {"braille": "braille", "block": "hd", "ascii": "*"}
 """What draws a line, a marker style each."""
 
-_POINTS = {"braille": "•", "block": "•", "ascii": "o"}
 _FRAMES = {True: ("|", "-", "+", "+", "."), False: ("│", "─", "┤", "┬", "·")}
 _GUIDE_EVERY = 4
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
@@ -40,14 +39,15 @@ class Series:
         x: Positions, ascending, float64.
         y: Values of the same length; NaN and infinities are gaps.
         key: One letter that names the style of its cells.
-        points: Mark single values (thinned to one every few columns) over the line.
+        mark: A character on single values (thinned to one every few columns) over the line, so
+            that lines are told apart without colour; empty for none.
         line: The character that draws the line in ASCII.
     """
 
     x: Array
     y: Array
     key: str
-    points: bool = False
+    mark: str = ""
     line: str = "*"
 
 
@@ -232,9 +232,9 @@ def _add(plt: Any, one: Series, axes: Axes, frame: Frame, marker: str, index: in
             plt.scatter(x.tolist(), y.tolist(), marker=shape, color=index + 1)
         else:
             plt.plot(x.tolist(), y.tolist(), marker=shape, color=index + 1)
-    if one.points and added:
+    if one.mark and added:
         x, y = _thinned(one.x, inside, axes, frame)
-        plt.scatter(x.tolist(), y.tolist(), marker=_POINTS[marker], color=index + 1)
+        plt.scatter(x.tolist(), y.tolist(), marker=one.mark, color=index + 1)
     return added
 
 

@@ -155,7 +155,7 @@ def test_a_plot_is_a_grid_of_the_asked_size(
     values: list[float], width: int, height: int, marker: str
 ) -> None:
     y = np.array(values, dtype=float)
-    series = Series(np.arange(len(y), dtype=float), y, "t", points=True, line="o")
+    series = Series(np.arange(len(y), dtype=float), y, "t", mark="o", line="o")
     rows, _ = draw([series], AXES, width, height, marker=marker)
     assert len(rows) == height
     for chars, keys in rows:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
-
-from widgets.text import ascii_only, clean
 
 if TYPE_CHECKING:
     from tui.jobs import MetricPoint, ResultsTable
@@ -42,34 +41,13 @@ def table_plot(table: ResultsTable) -> list[str]:
 
 
 def _plot(lines: Mapping[str, list[tuple[float, float]]], total: int) -> list[str]:
-    import math
-
-    import numpy as np
-
-    from widgets.axes import Axes, StillLimits, ticks, x_end
-    from widgets.raster import Series, draw
+    from widgets.plain import plot
 
     chosen = [
         name for names in (_TRAIN, _VALID) if (name := next((n for n in names if n in lines), ""))
     ] or list(lines)[:1]
-    finite = [y for name in chosen for _, y in lines[name] if math.isfinite(y)]
-    if not finite:
+    if not any(math.isfinite(y) for name in chosen for _, y in lines[name]):
         return []
-    end = x_end(max(x for name in chosen for x, _ in lines[name]), total)
-    low, high = StillLimits().update(min(finite), max(finite), len(finite))
-    axes = Axes(0.0, end, low, high, ticks(0.0, end, 6, whole=True), ticks(low, high, 5))
-    series = [
-        Series(
-            np.array([x for x, _ in lines[name]]),
-            np.array([y for _, y in lines[name]]),
-            key,
-            points=key == "v",
-            line="*" if key == "t" else "+",
-        )
-        for name, key in zip(chosen, ("t", "v"), strict=False)
-    ]
-    ascii_ = ascii_only()
+    series = {name: ([x for x, _ in lines[name]], [y for _, y in lines[name]]) for name in chosen}
     width = min(_MAX_WIDTH, shutil.get_terminal_size().columns)
-    grid, _ = draw(series, axes, width, _HEIGHT, marker="ascii" if ascii_ else "braille")
-    title = "   ".join(f"{clean(name)} {lines[name][-1][1]:.4g}" for name in chosen)
-    return [title, *[characters.rstrip() for characters, _ in grid]]
+    return plot(series, width=width, height=_HEIGHT + 1, total=total or None)
