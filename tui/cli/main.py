@@ -58,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"tunedeck {__version__}")
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII only")
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", dest="command", parser_class=_Parser
     )
@@ -70,7 +71,6 @@ def _app_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="tunedeck", add_help=False, allow_abbrev=False)
     parser.add_argument("paths", nargs="*", metavar="PATH")
     parser.add_argument("--provider", metavar="NAME")
-    parser.add_argument("--ascii", action="store_true")
     parser.add_argument("--mouse", action=argparse.BooleanOptionalAction, default=None)
     return parser
 
@@ -137,13 +137,13 @@ def _from_os_error(error: OSError) -> FileError:
 
 
 def _dispatch(argv: list[str]) -> int:
+    argv = _choose_drawing(argv)
     words = [word for word in argv if not word.startswith("-")]
     if argv and argv[0] in ("-h", "--help", "--version"):
         build_parser().parse_args(argv)
     parser = build_parser() if words and not _looks_like_path(words[0]) else None
     if parser is not None and words[0] in _command_names(parser):
         args = parser.parse_args(argv)
-        _honour_ascii(args)
         handler: Handler = args.handler
         return handler(args)
     return _open_app(argv, parser)
@@ -153,18 +153,25 @@ def _looks_like_path(word: str) -> bool:
     return os.sep in word or "." in word
 
 
-def _honour_ascii(args: argparse.Namespace) -> None:
-    if getattr(args, "ascii", False):
+def _choose_drawing(argv: list[str]) -> list[str]:
+    """Take ``--ascii`` out, wherever it stands, and draw so that this terminal can show it."""
+    if "--ascii" in argv:
         os.environ["TUNEDECK_ASCII"] = "1"
+    wanted = os.environ.get("TUNEDECK_ASCII", "") not in ("", "0")
+    encoding = (sys.stdout.encoding or "utf-8").lower()
+    if wanted or not encoding.startswith("utf"):
+        from widgets.text import use_ascii
+
+        use_ascii(True)
+    return [word for word in argv if word != "--ascii"]
 
 
 def _open_app(argv: list[str], parser: argparse.ArgumentParser | None) -> int:
     args = _app_parser().parse_args(argv)
-    _honour_ascii(args)
     if parser is not None and args.paths and not Path(args.paths[0]).exists():
         close = difflib.get_close_matches(args.paths[0], _command_names(parser), n=1)
         hint = f"did you mean 'tunedeck {close[0]}'?" if close else "see 'tunedeck --help'"
         raise UsageError(f"{args.paths[0]!r} is neither a file nor a command", hint)
     from tui.app import run_app
 
-    return run_app(args.paths, provider=args.provider, ascii=args.ascii, mouse=args.mouse)
+    return run_app(args.paths, provider=args.provider, mouse=args.mouse)

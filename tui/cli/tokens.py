@@ -65,7 +65,6 @@ def _file_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _output_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--ascii", action="store_true", help="draw with ASCII only")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,7 @@ from tui.cli.output import say
 from widgets.numbers import integer, percent, size, usd
 from widgets.plain import bars
 from widgets.plain import table as table_lines
-from widgets.text import ascii_only, clean, ellipsis_mark, use_ascii
+from widgets.text import ascii_only, clean, ellipsis_mark
 
 if TYPE_CHECKING:
     from tui.pricing import CostRow
@@ -40,7 +38,6 @@ def print_stats(answer: dict[str, Any], table: TokenTable) -> None:
     from tui.tokens import distribution
     from tui.tokens.stats import DISTRIBUTIONS
 
-    _choose_ascii()
     _say_head(answer)
     _say_totals(answer, table)
     if not len(table):
@@ -74,7 +71,6 @@ def print_cost(answer: dict[str, Any], rows: Sequence[CostRow]) -> None:
         answer: What ``cost --json`` prints.
         rows: The rows it was made from.
     """
-    _choose_ascii()
     _say_head(answer)
     if not answer["examples"]:
         return
@@ -211,9 +207,3 @@ def _many(count: int, noun: str) -> str:
 
 def _columns() -> int:
     return shutil.get_terminal_size((80, 24)).columns
-
-
-def _choose_ascii() -> None:
-    encoding = (sys.stdout.encoding or "utf-8").lower().replace("-", "")
-    wanted = os.environ.get("TUNEDECK_ASCII", "") not in ("", "0")
-    use_ascii(wanted or not encoding.startswith("utf"))
