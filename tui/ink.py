@@ -20,6 +20,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
+from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -117,6 +118,8 @@ class Ink:
     def __init__(self) -> None:
         self._size = (0, 0)
         self._lines: list[list[_Cell | None]] = []
+        # Lines of a whole frame that nothing has been compared with yet.
+        self._unread: dict[int, list[Segment]] = {}
         self._styles: dict[Style, _Codes] = {}
         self._system = ColorSystem.TRUECOLOR
 
@@ -124,6 +127,7 @@ class Ink:
         """Know nothing of the terminal any more: the next frames are sent whole."""
         self._size = (0, 0)
         self._lines = []
+        self._unread = {}
 
     def write(
         self, update: ChopsUpdate | LayoutUpdate, size: tuple[int, int], console: Console
@@ -141,23 +145,40 @@ class Ink:
             self._system = system
             self._styles.clear()
             self._lines = [[None] * size[0] for _ in range(size[1])]
+            self._unread = {}
+            if isinstance(update, LayoutUpdate) and update.region == Region(0, 0, *size):
+                # A first frame is sent as Textual would: there is nothing to compare it with.
+                self._unread = {y: list(piece) for y, _, piece in _pieces(update)}
+                return update.render_segments(console)
         pen = _Pen()
         for y, x, strip in _pieces(update):
             if 0 <= y < len(self._lines):
                 self._piece(pen, y, x, strip)
         return pen.end()
 
-    def _piece(self, pen: _Pen, y: int, x: int, strip: Sequence[Segment]) -> None:
+    def _line(self, y: int) -> list[_Cell | None]:
+        """What a line of the terminal shows, as far as it is known."""
         line = self._lines[y]
-        text = "".join(segment.text for segment in strip if not segment.control)
-        if not _NARROW.fullmatch(text) or any(s.style and s.style.link for s in strip):
-            self._whole(pen, y, x, strip)
-            return
-        wanted: list[_Cell] = []
+        strip = self._unread.pop(y, None)
+        if strip is not None and _is_simple(strip):
+            line[:] = self._cells(strip)[: len(line)]
+            line += [None] * (self._size[0] - len(line))
+        return line
+
+    def _cells(self, strip: Sequence[Segment]) -> list[_Cell]:
+        cells: list[_Cell] = []
         for segment in strip:
             if not segment.control:
                 codes = self._codes(segment.style)
-                wanted.extend((character, codes) for character in segment.text)
+                cells.extend((character, codes) for character in segment.text)
+        return cells
+
+    def _piece(self, pen: _Pen, y: int, x: int, strip: Sequence[Segment]) -> None:
+        line = self._line(y)
+        if not _is_simple(strip):
+            self._whole(pen, y, x, strip)
+            return
+        wanted = self._cells(strip)
         del wanted[max(0, len(line) - x) :]
         for start, end in _runs(line, x, wanted):
             self._run(pen, y, x + start, wanted[start:end])
@@ -197,6 +218,12 @@ class Ink:
                 self._styles.clear()
             codes = self._styles[style] = _split(Strip.render_ansi(style, self._system))
         return codes
+
+
+def _is_simple(strip: Sequence[Segment]) -> bool:
+    """Whether every character takes one cell in any terminal, and none is a link."""
+    text = "".join(segment.text for segment in strip if not segment.control)
+    return bool(_NARROW.fullmatch(text)) and not any(s.style and s.style.link for s in strip)
 
 
 def _pieces(update: ChopsUpdate | LayoutUpdate) -> Iterator[tuple[int, int, Sequence[Segment]]]:
@@ -259,6 +286,10 @@ class InkApp(App[_Result]):
     def on_mount(self) -> None:
         """After a suspended program the terminal shows something else: write everything again."""
         self.app_resume_signal.subscribe(self, lambda _: self.ink.forget(), immediate=True)
+
+    def on_resize(self) -> None:
+        """A terminal moves its text about when its size changes, even there and back."""
+        self.ink.forget()
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if isinstance(renderable, (ChopsUpdate, LayoutUpdate)) and not self.is_inline:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tui.jobwords import status_sign as mark
 from widgets.numbers import compact, integer, size, usd
 
 if TYPE_CHECKING:
@@ -165,13 +166,14 @@ def preflight_lines(found: Preflight, *, force: bool) -> tuple[Line, ...]:
 
 def verdict(found: Preflight, *, force: bool) -> Line:
     """Say in one line whether the launch may go."""
+    yes, no = mark("succeeded"), mark("failed")
     if found.blocked:
         if all(problem.forceable for problem in found.errors):
-            return Line("✗ Blocked. Mend what is wrong, or switch force on below.", "error")
-        return Line("✗ Blocked. Mend what is wrong first.", "error")
+            return Line(f"{no} Blocked. Mend what is wrong, or switch force on below.", "error")
+        return Line(f"{no} Blocked. Mend what is wrong first.", "error")
     if found.errors and force:
         return Line("! Ready by force: the errors above stay in. ctrl+l launches.", "warning")
-    return Line("✓ Ready. ctrl+l launches; nothing is sent before you say yes.", "success")
+    return Line(f"{yes} Ready. ctrl+l launches; nothing is sent before you say yes.", "success")
 
 
 def _file_lines(found: Preflight) -> list[Line]:
@@ -185,7 +187,7 @@ def _file_lines(found: Preflight) -> list[Line]:
         if code in by_code:
             lines += _problem_lines(by_code[code])
     if not report.errors:
-        lines.append(Line("✓ no format errors", "success"))
+        lines.append(Line(f"{mark('succeeded')} no format errors", "success"))
     return lines
 
 
@@ -215,7 +217,7 @@ def _price(cost: CostRow) -> str:
 
 def _problem_lines(problem: Problem) -> list[Line]:
     bad = problem.severity == "error"
-    sign = "✗" if bad else "!"
+    sign = mark("failed") if bad else "!"
     lines = [Line(f"{sign} {problem.message}", "error" if bad else "warning")]
     hint = _HINTS.get(problem.code, problem.hint)
     if hint:

@@ -14,7 +14,7 @@ from tui.jobfeed import RunRow
 from tui.runfacts import GAP
 from tui.runstate import Fact
 from widgets.numbers import compact, metric, usd
-from widgets.rows import Pieces, RowsView, VirtualList
+from widgets.rows import Pieces, RowsView, VirtualList, joined
 from widgets.text import cell_width, clean, fit, pad
 
 TONES = {
@@ -67,7 +67,7 @@ class RunsList(VirtualList):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._rows: tuple[RunRow, ...] = ()
-        self._shown: list[str] = []
+        self._shown: dict[int, str] = {}
         self.status_of: Callable[[RunRow], str] = lambda row: row.job.status
         self.clock: Callable[[], float] = time.time
 
@@ -94,17 +94,15 @@ class RunsList(VirtualList):
         self.rows_changed(before)
         self.ensure_visible(self.cursor)
         self._shown = self._texts()
-        self.refresh_row(
-            *(i for i, text in enumerate(self._shown) if i >= len(old) or old[i] != text)
-        )
+        self.refresh_row(*(i for i, text in self._shown.items() if old.get(i) != text))
 
-    def _texts(self) -> list[str]:
-        """Return what each row says, the cursor's place included."""
+    def _texts(self) -> dict[int, str]:
+        """Return what the rows in view say, the cursor's place included."""
         width = self.row_width
-        return [
-            f"{i == self.cursor}" + "".join(text for text, _ in self._pieces(row, width))
-            for i, row in enumerate(self._rows)
-        ]
+        return {
+            i: joined([(f"{i == self.cursor}", ""), *self._pieces(self._rows[i], width)])
+            for i in range(self.top, min(len(self._rows), self.top + self.page))
+        }
 
     def cursor_moved(self) -> None:
         """Post :class:`Moved`."""
@@ -236,7 +234,7 @@ class FactsColumn(RowsView, can_focus=False):
     def row_pieces(self, index: int, width: int) -> Pieces:
         """One fact."""
         fact = self._facts[index]
-        label = pad(fact.label, _LABEL_WIDTH)
+        label = pad(clean(fact.label), _LABEL_WIDTH)
         value = fit(clean(fact.value, limit=300), max(0, width - _LABEL_WIDTH), keep=_kept(fact))
         return [(label, "rows--muted"), (value, TONES.get(fact.tone, ""))]
 

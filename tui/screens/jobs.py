@@ -107,7 +107,7 @@ class JobsScreen(JobActions):
         """Follow the provider in use."""
         self.runs.status_of = self._status_of
         self.runs.clock = self._clock
-        self.deck.provider_changed.subscribe(self, lambda _name: self._poll())
+        self.deck.provider_changed.subscribe(self, self._provider_changed)
         self._draw()
 
     @on(events.ScreenResume)
@@ -118,6 +118,10 @@ class JobsScreen(JobActions):
     def _unseen(self) -> None:
         # Nobody looks, so nobody asks.
         self.workers.cancel_group(self, "poll")
+
+    def _provider_changed(self, _name: str) -> None:
+        if self.is_current:
+            self._poll()
 
     def on_resize(self) -> None:
         """The headings stand over their columns."""
@@ -275,14 +279,14 @@ class JobsScreen(JobActions):
         self.set_class(nothing, "-empty")
         if nothing:
             self.empty.update(Content(self._nothing()))
-        self.runs.empty_text = f"No run has “{clean(self._word, limit=40)}” in it; esc shows all"
+        self.runs.empty_text = f"No run has '{clean(self._word, limit=40)}' in it; Esc shows all"
         self.runs.show(rows)
         self._draw_state(len(rows))
         self.refresh_bindings()
 
     def _nothing(self) -> str:
         if not self._asked:
-            return "" if self._failure else "Looking for runs …"
+            return "" if self._failure else clean("Looking for runs …")
         return f"No runs at {clean(self._provider, limit=60)} yet.\n\nPress l to launch one."
 
     def _draw_state(self, shown: int) -> None:

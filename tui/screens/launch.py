@@ -10,8 +10,6 @@ from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
@@ -19,16 +17,18 @@ from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
 from tui.jobfeed import feed_of
+from tui.jobwords import status_sign as mark
 from tui.launchform import METHODS, Form, Line, preflight_lines, question, read_form
 from tui.messages import LaunchPrefill, OpenJob
 from tui.screens.base import DeckScreen
+from tui.screens.launch_news import Checked, Ended, Offered, Reading, Told, content_of
 from tui.workspace import Change
 from widgets.confirm import Confirm
 from widgets.text import clean
 
 if TYPE_CHECKING:
     from tui.config import ProviderConfig
-    from tui.jobs import LaunchRequest, LaunchResult, Preflight
+    from tui.jobs import LaunchRequest, Preflight
 
 OTHER = "\0other"
 _FIELDS = (
@@ -43,22 +43,6 @@ _FIELDS = (
 )
 _AFTER_TYPING = 0.4
 _PROGRESS_EVERY = 0.5
-_TONES = {
-    "head": "bold $accent",
-    "success": "$text-success",
-    "warning": "$text-warning",
-    "error": "$text-error",
-    "muted": "$text-muted",
-}
-
-
-def content_of(lines: Sequence[Line]) -> Content:
-    """Return lines as one text; every one is cleaned here."""
-    parts: list[str | tuple[str, str]] = []
-    for line in lines:
-        text = clean(line.text, limit=400) + "\n"
-        parts.append((text, _TONES[line.tone]) if line.tone in _TONES else text)
-    return Content.assemble(*parts).rstrip("\n") if parts else Content("")
 
 
 class LaunchScreen(DeckScreen):
@@ -86,56 +70,6 @@ class LaunchScreen(DeckScreen):
         Binding("r", "check_again", "check again", id="launch.check", show=False),
     ]
 
-    class Offered(Message):
-        """The models that can be tuned at a provider were found."""
-
-        def __init__(self, provider: str, models: tuple[str, ...], trouble: str = "") -> None:
-            super().__init__()
-            self.provider = provider
-            self.models = models
-            self.trouble = trouble
-
-    class Reading(Message):
-        """The preflight has read part of the file."""
-
-        def __init__(self, turn: int, fraction: float) -> None:
-            super().__init__()
-            self.turn = turn
-            self.fraction = fraction
-
-        def can_replace(self, message: Message) -> bool:
-            """Let the newest stand for all."""
-            return isinstance(message, LaunchScreen.Reading)
-
-    class Checked(Message):
-        """A preflight is ready, or could not be made."""
-
-        def __init__(
-            self, turn: int, request: LaunchRequest, found: Preflight | None, trouble: str = ""
-        ) -> None:
-            super().__init__()
-            self.turn = turn
-            self.request = request
-            self.found = found
-            self.trouble = trouble
-
-    class Told(Message):
-        """A launch has reached a state."""
-
-        def __init__(self, text: str, key: str = "") -> None:
-            super().__init__()
-            self.text = text
-            self.key = key
-
-    class Ended(Message):
-        """A launch is over."""
-
-        def __init__(self, result: LaunchResult | None, trouble: str = "", hint: str = "") -> None:
-            super().__init__()
-            self.result = result
-            self.trouble = trouble
-            self.hint = hint
-
     model = getters.query_one("#model", Select)
     provider = getters.query_one("#provider", Select)
     method = getters.query_one("#method", Select)
@@ -152,6 +86,7 @@ class LaunchScreen(DeckScreen):
         self._launching = False
         self._log: list[tuple[str, Line]] = []
         self._wanted_model = ""
+        self._models: tuple[str, ...] = ()
         self._own_file = ""
 
     # What is on the screen
@@ -180,7 +115,10 @@ class LaunchScreen(DeckScreen):
 
     def _field(self, name: str, label: str, widget: Widget) -> Horizontal:
         return Horizontal(
-            Label(label, classes="label", markup=False), widget, classes="field", id=f"row-{name}"
+            Label(clean(label), classes="label", markup=False),
+            widget,
+            classes="field",
+            id=f"row-{name}",
         )
 
     def _input(self, name: str) -> Horizontal:
@@ -229,10 +167,9 @@ class LaunchScreen(DeckScreen):
 
     def _choose_model(self, model: str) -> None:
         self._wanted_model = model
-        known = [value for _, value in self.model._options]
-        if model in known:
+        if model in self._models:
             self.model.value = model
-        elif OTHER in known:
+        elif self._models:
             self.model.value = OTHER
             self.query_one("#other", Input).value = model
 
@@ -287,17 +224,20 @@ class LaunchScreen(DeckScreen):
             config = self.deck.provider_config(provider or None)
             found = tuple(_ids(trainable_models(config.profile)))
         except TunedeckError as error:
-            self.post_message(self.Offered(provider, (), str(error)))
+            self.post_message(Offered(provider, (), str(error)))
         else:
-            self.post_message(self.Offered(provider, found))
+            self.post_message(Offered(provider, found))
 
     @on(Offered)
     def _offered(self, message: Offered) -> None:
         options = [(clean(model, limit=80), model) for model in message.models]
         with self.model.prevent(Select.Changed):
-            self.model.set_options([*options, ("another model …", OTHER)])
-        wanted = self._wanted_model
-        self.model.value = wanted if wanted in message.models else (*message.models, OTHER)[0]
+            self.model.set_options([*options, (clean("another model …"), OTHER)])
+        self._models = (*message.models, OTHER)
+        if self._wanted_model:
+            self._choose_model(self._wanted_model)
+        else:
+            self.model.value = self._models[0]
         self._check_soon()
 
     # The preflight
@@ -329,7 +269,7 @@ class LaunchScreen(DeckScreen):
                 [
                     Line("Fill in the form", "head"),
                     *(
-                        Line(f"✗ {names.get(name, name)}: {text}", "error")
+                        Line(f"{mark('failed')} {names.get(name, name)}: {text}", "error")
                         for name, text in form.complaints.items()
                     ),
                 ]
@@ -353,17 +293,17 @@ class LaunchScreen(DeckScreen):
             nonlocal said_at
             if total and time.monotonic() - said_at > _PROGRESS_EVERY:
                 said_at = time.monotonic()
-                self.post_message(self.Reading(turn, done / total))
+                self.post_message(Reading(turn, done / total))
 
         try:
             found = preflight(
                 request, config, progress=progress, cancelled=lambda: worker.is_cancelled
             )
         except TunedeckError as error:
-            self.post_message(self.Checked(turn, request, None, str(error)))
+            self.post_message(Checked(turn, request, None, str(error)))
         else:
             if not worker.is_cancelled:
-                self.post_message(self.Checked(turn, request, found))
+                self.post_message(Checked(turn, request, found))
 
     @on(Reading)
     def _reading(self, message: Reading) -> None:
@@ -443,23 +383,23 @@ class LaunchScreen(DeckScreen):
         said_at = 0.0
 
         def state(_state: Any, words: str) -> None:
-            self.post_message(self.Told(words))
+            self.post_message(Told(words))
 
         def progress(done: int, total: int) -> None:
             nonlocal said_at
             now = time.monotonic()
             if total and (now - said_at > _PROGRESS_EVERY or done >= total):
                 said_at = now
-                self.post_message(self.Told(f"uploading {done / total:.0%}", "uploading"))
+                self.post_message(Told(f"uploading {done / total:.0%}", "uploading"))
 
         try:
             result = await launch(
                 request, found, feed.provider(provider), await feed.ledger(), state, progress
             )
         except TunedeckError as error:
-            self.post_message(self.Ended(None, error.message, error.hint))
+            self.post_message(Ended(None, error.message, error.hint))
         else:
-            self.post_message(self.Ended(result))
+            self.post_message(Ended(result))
 
     @on(Told)
     def _launch_told(self, message: Told) -> None:
@@ -475,12 +415,12 @@ class LaunchScreen(DeckScreen):
         self._launching = False
         result = message.result
         if result is None:
-            self._log.append(("", Line(f"✗ {message.trouble}", "error")))
+            self._log.append(("", Line(f"{mark('failed')} {message.trouble}", "error")))
             if message.hint:
                 self._log.append(("", Line(f"  {message.hint}", "warning")))
         else:
             how = "found and taken over" if result.adopted else "created"
-            self._log.append(("", Line(f"✓ {how}: {result.job.id}", "success")))
+            self._log.append(("", Line(f"{mark('succeeded')} {how}: {result.job.id}", "success")))
             self.app.post_message(OpenJob(result.job.id, result.job.provider))
         self._show_log()
         self._sync()
