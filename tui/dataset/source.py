@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import stat
 import sys
 import tempfile
@@ -106,6 +107,8 @@ class Source:
         if stat.S_ISDIR(mode):
             raise FileError(f"{_quote(name)} is a folder", "name a file in it")
         if stat.S_ISFIFO(mode):
+            # Before its writer has come, a pipe that does not block seems to be at its end.
+            select.select([fd], [], [])
             os.set_blocking(fd, True)
             source = cls._from_stream(name, fd, cancelled)
             os.close(fd)
