@@ -14,6 +14,7 @@ import openai
 import pytest
 
 from tests.service.conftest import CHAT, Deck, example, jsonl
+from tui.service.validation import check_files
 
 
 def gone(pid: int) -> bool:
@@ -136,17 +137,26 @@ FILES = [
 ]  # fmt: skip
 
 
-async def test_a_bad_file_fails_its_job_with_the_example_named(deck: Deck) -> None:
-    ids = [await deck.launch(training_file=await deck.upload(data)) for data, *_ in FILES]
-    for job_id, (_, code, words) in zip(ids, FILES, strict=True):
-        job = await deck.end(job_id)
-        assert job.status == "failed"
-        assert job.error.code.startswith(code), job.error
-        assert words in job.error.message
-        assert job.error.param == "training_file"
-        assert (job.trained_tokens, job.fine_tuned_model) == (None, None)
-        assert "Fine-tuning job started" not in await deck.messages(job_id)
-        assert job.error.message in (await deck.messages(job_id))[-1]
+@pytest.mark.parametrize(("data", "code", "words"), FILES)
+def test_a_bad_file_is_told_with_the_example_named(
+    tmp_path: Path, data: bytes, code: str, words: str
+) -> None:
+    (tmp_path / "training.jsonl").write_bytes(data)
+    verdict = check_files(tmp_path, {"training_file": "file-1"}, "micro")
+    assert (verdict["type"], verdict["param"]) == ("invalid", "training_file")
+    assert verdict["code"] == code
+    assert words in verdict["message"]
+
+
+async def test_a_bad_file_fails_its_job_while_it_is_checked(deck: Deck) -> None:
+    data, code, words = FILES[0]
+    job = await deck.end(await deck.launch(training_file=await deck.upload(data)))
+    assert (job.status, job.error.code, job.error.message) == ("failed", code, words)
+    assert job.error.param == "training_file"
+    assert (job.trained_tokens, job.fine_tuned_model) == (None, None)
+    messages = await deck.messages(job.id)
+    assert "Fine-tuning job started" not in messages
+    assert job.error.message in messages[-1]
 
 
 async def test_a_bad_validation_file_is_named(deck: Deck) -> None:
