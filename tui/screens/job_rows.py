@@ -166,7 +166,7 @@ def columns_for(width: int) -> tuple[Column, ...]:
         Column("step", 9 if width < _WIDE else 13),
         Column("loss", 7 if width < _WIDE else 8),
         Column("started", 7, quiet=True),
-        Column("cost", 8 if width < _WIDE else 16),
+        Column("cost", 9 if width < _WIDE else 16),
     )
 
 

@@ -24,7 +24,7 @@ from tui.screens.base import DeckScreen
 from tui.screens.launch_news import Checked, Ended, Offered, Reading, Told, content_of
 from tui.workspace import Change
 from widgets.confirm import Confirm
-from widgets.text import clean
+from widgets.text import ascii_only, clean
 
 if TYPE_CHECKING:
     from tui.config import ProviderConfig
@@ -107,6 +107,8 @@ class LaunchScreen(DeckScreen):
                 for name in ("epochs", "batch", "learning", "suffix", "seed", "metadata"):
                     yield self._input(name)
                 box = Checkbox("launch in spite of errors", id="force", compact=True)
+                if ascii_only():
+                    box.BUTTON_LEFT, box.BUTTON_RIGHT = "[", "]"
                 yield self._field("force", "force", box)
                 yield Button("Launch", id="go", variant="primary", compact=True, disabled=True)
             with VerticalScroll(id="found"):
@@ -132,6 +134,7 @@ class LaunchScreen(DeckScreen):
 
     def on_mount(self) -> None:
         """Take over the open dataset and find the models."""
+        self.set_class(ascii_only(), "-ascii")
         self.deck.workspace.changes.subscribe(self, self._workspace_changed)
         self._take_file()
         self._offer(self._provider_name())
