@@ -11,7 +11,7 @@ from textual.message import Message
 
 from widgets.numbers import compact
 from widgets.rows import Pieces, VirtualList
-from widgets.text import cell_width, clean, pad
+from widgets.text import clean, pad
 
 KEPT_ROWS = 4096
 PREVIEW_CHARS = 400
@@ -249,8 +249,3 @@ def marked(text: str, needle: str, style: str = "") -> list[tuple[str, str]]:
         position = found + len(needle)
     pieces.append((text[position:], style))
     return [piece for piece in pieces if piece[0]]
-
-
-def width_of(pieces: Pieces) -> int:
-    """Cells that pieces of a row take."""
-    return sum(cell_width(text) for text, _ in pieces)

@@ -390,7 +390,7 @@ def _wrap_odd_row(source: str, position: int, stop: int, width: int) -> Row:
     if cut is None:
         return Row("".join(pieces), position, position + len(chunk))
     if cut == 0:  # one sign wider than the whole row
-        return Row(fit(table[ord(chunk[0])], width), position, position + 1)
+        return Row(fit(clean(chunk[0]), width), position, position + 1)
     if chunk[cut] in " \t":
         return Row("".join(pieces), position, position + cut + 1)
     if blank >= 0 and sum(map(cell_width, pieces[:blank])) > width // 3:

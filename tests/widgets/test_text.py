@@ -145,6 +145,10 @@ def test_paths_keep_the_file_name() -> None:
     assert shorten_path("evil\x1b[31m.jsonl", 40) == "evil␛[31m.jsonl"
 
 
+def test_a_sign_wider_than_the_row_is_cut() -> None:
+    assert [row.text for row in wrap("\t\ue000", 3)] == ["  …", "‹E…"]
+
+
 def test_wrap_is_lazy() -> None:
     rows = wrap("word " * 20_000_000, 40)
     assert next(rows).text == "word word word word word word word word"

@@ -17,10 +17,8 @@ from textual.widget import Widget
 from widgets.confirm import Confirm
 from widgets.event_log import KEPT, EventLog, LogRow
 from widgets.facts import Fact, Facts
-from widgets.flash import Flash
 from widgets.histogram import Histogram
 from widgets.issue_list import IssueGroup, IssueList, IssueRow
-from widgets.key_footer import KeyFooter
 from widgets.loss_chart import LossChart
 from widgets.record_data import Mark, RecordData, conversation
 from widgets.record_list import RecordList, RowView
@@ -561,29 +559,3 @@ async def test_only_y_says_yes(key: str, answer: bool) -> None:
         await pilot.press(key)
         await pilot.pause()
         assert got == [answer]
-
-
-async def test_a_flash_rests_again() -> None:
-    widget = Flash("Ready")
-    async with shown(widget, 30, 1) as pilot:
-        widget.say(f"No {HOSTILE}", "bad", seconds=0.01)
-        assert text(widget)[0].startswith("! No ␛]0;owned")
-        while widget.text != "Ready":
-            await pilot.pause(0.01)
-
-
-async def test_the_footer_shows_the_keys_that_work() -> None:
-    class WithKeys(App[None]):
-        BINDINGS = [("x", "cancel", "Cancel"), ("q", "quit", "Back")]
-
-        def compose(self) -> ComposeResult:
-            yield KeyFooter()
-
-        def action_cancel(self) -> None:
-            """Nothing."""
-
-    async with WithKeys().run_test(size=(30, 5)) as pilot:
-        await pilot.pause()
-        footer = pilot.app.query_one(KeyFooter)
-        assert ("x", "Cancel") in footer.keys
-        assert footer.render_line(0).text.startswith(" x Cancel   q Back")
