@@ -135,6 +135,7 @@ class RangeWorker:
         self._settings = settings
         self._checker = Checker(settings.check)
         self._chat = settings.check.format is Format.CHAT
+        self._blank_severity = settings.check.profile.severity("blank_line", Severity.ADVICE)
         limit = settings.check.context_limit
         self._bytes_limit = _TOO_MANY if limit is None else limit
         self._counter: ExampleCounter | None = None
@@ -210,8 +211,12 @@ class RangeWorker:
 
     def _blank(self, found: Found, line: int) -> None:
         found.blank += 1
-        issue = self._checker.issue("blank_line", line, 1, "the line is blank", "remove it")
-        self._add(found, (issue,))
+        if len(found.issues) <= self._settings.max_issues:
+            issue = self._checker.issue("blank_line", line, 1, "the line is blank", "remove it")
+            self._add(found, (issue,))
+        else:
+            found.counts["blank_line"] = found.counts.get("blank_line", 0) + 1
+            found.levels[self._blank_severity] += 1
 
     def _careful(self, found: Found, raw: bytes, line: int, column: int = 1) -> None:
         found.records += 1

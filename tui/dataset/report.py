@@ -171,7 +171,7 @@ class CheckReport:
         advice: Issues that are advice.
         counts: How often each code was found; exact even where `issues` is cut.
         issues: The issues, those about the whole file first, then in line order.
-        lines: Physical lines of the file.
+        lines: Physical lines of the file; 0 for a JSON array.
         complete: Whether the whole file was read.
     """
 
