@@ -46,7 +46,7 @@ _POLL_TIMEOUT = 15.0
 _CHANGE_TIMEOUT = 30.0
 _UPLOAD_TIMEOUT = 600.0
 _MAX_WAIT = 30.0
-_BACKOFF = 0.25
+_BACKOFF = 0.15
 # What a second look rarely changes within seconds.
 _STUBBORN = ("connection_refused", "unknown_host", "connect_timeout", "unreachable")
 _READ_PIECE = 64 * 1024

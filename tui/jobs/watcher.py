@@ -78,7 +78,7 @@ class Watcher:
         self._trouble: str | None = None
         self._disk: str | None = None
         self._failures = 0
-        self._interval = self._fastest
+        self._interval, self._rest = self._fastest, 0.0
         self._looks, self._looks_wanted = 0, 1
         self._nudge = asyncio.Event()
 
@@ -140,16 +140,17 @@ class Watcher:
         self._failures, self._trouble = 0, None
         update = self._released(everything=ended, ended=ended)
         self._pace(fresh > 0 or self.job != before or self._timeline.holding)
+        wait = max(self._interval, self._rest)
         news = update.events or update.points or update.amended or ended
         if news or self.job != before or had_trouble or first:
-            return self._interval, update
-        return self._interval, None
+            return wait, update
+        return wait, None
 
     def _failed(self, error: ProviderError) -> float:
         self._trouble = str(error)
         self._failures += 1
         asked = error.retry_after if isinstance(error, CallError) else None
-        wait = min(_MAX_BACKOFF, self._fastest * 2.0 ** min(self._failures, 8))
+        wait = min(_MAX_BACKOFF, self._fastest * 1.6 ** min(self._failures - 1, 12))
         wait = max(asked or 0.0, wait * random.uniform(0.75, 1.0))
         return min(wait, 10 * _MAX_BACKOFF)
 
@@ -165,7 +166,7 @@ class Watcher:
     async def _poll(self) -> tuple[int, bool]:
         """Ask once; return how many events were new, and whether the job is over and complete."""
         before = self.job
-        job = _plausible(before, await self._provider.retrieve(self.job_id, attempts=1))
+        job = _plausible(before, await self._provider.retrieve(self.job_id, attempts=2))
         if job != before:
             await self._keep(lambda: self._ledger.keep_jobs(self._provider.endpoint, [job]))
         self.job = job
@@ -209,9 +210,8 @@ class Watcher:
             )
         if error is not None:
             raise error
-        if whole:
-            # Many pages a turn are asked for less often.
-            self._interval = max(self._interval, time.monotonic() - started)
+        # Many pages a turn are asked for less often.
+        self._rest = min(_SLOW, (time.monotonic() - started) / 2)
         return len(fresh)
 
     async def _pages(self, got: list[Event], whole: bool) -> bool:
@@ -221,7 +221,7 @@ class Watcher:
         after: str | None = None
         for number in range(_MAX_PAGES):
             page = await self._provider.events(
-                self.job_id, after, _PAGE, attempts=1 if number == 0 else 3
+                self.job_id, after, _PAGE, attempts=2 if number == 0 else 4
             )
             fresh = [event for event in page.events if event.id not in seen]
             seen.update(event.id for event in page.events)
