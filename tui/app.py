@@ -164,6 +164,7 @@ class TunedeckApp(Deck):
             ansi_color=True if no_color else None,
         )
         use_ascii(ascii)
+        self.set_class(ascii, "-ascii")
         self.animation_level = "none"
         self.memory = Memory.load(paths)
         self.register_theme(DARK)
@@ -187,7 +188,7 @@ class TunedeckApp(Deck):
 
     def _begin(self) -> None:
         self.workspace.start()
-        if self.workspace.path:
+        if self.workspace.path not in ("", "-"):
             self.memory.opened(self.workspace.path)
         if self._open_job is not None:
             self.post_message(messages.OpenJob(self._open_job, self.provider_name))
@@ -310,6 +311,13 @@ class TunedeckApp(Deck):
             self.log.error(f"{event.worker.name}: {error!r}")
             self.tell(f"{type(error).__name__}: {error}", title="This went wrong", severity="error")
 
+    def action_command_palette(self) -> None:
+        """Show the palette."""
+        from tui.screens.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette())
+
     def get_system_commands(self, _screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield what the palette offers: the screens, then what can be done."""
         for number, mode in enumerate(self.MODES, 1):
@@ -370,6 +378,8 @@ def run_app(
     )
     if paths and folder is None:
         app.workspace.open(paths[0])
+        if paths[0] == "-":
+            _keys_from_terminal()
     try:
         app.run(mouse=_mouse(mouse, settings))
     finally:
@@ -380,10 +390,22 @@ def run_app(
 def _require_terminal(paths: Sequence[str]) -> None:
     name = paths[0] if paths else "FILE"
     hint = f"use 'tunedeck check {name}', 'stats' or 'cost'; 'tunedeck --help' lists all commands"
-    if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
+    piped = bool(paths) and paths[0] == "-"
+    keys = piped or (sys.stdin and sys.stdin.isatty())
+    if not (keys and sys.stdout and sys.stdout.isatty()):
         raise UsageError("this is not a terminal, so there is nothing to draw on", hint)
     if os.environ.get("TERM", "") in ("dumb", ""):
         raise UsageError("this terminal (TERM=dumb) cannot draw screens", hint)
+
+
+def _keys_from_terminal() -> None:
+    """Take the keys from the terminal itself: standard input was the dataset."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError as error:
+        raise UsageError("there is no terminal for the keys", "name the file instead") from error
+    os.dup2(terminal, 0)
+    os.close(terminal)
 
 
 def _mouse(flag: bool | None, settings: Settings) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -109,3 +111,61 @@ def test_without_a_terminal_it_says_what_to_use(
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert "tunedeck check" in done.stderr
+
+
+def _settled(term: Terminal) -> Terminal:
+    """Wait until the file is checked and the terminal has been quiet for a moment."""
+    term.wait_for(lambda term: "14 records" in term.text and "checking" not in term.text)
+    term.read(0.5)
+    return term
+
+
+def test_the_mouse_is_off_over_ssh(home: Path, chat_file: Path) -> None:
+    command = [*TUNEDECK, str(chat_file)]
+    env = {"TUNEDECK_HOME": str(home), "SSH_CONNECTION": "10.0.0.1 1 10.0.0.2 22"}
+    with Terminal(command, env=env) as term:
+        assert b"?1003h" not in _settled(term).sent
+    with Terminal([*command, "--mouse"], env=env) as term:
+        assert b"?1003h" in _settled(term).sent
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "xterm"}], ids=["no_color", "sixteen"])
+def test_no_more_colours_than_the_terminal_has(
+    home: Path, chat_file: Path, env: dict[str, str]
+) -> None:
+    with Terminal([*TUNEDECK, str(chat_file)], env={"TUNEDECK_HOME": str(home), **env}) as term:
+        _settled(term)
+        for keys in ("j", "3", "4", "?", "\x1b", "1"):
+            term.type(keys)
+            term.read(0.4)
+        assert not re.search(rb"\x1b\[[0-9;]*[34]8;[25];", bytes(term.sent))
+        # The cursor of a list is a sign, not only a colour.
+        assert "▌" in term.text
+
+
+def test_nothing_is_sent_while_nothing_happens(home: Path, chat_file: Path) -> None:
+    with Terminal([*TUNEDECK, str(chat_file)], env={"TUNEDECK_HOME": str(home)}) as term:
+        _settled(term)
+        for keys in ("", "/", "\x1b", "o", "\x1b", "\x10"):
+            term.type(keys)
+            term.read(0.4)
+            assert term.read(1.2) == b"", f"after {keys!r}"
+
+
+def test_leaves_in_order_when_the_terminal_is_gone(home: Path, chat_file: Path) -> None:
+    with Terminal([*TUNEDECK, str(chat_file)], env={"TUNEDECK_HOME": str(home)}) as term:
+        _settled(term)
+        term.process.send_signal(signal.SIGHUP)
+        assert term.wait_end() == 128 + signal.SIGHUP
+        assert "Traceback" not in term.text
+
+
+def test_standard_input_is_opened_too(home: Path, chat_file: Path) -> None:
+    script = f"cat {chat_file} | {sys.executable} -m tui -"
+    with Terminal(["sh", "-c", script], env={"TUNEDECK_HOME": str(home)}) as term:
+        _settled(term)
+        assert "standard input" in term.text
+        term.type("j")
+        term.wait_for("Record 2 of 14")
+        term.type("\x11")
+        assert term.wait_end() == 0

@@ -101,6 +101,7 @@ class LaunchScreen(DeckScreen):
                 yield self._input("validation")
                 yield self._field("model", "model", self._select([], "model"))
                 other = Input(placeholder="model id", id="other", compact=True)
+                other.cursor_blink = False
                 yield self._field("other", "", other)
                 methods = [(name, name) for name in METHODS]
                 yield self._field("method", "method", self._select(methods, "method"))

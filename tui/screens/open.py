@@ -58,6 +58,7 @@ class OpenScreen(ModalScreen["Opened | None"]):
         & #said.-error { color: $error; }
         & OptionList {
             border: none; padding: 0; height: auto; max-height: 14; background: $surface;
+            text-wrap: nowrap; scrollbar-size-vertical: 1;
         }
     }
     """
@@ -113,7 +114,7 @@ class OpenScreen(ModalScreen["Opened | None"]):
         known = {os.path.abspath(entry.path) for entry in recent}
         found = [e for e in matching(typed) if os.path.abspath(e.path) not in known]
         self._entries = [*recent, *found]
-        width = max(20, min(72, self.app.size.width - 6))
+        width = max(20, min(72, self.app.size.width - 4) - 1)
         self.choices.clear_options()
         self.choices.add_options(Option(_line(entry, width)) for entry in self._entries)
         self.choices.highlighted = 0 if self._entries else None
