@@ -53,7 +53,7 @@ def summary(head: bytes, size: int) -> Row:
     """
     if not head.strip():
         return Row("(blank line)")
-    raw = Row(head[: _SHOWN * 4].decode("utf-8", "replace")[:_SHOWN])
+    raw = Row(" ".join(head[: _SHOWN * 4].decode("utf-8", "replace").split())[:_SHOWN])
     if size > len(head):
         return raw
     try:

@@ -97,19 +97,19 @@ class DeckHeader(Widget):
         brand = ("tunedeck", "bold $accent")
         if workspace.source is None:
             return Content.assemble(" ", brand)
-        counts = list(_counts(workspace))
-        taken = sum(cell_width(text) for text, _ in counts)
         name = clean(os.path.basename(workspace.source.name))
-        parts: list[str | tuple[str, str]] = [" "]
-        if room - taken - 11 >= min(cell_width(name), 24):
-            parts += [brand, "  "]
-            taken += 10
-        parts.append((fit(name, max(8, room - taken - 1)), "bold"))
-        line = Content.assemble(*parts)
-        for text, style in counts:
-            if line.cell_length + cell_width(text) <= max(room, 12):
-                line += Content.styled(text, style)
-        return line
+        whole = cell_width(name)
+        wanted = min(whole, max(8, room // 2))
+        left = room - 1 - wanted
+        shown: list[tuple[str, str]] = []
+        for text, style in _counts(workspace):
+            if cell_width(text) <= left:
+                shown.append((text, style))
+                left -= cell_width(text)
+        grown = min(whole, wanted + max(0, left))
+        left -= grown - wanted
+        first = Content.assemble(" ", *((brand, "  ") if left >= len("tunedeck  ") else ()))
+        return Content.assemble(first, (fit(name, grown), "bold"), *shown)
 
 
 def _counts(workspace: Workspace) -> Iterator[tuple[str, str]]:
