@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tui.tokens import ExampleCounter, TokenTable, get_encoding
-from tui.tokens.table import COLUMNS
+from tui.tokens.rows import COLUMNS
 from tui.tokens.tools import function_objects, render_namespace
 
 BILLED = Path(__file__).parent.parent / "data" / "billed"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui.tokens import TokenTable, distribution
-from tui.tokens.table import COLUMNS, MAX_ROLES
+from tui.tokens.rows import COLUMNS, MAX_ROLES
 
 NUMBERS = st.lists(st.integers(0, 2**40), min_size=1, max_size=60)
 

@@ -219,11 +219,11 @@ class Checker:
         if limit is None or len(raw) <= limit or not isinstance(record.get("messages"), list):
             return
         if self._counter is None:
-            from tui.tokens import ExampleCounter
+            from tui.tokens.examples import ExampleCounter
 
             self._counter = ExampleCounter(self.settings.encoding)
-        billed = self._counter.count([record]).billed
-        tokens = int(billed[0]) if len(billed) else 0
+        billed = self._counter.rows([record]).billed
+        tokens = billed[0] if billed else 0
         if tokens > limit:
             about = "about " if self.settings.approximate else ""
             yield Finding(

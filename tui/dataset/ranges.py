@@ -19,7 +19,8 @@ from tui.dataset.rules.chat import PLAIN_SHIFT, PLAIN_SYSTEM, PLAIN_USER, plain
 from tui.errors import FileError
 
 if TYPE_CHECKING:
-    from tui.tokens import ExampleCounter, TokenTable
+    from tui.tokens.examples import ExampleCounter
+    from tui.tokens.rows import TokenRows
 
 RANGE = 4 << 20
 """Bytes a range starts with."""
@@ -108,7 +109,7 @@ class Found:
         counts: Issues by code.
         levels: Errors, warnings, advice.
         issues: The issues, as many as may be sent.
-        table: Token counts, where asked for.
+        tokens: Token counts, where asked for.
     """
 
     start: int | None
@@ -124,7 +125,7 @@ class Found:
     counts: dict[str, int] = field(default_factory=dict)
     levels: dict[Severity, int] = field(default_factory=lambda: dict.fromkeys(Severity, 0))
     issues: list[Issue] = field(default_factory=list)
-    table: TokenTable | None = None
+    tokens: TokenRows | None = None
 
 
 class RangeWorker:
@@ -141,24 +142,20 @@ class RangeWorker:
         self._counter: ExampleCounter | None = None
         self._batch: list[object] = []
         self._batch_lines: list[int] = []
-        self._tables: list[TokenTable] = []
+        self._rows: TokenRows | None = None
 
     def warm_up(self) -> None:
         """Load the vocabulary, if one is needed, before the first task comes."""
         if self._settings.encoding is not None and self._counter is None:
-            from tui.tokens import ExampleCounter
+            from tui.tokens.examples import ExampleCounter
 
             self._counter = ExampleCounter(self._settings.encoding)
 
     def run(self, task: Task) -> Found:
         """Check one task."""
-        self._tables = []
         found = self._lines(task) if task.spans is None else self._spans(task)
-        if self._settings.encoding is not None:
-            self._flush()
-            from tui.tokens import TokenTable
-
-            found.table = TokenTable.concat(self._tables)
+        self._flush()
+        found.tokens, self._rows = self._rows, None
         return found
 
     # Lines
@@ -316,7 +313,11 @@ class RangeWorker:
             return
         self.warm_up()
         assert self._counter is not None
-        self._tables.append(self._counter.count(self._batch, self._batch_lines))
+        rows = self._counter.rows(self._batch, self._batch_lines)
+        if self._rows is None:
+            self._rows = rows
+        else:
+            self._rows.extend(rows)
         self._batch, self._batch_lines = [], []
 
 

@@ -26,7 +26,7 @@ from tui.dataset.signature import BOM, foreign_kind
 from tui.dataset.source import Source
 
 if TYPE_CHECKING:
-    from tui.tokens import TokenTable
+    from tui.tokens.table import TableBuilder, TokenTable
 
 Cancelled = Callable[[], bool]
 
@@ -115,7 +115,7 @@ class Scan:
             format=self._format,
             issues=IssueLog(limit=self._max_issues),
         )
-        self._tables: list[TokenTable] = []
+        self._tokens: TableBuilder | None = None
         self._totals = Totals()
         self._last_update = 0.0
 
@@ -264,9 +264,8 @@ class Scan:
             replace(issue, line=issue.line + base) if base else issue for issue in found.issues
         )
         self._totals.add(found)
-        if found.table is not None:
-            found.table.line += base
-            self._tables.append(found.table)
+        if found.tokens is not None:
+            self._builder().add(found.tokens, line=base)
 
     def _update(
         self, notify: Callable[[ScanUpdate], object], done: int, *, force: bool = False
@@ -276,14 +275,15 @@ class Scan:
             self._last_update = now
             notify(ScanUpdate(done, self.source.size, self.report, self._table()))
 
-    def _table(self) -> TokenTable | None:
-        if self.encoding is None:
-            return None
-        from tui.tokens import TokenTable
+    def _builder(self) -> TableBuilder:
+        if self._tokens is None:
+            from tui.tokens.table import TableBuilder
 
-        if len(self._tables) != 1:
-            self._tables = [TokenTable.concat(self._tables)]
-        return self._tables[0]
+            self._tokens = TableBuilder()
+        return self._tokens
+
+    def _table(self) -> TokenTable | None:
+        return None if self.encoding is None else self._builder().table()
 
     # What is said about the file and not about a record
 

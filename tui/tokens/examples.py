@@ -12,15 +12,17 @@ the table approximate.
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tui.tokens.table import Column, TokenTable, add_roles
+from tui.tokens.rows import TokenRows, add_roles
 from tui.tokens.texts import TextCounter
 from tui.tokens.tools import function_objects, render_namespace
+
+if TYPE_CHECKING:
+    from tui.tokens.table import TokenTable
 
 KNOWN_ROLES = ("system", "user", "assistant", "tool", "function", "developer")
 
@@ -63,11 +65,17 @@ class ExampleCounter:
             values: Parsed records, in file order.
             lines: Their 1-based line numbers; 1, 2, 3, … unless given.
         """
+        from tui.tokens.table import TokenTable
+
+        return TokenTable.of(self.rows(values, lines))
+
+    def rows(self, values: Sequence[object], lines: Sequence[int] | None = None) -> TokenRows:
+        """Return the same as :meth:`count`, as plain arrays and without numpy."""
         batch = _Batch(self._roles)
         numbers = range(1, len(values) + 1) if lines is None else lines
         for line, value in zip(numbers, values, strict=True):
             batch.add(line, value)
-        return batch.table(self._texts)
+        return batch.rows(self._texts)
 
 
 class _Batch:
@@ -150,11 +158,32 @@ class _Batch:
         return 0
 
     def _add_messages(self, messages: list[Any], *, learnt: bool) -> None:
+        answer = _BILLED | _ASSISTANT | (_TRAINED if learnt else 0)
         for message in messages:
-            if isinstance(message, dict):
-                self._add_message(message, learnt)
-            else:
+            if not isinstance(message, dict):
                 self._approximate = True
+            elif len(message) != 2 or not self._add_plain(message, answer):
+                self._add_message(message, learnt)
+
+    def _add_plain(self, message: dict[str, Any], answer: int) -> bool:
+        """Add a known role and a text, which nearly all messages are; else return false."""
+        role, content = message.get("role"), message.get("content")
+        if type(content) is not str or type(role) is not str:
+            return False
+        tokens = self._role_tokens.get(role)
+        if tokens is None:
+            return False
+        self._constant += _PER_MESSAGE + tokens
+        self._roles[role] += 1
+        self._seen.add(role)
+        self._texts.append(content)
+        self._owners.append(len(self._lines))
+        if role == "assistant":
+            self._kinds.append(answer)
+            self._after += _AFTER_ANSWER if answer & _TRAINED else 0
+        else:
+            self._kinds.append(_BILLED)
+        return True
 
     def _add_message(self, message: dict[str, Any], learnt: bool) -> None:
         self._constant += _PER_MESSAGE
@@ -245,38 +274,38 @@ class _Batch:
         self._owners.append(len(self._lines))
         self._kinds.append(kind)
 
-    def table(self, counter: TextCounter) -> TokenTable:
+    def rows(self, counter: TextCounter) -> TokenRows:
         """Count all texts and return the columns."""
         counts = counter.count_all(self._texts)
-        tokens = np.fromiter(map(counts.__getitem__, self._texts), np.int64, len(self._texts))
-        owners = np.array(self._owners, dtype=np.int64)
-        kinds = np.array(self._kinds, dtype=np.int64)
-
-        def total(kind: int) -> Column:
-            chosen = (kinds & kind) != 0
-            # Sums in float64 are exact below 2**53.
-            sums = np.bincount(owners[chosen], tokens[chosen], minlength=len(self._lines))
-            return sums.astype(np.int64)
-
-        billed = total(_BILLED) + _column(self._fixed)
+        billed, names = self._fixed, self._named
+        assistant, trained = [0] * len(billed), self._trained
+        for text, owner, kind in zip(self._texts, self._owners, self._kinds, strict=True):
+            tokens = counts[text]
+            if kind & _BILLED:
+                billed[owner] += tokens
+            else:
+                names[owner] += tokens
+            if kind & _ASSISTANT:
+                assistant[owner] += tokens
+            if kind & _TRAINED:
+                trained[owner] += tokens
         roles: dict[str, int] = {}
         add_roles(roles, self._roles)
-        return TokenTable(
-            line=_column(self._lines),
-            billed=billed,
-            classic=billed + total(_NAME) + _column(self._named) + _CLASSIC_EXTRA,
-            assistant=total(_ASSISTANT),
-            trained=total(_TRAINED) + _column(self._trained),
-            messages=_column(self._messages),
+        classic = [sum(pair, _CLASSIC_EXTRA) for pair in zip(billed, names, strict=True)]
+        return TokenRows(
+            line=array("q", self._lines),
+            billed=array("q", billed),
+            classic=array(
+                "q", [b + n + _CLASSIC_EXTRA for b, n in zip(billed, names, strict=True)]
+            ),
+            assistant=array("q", assistant),
+            trained=array("q", trained),
+            messages=array("q", self._messages),
             roles=roles,
             missing_system=self._missing_system,
             missing_user=self._missing_user,
             approximate=self._approximate,
         )
-
-
-def _column(values: list[int]) -> Column:
-    return np.array(values, dtype=np.int64)
 
 
 def _image_tokens(part: object) -> int:

@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tui.tokens.rows import COLUMNS, TokenRows, add_roles
+
 Column = npt.NDArray[np.int64]
 
-COLUMNS = ("line", "billed", "classic", "assistant", "trained", "messages")
 PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 BINS = 20
 # Interpolation leaves dust such as 4811.200000000001 behind.
 _DECIMALS = 6
-# Roles come from the dataset, so their number is somebody else's choice.
-MAX_ROLES = 24
-OTHER_ROLE = "(other)"
 
 
 def _empty() -> Column:
@@ -67,6 +65,17 @@ class TokenTable:
         return cls()
 
     @classmethod
+    def of(cls, rows: TokenRows) -> TokenTable:
+        """Return a table of rows; it shares their memory, so they must not grow any more."""
+        return cls(
+            **{name: np.frombuffer(getattr(rows, name), dtype=np.int64) for name in COLUMNS},
+            roles=rows.roles,
+            missing_system=rows.missing_system,
+            missing_user=rows.missing_user,
+            approximate=rows.approximate,
+        )
+
+    @classmethod
     def concat(cls, tables: Iterable[TokenTable]) -> TokenTable:
         """Return one table with the examples of all ``tables``, in the order given."""
         parts = list(tables)
@@ -99,11 +108,53 @@ class TokenTable:
         return 0 if limit is None else int(np.count_nonzero(self.billed > limit))
 
 
-def add_roles(into: dict[str, int], counts: Mapping[str, int]) -> None:
-    """Add role counts; past a bound, roles not seen before are counted together."""
-    for role, count in counts.items():
-        key = role if role in into or len(into) < MAX_ROLES else OTHER_ROLE
-        into[key] = into.get(key, 0) + count
+class TableBuilder:
+    """A table that grows at its end, and can be looked at in between without being copied.
+
+    Tables handed out are views of the same columns: adding writes only behind what they show. One
+    thread adds; any may read a table it was given.
+
+    Args:
+        rows: How many rows to have room for; memory that is not filled is not taken.
+    """
+
+    def __init__(self, rows: int = 1 << 16) -> None:
+        self._room = rows
+        self._used = 0
+        self._columns = {name: np.empty(rows, dtype=np.int64) for name in COLUMNS}
+        self._facts = TokenRows()
+
+    def add(self, rows: TokenRows, *, line: int = 0) -> None:
+        """Add rows at the end, ``line`` added to their line numbers."""
+        end = self._used + len(rows)
+        if end > self._room:
+            self._grow(end)
+        for name, column in self._columns.items():
+            column[self._used : end] = np.frombuffer(getattr(rows, name), dtype=np.int64)
+        self._columns["line"][self._used : end] += line
+        self._used = end
+        facts = self._facts
+        add_roles(facts.roles, rows.roles)
+        facts.missing_system += rows.missing_system
+        facts.missing_user += rows.missing_user
+        facts.approximate |= rows.approximate
+
+    def table(self) -> TokenTable:
+        """Return what was added so far."""
+        facts = self._facts
+        return TokenTable(
+            **{name: column[: self._used] for name, column in self._columns.items()},
+            roles=dict(facts.roles),
+            missing_system=facts.missing_system,
+            missing_user=facts.missing_user,
+            approximate=facts.approximate,
+        )
+
+    def _grow(self, rows: int) -> None:
+        self._room = max(rows, 2 * self._room)
+        for name, column in self._columns.items():
+            self._columns[name] = np.empty(self._room, dtype=np.int64)
+            self._columns[name][: self._used] = column[: self._used]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,32 +9,34 @@ own, and because a text that holds the separator itself goes the plain way.
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import Protocol, cast
 
 from tui.tokens.encodings import get_spec, load_ranks
-
-if TYPE_CHECKING:
-    import tiktoken
 
 # Two noncharacters at the end of Unicode, which no text is meant to hold. No proper prefix of the
 # pair is also a suffix of it, so a neighbour can never shift where it is found.
 SEPARATOR = "\U0010fffe\U0010fffd"
 _SEPARATOR_ID = 1_000_000
-_ALLOWED = frozenset({SEPARATOR})
+_ALLOWED = {SEPARATOR}
+# As it stands in the tokenizer's answer, which is an array of 32-bit integers.
+_MARK = _SEPARATOR_ID.to_bytes(4, sys.byteorder)
+_ID_BYTES = 4
 
 # A call takes this many texts and characters at most: enough to make its cost vanish, and short
 # enough (a few ms) to let other threads in.
 _BATCH_TEXTS = 400
 _BATCH_CHARS = 200_000
 
-# What a memo may hold: texts that repeat are system prompts, labels and tool definitions.
-_MEMO_CHARS = 8_000_000
+# What a memo may hold: texts that repeat are system prompts, labels and tool definitions. A long
+# text is kept only when it comes a second time, which a bit for its hash tells.
+_MEMO_CHARS = 2_000_000
 _MEMO_ENTRIES = 50_000
+_MEMO_SHORT = 200
+_MARKS = 1 << 18
 
 # tiktoken's regular expression gives up on about a million blanks in a row, because of the
 # look-ahead in `\s+(?!\S)`. Such a run is one piece but for its last blank, whatever its length.
@@ -42,6 +44,18 @@ _RUN = 500_000
 _BLANKS = re.compile("[\t\n\x0b\x0c\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 
 _LOCK = threading.Lock()
+
+
+class _Core(Protocol):
+    """The part of tiktoken that is compiled, as far as it is used here."""
+
+    def encode_to_tiktoken_buffer(self, text: str, allowed: set[str]) -> bytes:
+        """Return the ids of a text as an array of 32-bit integers."""
+        ...
+
+    def encode_single_piece(self, piece: bytes) -> list[int]:
+        """Return the ids of a piece that is not to be cut."""
+        ...
 
 
 def sanitise(text: str) -> str:
@@ -69,12 +83,13 @@ class TextCounter:
     def __init__(self, encoding: str) -> None:
         spec = get_spec(encoding)
         with _LOCK:
-            self._encoding = _joining(spec.vocabulary, spec.head, spec.pattern)
+            self._core = _joining(spec.vocabulary, spec.head, spec.pattern)
         # The older patterns cut no piece at a line end, the newer ones after the last of a run.
         self._cuts_at_newline = r"\s*[\r\n]" in spec.pattern
         self._young: dict[str, int] = {"": 0}
         self._old: dict[str, int] = {}
         self._young_chars = 0
+        self._marks = bytearray(_MARKS)
 
     def count(self, text: str) -> int:
         """Return how many tokens one text has."""
@@ -100,10 +115,14 @@ class TextCounter:
 
     def _remember(self, text: str, count: int) -> None:
         # Two generations: what was not asked for during a whole generation is forgotten.
-        if len(text) > _BATCH_CHARS:
-            return
+        if len(text) > _MEMO_SHORT:
+            mark = hash(text) % _MARKS
+            if len(text) > _BATCH_CHARS or not self._marks[mark]:
+                self._marks[mark] = 1
+                return
         if self._young_chars > _MEMO_CHARS or len(self._young) > _MEMO_ENTRIES:
             self._old, self._young, self._young_chars = self._young, {"": 0}, 0
+            self._marks = bytearray(_MARKS)
         self._young[text] = count
         self._young_chars += len(text)
 
@@ -117,16 +136,28 @@ class TextCounter:
     def _count_joined(self, texts: list[str]) -> list[int] | None:
         """Count texts in one call, or return ``None`` where they must go one by one."""
         try:
-            tokens = self._encoding.encode_to_numpy(
-                SEPARATOR.join(texts) + SEPARATOR, allowed_special=_ALLOWED, disallowed_special=()
-            )
+            tokens = self._encode(SEPARATOR.join(texts) + SEPARATOR)
         except ValueError:  # a lone surrogate (UnicodeEncodeError), or too many blanks in a row
             return None
-        ends = np.flatnonzero(tokens == _SEPARATOR_ID)
-        if ends.size != len(texts):  # a text holds the separator
-            return None
-        counts: list[int] = (np.diff(ends, prepend=-1) - 1).tolist()
-        return counts
+        counts: list[int] = []
+        begin, at = 0, tokens.find(_MARK)
+        while at >= 0:
+            if at % _ID_BYTES:  # the end of one id and the start of the next
+                at = tokens.find(_MARK, at + 1)
+                continue
+            counts.append((at - begin) // _ID_BYTES)
+            begin = at + _ID_BYTES
+            at = tokens.find(_MARK, begin)
+        # With more of them than texts, a text holds the separator.
+        return counts if len(counts) == len(texts) else None
+
+    def _encode(self, text: str, allowed: set[str] = _ALLOWED) -> bytes:
+        """Return the ids as the bytes of an array.
+
+        Raises:
+            ValueError: A lone surrogate, or too many blanks in a row.
+        """
+        return memoryview(self._core.encode_to_tiktoken_buffer(text, allowed)).tobytes()
 
     def _count_alone(self, text: str) -> int:
         text = sanitise(text)
@@ -136,7 +167,7 @@ class TextCounter:
             return sum(self._count_parts(text))
 
     def _count_plain(self, text: str) -> int:
-        return int(self._encoding.encode_to_numpy(text, disallowed_special=()).size)
+        return len(self._encode(text, set())) // _ID_BYTES
 
     def _count_parts(self, text: str) -> Iterator[int]:
         """Yield the counts of the parts of a text with enormous runs of blanks."""
@@ -151,7 +182,7 @@ class TextCounter:
             if end < len(text):
                 end -= 1  # the last blank belongs to the next word
             yield self._count_plain(text[done:start])
-            yield len(self._encoding._encode_single_piece(text[start:end]))
+            yield len(self._core.encode_single_piece(text[start:end].encode()))
             done = end
         yield self._count_plain(text[done:])
 
@@ -170,13 +201,13 @@ def _batches(texts: list[str]) -> Iterator[list[str]]:
 
 
 @cache
-def _joining(vocabulary: str, head: int | None, pattern: str) -> tiktoken.Encoding:
-    """Return an encoding whose only special token is the separator."""
-    from tiktoken import Encoding
+def _joining(vocabulary: str, head: int | None, pattern: str) -> _Core:
+    """Return a tokenizer whose only special token is the separator.
 
-    return Encoding(
-        f"{vocabulary}_joining",
-        pat_str=pattern,
-        mergeable_ranks=load_ranks(vocabulary, head),
-        special_tokens={SEPARATOR: _SEPARATOR_ID},
-    )
+    Without tiktoken's object around it, which would keep all ranks a second time, 30 MB of them.
+    """
+    # A compiled module, which type checkers cannot see.
+    from tiktoken import _tiktoken  # type: ignore[attr-defined]
+
+    ranks = load_ranks(vocabulary, head)
+    return cast(_Core, _tiktoken.CoreBPE(ranks, {SEPARATOR: _SEPARATOR_ID}, pattern))
