@@ -24,9 +24,10 @@ from tui import messages
 from tui.config import Paths, Settings, load_settings
 from tui.deck import Deck
 from tui.errors import FileError, TunedeckError, UsageError
+from tui.opening import Opened
 from tui.remember import Memory
 from tui.theme import DARK, LIGHT
-from tui.workspace import Opened, Stage, Workspace
+from tui.workspace import Stage, Workspace
 from widgets.text import use_ascii
 
 # Screens are imported when they are first shown, so that a cold one costs the first frame nothing.
@@ -208,8 +209,17 @@ class TunedeckApp(Deck):
                 loop.add_signal_handler(number, self._told_to_stop, 128 + number)
 
     def _told_to_stop(self, code: int) -> None:
+        self.run_worker(self._leave(code), group="leave", exclusive=True, exit_on_error=False)
+
+    async def _leave(self, code: int) -> None:
+        """End the program once nothing that was agreed to is left undone."""
         self.workspace.close()
-        self.exit(return_code=code)
+        words = [said for farewell in self.farewells if (said := await farewell())]
+        self.exit(return_code=code, message="\n".join(words) or None)
+
+    async def action_quit(self) -> None:
+        """Leave; a cancel that was agreed to reaches the provider first."""
+        await self._leave(0)
 
     def _keep_theme(self, _theme: object) -> None:
         if self.ansi_color is None and self.theme != self.memory.theme:

@@ -18,7 +18,7 @@ from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
 from tui.files import Entry, existing, matching
-from tui.workspace import Opened, load
+from tui.opening import Opened, load
 from widgets.numbers import size
 from widgets.text import clean, shorten_path
 
