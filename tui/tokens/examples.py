@@ -295,9 +295,7 @@ class _Batch:
         return TokenRows(
             line=array("q", self._lines),
             billed=array("q", billed),
-            classic=array(
-                "q", [b + n + _CLASSIC_EXTRA for b, n in zip(billed, names, strict=True)]
-            ),
+            classic=array("q", classic),
             assistant=array("q", assistant),
             trained=array("q", trained),
             messages=array("q", self._messages),
