@@ -61,7 +61,7 @@ def check(args: argparse.Namespace) -> int:
         UsageError: No file, or an unknown provider.
         FileError: The only file cannot be read.
     """
-    profile = _profile(args.provider)
+    profile = profile_of(args.provider)
     if args.rules:
         return _rules(args, profile)
     if not args.files:
@@ -96,7 +96,7 @@ def check(args: argparse.Namespace) -> int:
 def _check_one(name: str, args: argparse.Namespace, profile: str) -> CheckReport:
     from tui.dataset import check_file
 
-    progress = _Progress(name) if sys.stderr.isatty() else None
+    progress = Progress(name) if sys.stderr.isatty() else None
     try:
         return check_file(
             name,
@@ -111,7 +111,12 @@ def _check_one(name: str, args: argparse.Namespace, profile: str) -> CheckReport
             progress.clear()
 
 
-def _profile(provider: str) -> str:
+def profile_of(provider: str) -> str:
+    """Return whose rules apply to a provider, by its own name or that of a profile.
+
+    Raises:
+        UsageError: There is no such provider.
+    """
     from tui.config import PROFILES, Paths, load_settings
 
     if provider in PROFILES:
@@ -182,7 +187,7 @@ class _Style:
         return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m" if self.on and text else text
 
 
-class _Progress:
+class Progress:
     """One line on stderr that says how far a large file is read."""
 
     def __init__(self, name: str) -> None:
@@ -190,6 +195,7 @@ class _Progress:
         self._shown = False
 
     def __call__(self, done: int, total: int) -> None:
+        """Show how far reading is, where the file is large."""
         if total < _PROGRESS_BYTES:
             return
         sys.stderr.write(f"\r{self._name}: {100 * done // total} % read ")

@@ -24,6 +24,7 @@ FAULT = 70
 # Each module adds its own commands; none of them imports anything heavy until its handler runs.
 FAMILIES = (
     "tui.cli.data",
+    "tui.cli.files",
     "tui.cli.tokens",
     "tui.cli.launch",
     "tui.cli.jobs",

@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tui.dataset.convert.file import ConvertReport as ConvertReport
+    from tui.dataset.convert.file import convert_file as convert_file
     from tui.dataset.index import LineIndex as LineIndex
     from tui.dataset.model import Format as Format
     from tui.dataset.model import Issue as Issue
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from tui.dataset.record import Record as Record
     from tui.dataset.record import read_record as read_record
     from tui.dataset.record import sniff_format as sniff_format
+    from tui.dataset.repair.file import FixReport as FixReport
+    from tui.dataset.repair.file import fix_file as fix_file
+    from tui.dataset.repair.model import Repair as Repair
+    from tui.dataset.repair.record import Repaired as Repaired
+    from tui.dataset.repair.record import repair_record as repair_record
     from tui.dataset.report import CheckReport as CheckReport
     from tui.dataset.report import IssueLog as IssueLog
     from tui.dataset.rules.catalogue import RULES as RULES
@@ -32,10 +39,14 @@ if TYPE_CHECKING:
     from tui.dataset.signature import foreign_kind as foreign_kind
     from tui.dataset.source import Change as Change
     from tui.dataset.source import Source as Source
+    from tui.dataset.split import SplitReport as SplitReport
+    from tui.dataset.split import split_file as split_file
 
 _HOMES = {
     "Change": "source",
     "CheckReport": "report",
+    "ConvertReport": "convert.file",
+    "FixReport": "repair.file",
     "Format": "model",
     "Issue": "model",
     "IssueLog": "report",
@@ -43,18 +54,25 @@ _HOMES = {
     "Profile": "profile",
     "RULES": "rules.catalogue",
     "Record": "record",
+    "Repair": "repair.model",
+    "Repaired": "repair.record",
     "Rule": "rules.catalogue",
     "Scan": "scan",
     "ScanResult": "scan",
     "ScanUpdate": "scan",
     "Severity": "model",
     "Source": "source",
+    "SplitReport": "split",
     "check_file": "scan",
+    "convert_file": "convert.file",
+    "fix_file": "repair.file",
     "foreign_kind": "signature",
     "get_profile": "profile",
     "read_record": "record",
+    "repair_record": "repair.record",
     "scan_file": "scan",
     "sniff_format": "record",
+    "split_file": "split",
 }
 
 __all__ = list(_HOMES)

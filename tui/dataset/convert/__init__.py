@@ -1,0 +1,1 @@
+"""Other people's formats into chat and preference records."""

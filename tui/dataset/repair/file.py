@@ -1,0 +1,302 @@
+"""A whole file, repaired into a new one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from tui.dataset.arrays import is_array
+from tui.dataset.checker import Checker, CheckSettings
+from tui.dataset.digests import DigestSet
+from tui.dataset.model import Format, Severity
+from tui.dataset.profile import get_profile
+from tui.dataset.record import sniff_format
+from tui.dataset.repair.model import Repair
+from tui.dataset.repair.record import chosen, repair_record
+from tui.dataset.report import CheckReport
+from tui.dataset.rows import BLANK, BROKEN, Cancelled, Progress, Row, digest, on_one_line, rows
+from tui.dataset.scan import check_file
+from tui.dataset.source import Source
+from tui.dataset.writing import NewFile
+
+MAX_CHANGES = 100_000
+"""Changes kept in the report; all are counted."""
+
+
+@dataclass(slots=True)
+class FixReport:
+    """What repairing a file did.
+
+    Attributes:
+        file: The file read, as given; comes from outside, so clean it before showing it.
+        output: The file written; ``None`` where it was only tried.
+        format: The format of its records.
+        records: Records read.
+        written: Records written.
+        changed: Records written that differ from what was read.
+        dropped: Records left out: copies, and where asked for, invalid ones.
+        invalid: Those of them left out because errors were left after the repair.
+        invalid_counts: The errors of those, by code; one record may have several.
+        repairs: How many repairs each code asked for.
+        changes: What was done, in line order, up to `MAX_CHANGES`.
+        changes_truncated: Whether more was done than is listed.
+        duplicates_unfinished: Whether the file has more records than copies are looked for among.
+        copies_kept: Whether copies were kept because too few examples would be left without them.
+        check: What checking the result found.
+    """
+
+    file: str
+    output: str | None
+    format: Format
+    records: int = 0
+    written: int = 0
+    changed: int = 0
+    dropped: int = 0
+    invalid: int = 0
+    invalid_counts: dict[str, int] = field(default_factory=dict)
+    repairs: dict[str, int] = field(default_factory=dict)
+    changes: list[Repair] = field(default_factory=list)
+    changes_truncated: bool = False
+    duplicates_unfinished: bool = False
+    copies_kept: bool = False
+    check: CheckReport | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return the object that ``fix --json`` prints."""
+        return {
+            "file": self.file,
+            "output": self.output,
+            "format": str(self.format),
+            "records": self.records,
+            "written": self.written,
+            "changed": self.changed,
+            "dropped": self.dropped,
+            "dropped_invalid": self.invalid,
+            "dropped_invalid_counts": dict(self.invalid_counts),
+            "repairs": dict(self.repairs),
+            "changes": [change.to_json() for change in self.changes],
+            "changes_truncated": self.changes_truncated,
+            "duplicates_unfinished": self.duplicates_unfinished,
+            "copies_kept": self.copies_kept,
+            "check": verdict_json(self.check),
+        }
+
+
+def verdict_json(check: CheckReport | None) -> dict[str, object] | None:
+    """Return a check's result without its single issues."""
+    if check is None:
+        return None
+    return {key: value for key, value in check.to_json().items() if not key.startswith("issues")}
+
+
+def fix_file(
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None,
+    *,
+    rules: Collection[str] = (),
+    drop_invalid: bool = False,
+    profile: str = "openai",
+    format: str = "auto",  # noqa: A002  (the word of the command line)
+    model: str | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> FixReport:
+    """Write a repaired copy of a file and check it.
+
+    Records that need no repair are copied byte for byte. The file read is never changed. Where
+    anything fails, no new file is left behind.
+
+    Args:
+        path: The file, or ``-`` for standard input.
+        output: The new file; ``None`` only tries: the result is checked and thrown away.
+        rules: Codes of the repairs to make; all safe ones where empty.
+        drop_invalid: Leave out records that have errors after the repair.
+        profile: Whose rules apply.
+        format: ``auto``, or the format its records have.
+        model: The model whose context limit applies.
+        force: Replace ``output`` where it exists.
+        progress: Told bytes done and bytes in all, about every megabyte.
+        cancelled: Asked as often; true stops, with nothing written.
+
+    Raises:
+        FileError: A file cannot be read or written.
+        UsageError: An unknown code, or the output is the input.
+    """
+    codes = chosen(rules)
+    weights = get_profile(profile)
+    if not rules and weights.severity("byte_order_mark", Severity.WARNING) is Severity.ADVICE:
+        # This provider wants one.
+        codes -= {"byte_order_mark"}
+    with Source.open(path, cancelled=cancelled) as source:
+        kind = sniff_format(source) if format == "auto" else Format(format)
+        checker = _checker(profile, kind, model) if drop_invalid else None
+        while True:
+            with NewFile(output, force=force, source=source.path) as new:
+                shown = None if output is None else os.fspath(output)
+                report = FixReport(source.path, shown, kind)
+                fixer = _Fixer(report, codes, new, checker)
+                fixer.run(source, progress, cancelled)
+                if not rules and fixer.short_of(weights.min_examples):
+                    codes -= {"duplicate_example"}
+                    continue
+                report.copies_kept = not rules and "duplicate_example" not in codes
+                new.finish()
+                report.check = check_file(
+                    new.temporary,
+                    profile=profile,
+                    format=format if kind is Format.UNKNOWN else str(kind),
+                    model=model,
+                    cancelled=cancelled,
+                )
+                report.check.file = shown or source.path
+                new.commit()
+                return report
+
+
+def _checker(profile: str, kind: Format, model: str | None) -> Checker:
+    if model is None:
+        return Checker(CheckSettings(get_profile(profile), kind))
+    from tui.pricing import model_info
+
+    info = model_info(model)
+    return Checker(
+        CheckSettings(
+            get_profile(profile), kind, info.encoding, info.context_limit, model,
+            bool(info.approximate),
+        )
+    )  # fmt: skip
+
+
+class _Fixer:
+    """Takes the records one by one and writes what becomes of them."""
+
+    def __init__(
+        self,
+        report: FixReport,
+        codes: frozenset[str],
+        new: NewFile,
+        checker: Checker | None,
+    ) -> None:
+        self.report = report
+        self.seen = DigestSet()
+        self._codes = codes
+        self._new = new
+        self._checker = checker
+
+    def run(self, source: Source, progress: Progress | None, cancelled: Cancelled | None) -> None:
+        """Take every record of a file."""
+        if is_array(source):
+            self._unwrap()
+        for row in rows(source, progress=progress, cancelled=cancelled):
+            self.take(row)
+        self.report.duplicates_unfinished = self.seen.full
+
+    def short_of(self, least: int) -> bool:
+        """Return whether it is for want of copies that too few examples are left to train on."""
+        copies = self.report.repairs.get("duplicate_example", 0)
+        return self.report.written < least <= self.report.written + copies
+
+    def _unwrap(self) -> None:
+        self._note(Repair(1, "pretty_printed", "", "rewritten", "a JSON array", "a record a line"))
+
+    def take(self, row: Row) -> None:
+        """Write one row, or leave it out, and keep account."""
+        if row.mark:
+            self._mark(row)
+        if row.value is BLANK:
+            self._blank(row)
+            return
+        self.report.records += 1
+        if row.value is BROKEN:
+            self._broken(row)
+            return
+        raw, changed = row.raw, False
+        if row.lines > 1 and (row.element or "pretty_printed" in self._codes):
+            raw = on_one_line(raw)
+            if not row.element:
+                changed = True
+                shown = f"{row.lines:,} lines"
+                self._note(Repair(row.line, "pretty_printed", "", "rewritten", shown, "1 line"))
+        fixed = repair_record(
+            raw, row.value, line=row.line, format=self.report.format, codes=self._codes
+        )
+        if self._copy(row, fixed.raw, fixed.value) or self._invalid(row, fixed.raw):
+            return
+        for change in fixed.changes:
+            self._note(change)
+        self._write(row, fixed.raw)
+        self.report.changed += changed or bool(fixed.changes)
+
+    def _mark(self, row: Row) -> None:
+        if "byte_order_mark" in self._codes:
+            self._note(Repair(row.line, "byte_order_mark", "", "removed", "\ufeff"))
+        elif row.value is not BLANK or "blank_line" not in self._codes:
+            self._raw(b"\xef\xbb\xbf")
+
+    def _blank(self, row: Row) -> None:
+        if "blank_line" in self._codes:
+            self._note(Repair(row.line, "blank_line", "", "removed", ""))
+        else:
+            self._raw(row.raw + row.end)
+
+    def _broken(self, row: Row) -> None:
+        if self._checker is not None:
+            self._drop_invalid(row, row.raw)
+            return
+        raw = row.raw
+        if row.element:
+            # It stood between commas, on any number of lines; here a line is all it may take.
+            raw = raw.replace(b"\r", b" ").replace(b"\n", b" ")
+        self._write(row, raw)
+
+    def _copy(self, row: Row, raw: bytes, value: object) -> bool:
+        if "duplicate_example" not in self._codes or not isinstance(value, dict):
+            return False
+        if self.seen.add(digest(raw, value)):
+            return False
+        self.report.dropped += 1
+        shown = row.raw[:200].decode("utf-8", "replace")
+        self._note(Repair(row.line, "duplicate_example", "", "dropped", shown))
+        return True
+
+    def _invalid(self, row: Row, raw: bytes) -> bool:
+        if self._checker is None:
+            return False
+        return self._drop_invalid(row, raw)
+
+    def _drop_invalid(self, row: Row, raw: bytes) -> bool:
+        assert self._checker is not None
+        codes = {
+            issue.code
+            for issue in self._checker.check(raw, row.line).issues
+            if issue.severity is Severity.ERROR
+        }
+        if not codes:
+            return False
+        counts = self.report.invalid_counts
+        for code in codes:
+            counts[code] = counts.get(code, 0) + 1
+        self.report.dropped += 1
+        self.report.invalid += 1
+        shown = row.raw[:200].decode("utf-8", "replace")
+        self._note(Repair(row.line, min(codes), "", "dropped", shown), repair=False)
+        return True
+
+    def _write(self, row: Row, raw: bytes) -> None:
+        self.report.written += 1
+        self._raw(raw + (b"\n" if row.element else row.end))
+
+    def _raw(self, data: bytes) -> None:
+        if data:
+            self._new.write(data)
+
+    def _note(self, change: Repair, *, repair: bool = True) -> None:
+        report = self.report
+        if repair:
+            report.repairs[change.code] = report.repairs.get(change.code, 0) + 1
+        if len(report.changes) < MAX_CHANGES:
+            report.changes.append(change)
+        else:
+            report.changes_truncated = True

@@ -1,0 +1,141 @@
+"""Values that are nearly right: roles, weights, and text that was decoded wrongly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tui.dataset.model import Format, JsonPath
+from tui.dataset.repair.model import Work
+from tui.dataset.rules.message import ROLES, intended_role
+
+
+def roles(work: Work) -> None:
+    """Write the role that is meant where only one can be."""
+    if not work.may("unrecognized_role"):
+        return
+    for path, entry in work.messages():
+        role = entry.get("role")
+        meant = intended_role(role)
+        if meant is None or meant == role or not isinstance(role, str):
+            continue
+        if meant == "tool" and "tool_call_id" not in entry:
+            # Which call it answers is not known, so the record would stay as wrong as it is.
+            continue
+        work.draft.replace((*path, "role"), meant)
+        work.note("unrecognized_role", (*path, "role"), "rewritten", role, meant)
+
+
+def weights(work: Work) -> None:
+    """Write weights as the integers 0 and 1, and only where there is something to train."""
+    if not work.may("invalid_weight"):
+        return
+    for path, entry in work.messages():
+        if "weight" not in entry:
+            continue
+        weight, role = entry["weight"], entry.get("role")
+        if role in ROLES and role != "assistant":
+            work.draft.remove(path, ("weight",))
+            work.note("invalid_weight", (*path, "weight"), "removed", weight)
+        elif (right := _weight(weight)) is not None:
+            work.draft.replace((*path, "weight"), right)
+            work.note("invalid_weight", (*path, "weight"), "rewritten", weight, right)
+
+
+def _weight(weight: object) -> int | None:
+    """Return the integer a weight means, ``None`` where it is one or means none."""
+    if isinstance(weight, str):
+        return int(weight) if weight.strip() in ("0", "1") else None
+    if isinstance(weight, (bool, float)) and weight in (0, 1):
+        return int(weight)
+    return None
+
+
+def developer(work: Work) -> None:
+    """Write developer messages as system messages."""
+    if not work.may("developer_role"):
+        return
+    for path, entry in work.messages():
+        if entry.get("role") == "developer":
+            work.draft.replace((*path, "role"), "system")
+            work.note("developer_role", (*path, "role"), "rewritten", "developer", "system")
+
+
+def blank_messages(work: Work) -> None:
+    """Leave out messages of white space only, but for the last of a list."""
+    if not work.may("blank_content"):
+        return
+    for path, entries in work.lists():
+        gone = [
+            position
+            for position, entry in enumerate(entries[:-1])
+            if isinstance(entry, dict) and _is_blank(entry)
+        ]
+        if gone:
+            work.draft.remove(path, gone)
+        for position in gone:
+            work.note("blank_content", (*path, position), "removed", entries[position])
+
+
+def _is_blank(entry: dict[str, Any]) -> bool:
+    content = entry.get("content")
+    calls = entry.get("tool_calls") or entry.get("function_call") or "tool_call_id" in entry
+    return isinstance(content, str) and bool(content) and content.isspace() and not calls
+
+
+# UTF-8 that was read as Windows-1252: a lead byte's character, then as many others as it promises.
+_TABLE = {byte: bytes((byte,)).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
+_CHARS = {byte: chr(byte) if char == "\ufffd" else char for byte, char in _TABLE.items()}
+_BYTES = {char: byte for byte, char in _CHARS.items()}
+# Latin-1 gives control characters instead of the signs of Windows-1252.
+_BYTES.update({chr(byte): byte for byte in range(0x80, 0xA0)})
+_TAIL = "[" + "".join(re.escape(char) for char, byte in _BYTES.items() if byte < 0xC0) + "]"
+_MOJIBAKE = re.compile(
+    f"[\u00c2-\u00df]{_TAIL}|[\u00e0-\u00ef]{_TAIL}{{2}}|[\u00f0-\u00f4]{_TAIL}{{3}}"
+)
+_TWICE = 3
+
+
+def undo_mojibake(text: str) -> str:
+    """Return text with what was decoded wrongly decoded again, as often as that was done."""
+    for _ in range(_TWICE):
+        better = _MOJIBAKE.sub(_decode, text)
+        if better == text:
+            break
+        text = better
+    return text
+
+
+def _decode(match: re.Match[str]) -> str:
+    found = match.group()
+    try:
+        return bytes(_BYTES.get(char, ord(char)) for char in found).decode("utf-8")
+    except ValueError:
+        return found
+
+
+def mojibake(work: Work) -> None:
+    """Decode wrongly decoded text again."""
+    if not work.may("mojibake"):
+        return
+    for path, text in _texts(work):
+        better = undo_mojibake(text)
+        if better != text:
+            work.draft.replace(path, better)
+            work.note("mojibake", path, "rewritten", text, better)
+
+
+def _texts(work: Work) -> Iterator[tuple[JsonPath, str]]:
+    if work.kind is Format.COMPLETION:
+        for key in ("prompt", "completion"):
+            if isinstance(work.value.get(key), str):
+                yield (key,), work.value[key]
+    for path, entry in work.messages():
+        content = entry.get("content")
+        if isinstance(content, str):
+            yield (*path, "content"), content
+        elif isinstance(content, list):
+            for position, part in enumerate(content):
+                if isinstance(part, dict) and isinstance(part.get("text"), str):
+                    yield (*path, "content", position, "text"), part["text"]
