@@ -217,6 +217,13 @@ class TunedeckApp(Deck):
         words = [said for farewell in self.farewells if (said := await farewell())]
         self.exit(return_code=code, message="\n".join(words) or None)
 
+    def _fatal_error(self) -> None:
+        """End on a fault of ours without a page of it on the screen.
+
+        `run_app` raises it again, and the command line keeps the traceback in a file.
+        """
+        self._close_messages_no_wait()
+
     async def action_quit(self) -> None:
         """Leave; a cancel that was agreed to reaches the provider first."""
         await self._leave(0)
@@ -394,6 +401,8 @@ def run_app(
         app.run(mouse=_mouse(mouse, settings))
     finally:
         app.workspace.close()
+    if app._exception is not None:
+        raise app._exception
     return app.return_code or 0
 
 

@@ -5,6 +5,7 @@ Screens import this, the application derives from it, so the arrow stays ``app â
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from textual.notifications import SeverityLevel
@@ -48,6 +49,9 @@ class Deck(InkApp[int]):
         self.ascii = ascii
         self.provider_name = provider
         self.provider_changed: Signal[str] = Signal(self, "provider_changed")
+        self.farewells: list[Callable[[], Awaitable[str]]] = []
+        """What must be finished before the program ends; each returns words for the person who
+        left, or nothing."""
         self._prefill: LaunchPrefill | None = None
 
     def provider_config(self, name: str | None = None) -> ProviderConfig:

@@ -25,6 +25,7 @@ PAGE = 100
 MOST_JOBS = 500
 """Runs listed at most; older ones are still reached by their id."""
 _FOLLOWED = 8
+_FAREWELL = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,14 @@ class RunList:
         return replace(self, trouble=trouble)
 
 
+@dataclass(frozen=True, slots=True)
+class _Cancel:
+    """A cancel under way: its task, and whether the provider has answered it."""
+
+    task: asyncio.Task[Job]
+    heard: asyncio.Event
+
+
 def price_of(estimate: Any) -> Price | None:
     """Read the estimate that the ledger keeps with a launch (a cost row)."""
     tokens = estimate.get("tokens_billed") if estimate else None
@@ -92,6 +101,7 @@ class JobFeed:
         self._lock = asyncio.Lock()
         self._live: dict[tuple[str, str], Progress] = {}
         self._seen: dict[str, float] = {}
+        self._cancels: dict[tuple[str | None, str], _Cancel] = {}
 
     def provider(self, name: str | None = None) -> Provider:
         """Return the provider called ``name``, or the one in use; nothing is contacted yet.
@@ -191,6 +201,70 @@ class JobFeed:
             progress = live
         return RunRow(row.job, row.seen_at, progress, price_of(row.estimate), row.file)
 
+    def begin_cancel(self, provider: str | None, job_id: str) -> asyncio.Task[Job]:
+        """Begin to cancel a run, once, and return the task that ends with the run as it ended.
+
+        The task belongs to the feed and not to the screen that asked, because a cancel agreed to
+        must reach the provider even when the panel is left or the application quit right after.
+        It fails with a :class:`TunedeckError` when the provider refuses or cannot be reached.
+        """
+        key = (provider, job_id)
+        going = self._cancels.get(key)
+        if going is None:
+            heard = asyncio.Event()
+            task = asyncio.create_task(self._cancel(provider, job_id, heard))
+            going = self._cancels[key] = _Cancel(task, heard)
+            task.add_done_callback(lambda _: self._cancels.pop(key, None))
+        return going.task
+
+    async def cancelled(self, provider: str | None, job_id: str) -> Job:
+        """Return a run as it ended after its cancel; whoever waits here may go away.
+
+        Raises:
+            TunedeckError: The provider refused, or could not be reached.
+        """
+        return await asyncio.shield(self.begin_cancel(provider, job_id))
+
+    async def _cancel(self, provider: str | None, job_id: str, heard: asyncio.Event) -> Job:
+        from tui.jobs import cancel_job
+
+        try:
+            outcome = await cancel_job(
+                self.provider(provider),
+                await self.ledger(),
+                job_id,
+                on_heard=heard.set,
+                timeout=None,
+            )
+        finally:
+            heard.set()
+        return outcome.job
+
+    async def cancels_heard(self, timeout: float) -> bool:
+        """Wait, at most ``timeout`` seconds, until providers have heard of every cancel.
+
+        Returns:
+            Whether they have.
+        """
+        waits = [asyncio.create_task(going.heard.wait()) for going in self._cancels.values()]
+        if not waits:
+            return True
+        _, late = await asyncio.wait(waits, timeout=timeout)
+        for wait in late:
+            wait.cancel()
+        return not late
+
+    async def farewell(self) -> str:
+        """See to it that every cancel agreed to is heard before the program ends.
+
+        Returns:
+            What to tell the person when one is not; empty when all is well.
+        """
+        runs = [job_id for _, job_id in self._cancels]
+        if await self.cancels_heard(_FAREWELL):
+            return ""
+        return f"tunedeck: no answer to the cancel yet: run 'tunedeck cancel {' '.join(runs)}'"
+
     async def aclose(self) -> None:
         """Close connections and the ledger."""
         providers, self._providers = self._providers, {}
@@ -210,4 +284,5 @@ def feed_of(deck: Deck) -> JobFeed:
     feed = _FEEDS.get(deck)
     if feed is None:
         feed = _FEEDS[deck] = JobFeed(deck.paths, deck.provider_config)
+        deck.farewells.append(feed.farewell)
     return feed

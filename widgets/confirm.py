@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual import events
 from textual.app import ComposeResult
@@ -52,6 +52,7 @@ class Confirm(ModalScreen[bool]):
         *,
         yes: str = "Yes",
         no: str = "No",
+        on_yes: Callable[[], None] | None = None,
         id: str | None = None,  # noqa: A002 - Textual's own name for it
         classes: str | None = None,
     ) -> None:
@@ -62,6 +63,8 @@ class Confirm(ModalScreen[bool]):
             lines: What is about to happen, what it costs; foreign parts are cleaned.
             yes: What ``y`` does, in words.
             no: What any other key does, in words.
+            on_yes: Called within the very key press that says yes. A callback of ``push_screen``
+                is called later, and not at all when the screen that asked is gone by then.
             id: The screen's id.
             classes: Its CSS classes.
         """
@@ -70,6 +73,8 @@ class Confirm(ModalScreen[bool]):
         self._lines = [clean(line, 600) for line in lines]
         self._yes = clean(yes, 60)
         self._no = clean(no, 60)
+        self._on_yes = on_yes
+        self._answered = False
 
     def compose(self) -> ComposeResult:
         """Title, lines, keys; as plain content, never markup."""
@@ -86,9 +91,18 @@ class Confirm(ModalScreen[bool]):
         """``y`` is yes, all else is no."""
         event.stop()
         event.prevent_default()
-        self.dismiss(event.key == "y")
+        self._answer(event.key == "y")
 
     def on_click(self, event: events.Click) -> None:
         """A click beside the question is no."""
         if self.get_widget_at(event.screen_x, event.screen_y)[0] is self:
-            self.dismiss(False)
+            self._answer(False)
+
+    def _answer(self, yes: bool) -> None:
+        """Take the first answer; keys typed ahead of the screen's end are none."""
+        if self._answered:
+            return
+        self._answered = True
+        if yes and self._on_yes is not None:
+            self._on_yes()
+        self.dismiss(yes)

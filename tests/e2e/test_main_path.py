@@ -74,10 +74,22 @@ def test_one_key_cancels_what_a_terminal_watches(home: Path) -> None:
         terminal.type("x")
         terminal.wait_for("Cancel this run?")
         terminal.type("y")
-        terminal.wait_for("cancelled")
+        terminal.wait_for("■ cancelled")
         terminal.type("\x11")
         terminal.wait_end()
     assert [job["status"] for job in json.loads(_run("jobs", "--json"))["jobs"]] == ["cancelled"]
+
+
+def test_a_cancel_is_sent_though_the_person_leaves_at_once(home: Path) -> None:
+    command = ["launch", CHAT, "--model", "micro", "--epochs", "50", "--watch", "--yes"]
+    with Terminal([*TUNEDECK, *command]) as terminal:
+        terminal.wait_for("running").wait_for("train loss")
+        terminal.type("x")
+        terminal.wait_for("Cancel this run?")
+        terminal.type("yq\x11")
+        assert terminal.wait_end() == 0, terminal.text
+    (job,) = json.loads(_run("jobs", "--json"))["jobs"]
+    assert job["status"] == "cancelled"
 
 
 def test_a_person_walks_the_screens_and_launches(home: Path) -> None:
@@ -89,13 +101,13 @@ def test_a_person_walks_the_screens_and_launches(home: Path) -> None:
         terminal.type("l")
         terminal.wait_for("Ready.")
         terminal.type("\x0c")
-        terminal.wait_for("free")
+        terminal.wait_for("Launch this run?")
         terminal.type("y")
         terminal.wait_for("ftjob-").wait_for("running")
         terminal.type("x")
         terminal.wait_for("Cancel this run?")
         terminal.type("y")
-        terminal.wait_for("cancelled")
+        terminal.wait_for("■ cancelled")
         terminal.type("q")
         terminal.wait_for("micro")
         terminal.type("\x11")

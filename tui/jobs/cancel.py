@@ -37,12 +37,17 @@ def _silent(_words: str) -> None:
     pass
 
 
+def _nothing() -> None:
+    pass
+
+
 async def cancel_job(
     provider: Provider,
     ledger: Ledger,
     job_id: str,
     on_state: Callable[[str], None] = _silent,
     *,
+    on_heard: Callable[[], None] = _nothing,
     timeout: float | None = 120.0,
 ) -> CancelOutcome:
     """Cancel a job and wait until the provider says that it has ended.
@@ -55,6 +60,8 @@ async def cancel_job(
         ledger: Where the last state is kept.
         job_id: The job.
         on_state: Told in words how it goes, for the person who waits.
+        on_heard: Called once the provider has answered the cancel; from then on the run ends
+            whether or not anybody waits for it.
         timeout: Seconds to wait for the confirmation; ``None`` waits for ever.
 
     Raises:
@@ -65,6 +72,7 @@ async def cancel_job(
         await _keep(provider, ledger, job)
         return CancelOutcome(job, True, True)
     job = await _send(provider, job, on_state)
+    on_heard()
     deadline = None if timeout is None else time.monotonic() + timeout
     job = await _confirmed(provider, job, on_state, deadline)
     await _keep(provider, ledger, job)

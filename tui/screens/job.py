@@ -283,6 +283,8 @@ class JobScreen(JobActions):
         self._draw()
 
     def _draw(self, *, even_held: bool = False) -> None:
+        if not self.is_attached:
+            return
         self._drawn_at = time.monotonic()
         self._say("name", self.heading, self._title())
         if self.held and not even_held:

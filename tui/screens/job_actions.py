@@ -68,29 +68,30 @@ class JobActions(DeckScreen):
         name = "  ".join(part for part in (job.suffix, job.model, job.id) if part)
         lines = (name, so_far, words.cancel_consequences(kind, usd_so_far, job.status))
 
+        def agreed() -> None:
+            feed_of(self.deck).begin_cancel(provider, job.id)
+
         def answered(yes: bool | None) -> None:
-            if yes:
+            if yes and self.is_attached:  # the very next key may have left the screen
                 self.cancel_agreed(job.id)
                 self._cancel(job.id, provider)
 
-        self.app.push_screen(
-            Confirm("Cancel this run?", lines, yes="cancel the run", no="let it run"), answered
+        question = Confirm(
+            "Cancel this run?", lines, yes="cancel the run", no="let it run", on_yes=agreed
         )
+        self.app.push_screen(question, answered)
 
     def cancel_agreed(self, _job_id: str) -> None:
         """Show from now on that the run is being cancelled."""
 
     @work(group="cancel", exit_on_error=False)
     async def _cancel(self, job_id: str, provider: str | None) -> None:
-        from tui.jobs import cancel_job
-
-        feed = feed_of(self.deck)
         try:
-            outcome = await cancel_job(feed.provider(provider), await feed.ledger(), job_id)
+            job = await feed_of(self.deck).cancelled(provider, job_id)
         except TunedeckError as error:
             self.post_message(DoneTo(job_id, "cancel", None, str(error)))
         else:
-            self.post_message(DoneTo(job_id, "cancel", outcome.job))
+            self.post_message(DoneTo(job_id, "cancel", job))
 
     @work(group="change", exit_on_error=False)
     async def change(self, job_id: str, deed: str, provider: str | None) -> None:
