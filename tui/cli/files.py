@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tui.cli.data import DEFAULT_MODEL, FORMATS, Progress, profile_of
@@ -138,8 +141,7 @@ def fix(args: argparse.Namespace) -> int:
 
     if args.output is None and not args.dry_run:
         raise UsageError("no new file is named", "name one with -o OUT, or look with --dry-run")
-    progress = _progress(args.file)
-    try:
+    with _ended_in_order(), _progress(args.file) as progress:
         report = fix_file(
             args.file,
             None if args.dry_run else args.output,
@@ -151,9 +153,6 @@ def fix(args: argparse.Namespace) -> int:
             force=args.force,
             progress=progress,
         )
-    finally:
-        if progress is not None:
-            progress.clear()
     if args.json:
         emit_json(report.to_json())
     else:
@@ -170,8 +169,7 @@ def split(args: argparse.Namespace) -> int:
     """
     from tui.dataset import split_file
 
-    progress = _progress(args.file)
-    try:
+    with _ended_in_order(), _progress(args.file) as progress:
         report = split_file(
             args.file,
             args.validation,
@@ -181,9 +179,6 @@ def split(args: argparse.Namespace) -> int:
             force=args.force,
             progress=progress,
         )
-    finally:
-        if progress is not None:
-            progress.clear()
     if args.json:
         emit_json(report.to_json())
     else:
@@ -201,8 +196,7 @@ def convert(args: argparse.Namespace) -> int:
     """
     from tui.dataset import convert_file
 
-    progress = _progress(args.file)
-    try:
+    with _ended_in_order(), _progress(args.file) as progress:
         report = convert_file(
             args.file,
             args.output,
@@ -214,9 +208,6 @@ def convert(args: argparse.Namespace) -> int:
             force=args.force,
             progress=progress,
         )
-    finally:
-        if progress is not None:
-            progress.clear()
     if args.json:
         emit_json(report.to_json())
     else:
@@ -224,8 +215,32 @@ def convert(args: argparse.Namespace) -> int:
     return 1 if report.check is not None and report.check.errors else 0
 
 
-def _progress(name: str) -> Progress | None:
-    return Progress(name) if sys.stderr.isatty() else None
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Turn a request to end into an exit, so that no half-written file is left behind.
+
+    A terminal that is closed asks in the same way as ``kill`` does.
+    """
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = [(kind, signal.signal(kind, leave)) for kind in (signal.SIGTERM, signal.SIGHUP)]
+    try:
+        yield
+    finally:
+        for kind, handler in before:
+            signal.signal(kind, handler)
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Progress | None]:
+    progress = Progress(name) if sys.stderr.isatty() else None
+    try:
+        yield progress
+    finally:
+        if progress is not None:
+            progress.clear()
 
 
 def _whole(text: str) -> int:

@@ -18,7 +18,7 @@ import orjson
 from tui.dataset.arrays import array_spans, is_array
 from tui.dataset.machine import JsonMachine
 from tui.dataset.signature import BOM, foreign_kind
-from tui.dataset.source import Source
+from tui.dataset.source import Change, Source
 from tui.errors import FileError, TunedeckError
 
 MAX_ROW = 256 << 20
@@ -74,7 +74,7 @@ def rows(
     """Yield every record of a file, blank and broken lines included.
 
     An object spread over several lines is one row. Elements of a JSON array are rows of their own;
-    what stands wrong between them is passed over.
+    a comma too many between them is passed over.
 
     Args:
         source: The open file.
@@ -82,8 +82,8 @@ def rows(
         cancelled: Asked as often; true ends with an error.
 
     Raises:
-        FileError: The file cannot be read, is not text in UTF-8, became shorter, or has a record
-            longer than `MAX_ROW`.
+        FileError: The file cannot be read, is not text in UTF-8, changed meanwhile, has a record
+            longer than `MAX_ROW`, or text after the end of an array.
         TunedeckError: It was stopped.
     """
     refuse_foreign(source)
@@ -92,6 +92,11 @@ def rows(
         yield from _elements(source, watch)
     else:
         yield from _Lines(source, watch).run()
+    # What was added at the end meanwhile is not read, and a new file of the same name is another.
+    if source.changed() in (Change.SHRUNK, Change.EDITED):
+        raise FileError(
+            "the file changed while it was read", "wait until it is written, then retry"
+        )
 
 
 def refuse_foreign(source: Source) -> None:
@@ -126,12 +131,18 @@ class _Watch:
 
 def _elements(source: Source, watch: _Watch) -> Iterator[Row]:
     begin = len(BOM) if source.read(0, len(BOM)) == BOM else 0
-    for span in array_spans(source, begin, source.size):
+    troubles: list[tuple[int, str]] = []
+    for span in array_spans(
+        source, begin, source.size, lambda line, _, message, __: troubles.append((line, message))
+    ):
         watch.at(span.offset)
         if span.length > MAX_ROW:
             raise _too_long(span.line)
         raw = source.read(span.offset, span.length).rstrip(b" \t\r\n")
         yield Row(span.line, raw, parse(raw), lines=raw.count(b"\n") + 1, element=True)
+    for line, trouble in troubles:
+        if trouble.startswith("text after"):
+            raise FileError(f"line {line}: {trouble}", "move it into the array, or remove it")
 
 
 class _Lines:

@@ -152,9 +152,9 @@ def split_file(
                     break
                 (new_held if chosen[number] else new_train).write(_line(row))
                 number += 1
-            if number != first.count or source.changed():
+            if number != first.count:
                 raise FileError(
-                    "the file changed while it was read", "wait until it is written, then try again"
+                    "the file changed while it was read", "wait until it is written, then retry"
                 )
             commit_all([new_train, new_held])
     return report
@@ -370,8 +370,9 @@ def _line(row: Row) -> bytes:
 def _names(path: str, folder: str | os.PathLike[str] | None) -> tuple[Path, Path]:
     given = Path("stdin.jsonl" if path == "-" else path)
     name = given.name
-    for ending in (".gz", ".jsonl", ".json", ".ndjson"):
-        if name.lower().endswith(ending) and len(name) > len(ending):
+    for endings in ((".gz",), (".jsonl", ".json", ".ndjson")):
+        ending = next((known for known in endings if name.lower().endswith(known)), "")
+        if ending and len(name) > len(ending):
             name = name[: -len(ending)]
     parent = given.parent if folder is None else Path(folder)
     return parent / f"{name}.train.jsonl", parent / f"{name}.validation.jsonl"

@@ -27,7 +27,7 @@ class NewFile:
     Args:
         path: Where it will stand; ``None`` for a file that is only tried out and never kept.
         force: Whether a file that is there already may be replaced.
-        source: A file it must not be, by name; ``-`` for none.
+        source: A file it must not be, by name; ``-`` for standard input.
 
     Raises:
         FileError: There is a file already, or the folder cannot be written to.
@@ -177,20 +177,23 @@ def _refuse(path: Path, shown: str, source: str, force: bool) -> None:
         return
     except OSError as error:
         raise _write_error(shown, error) from error
-    if source != "-":
-        try:
-            same = os.path.samestat(there, os.stat(source))
-        except OSError:
-            same = False
-        if same:
-            raise UsageError(
-                f"{shown} is the file that is read; nothing is ever changed in place",
-                "give the result another name",
-            )
+    if _is_read(there, source):
+        raise UsageError(
+            f"{shown} is the file that is read; nothing is ever changed in place",
+            "give the result another name",
+        )
     if not stat.S_ISREG(there.st_mode):
         raise FileError(f"{shown} is a device or a pipe, not a file", "name a file")
     if not force:
         raise _exists(shown)
+
+
+def _is_read(there: os.stat_result, source: str) -> bool:
+    try:
+        # Standard input may be this very file as well.
+        return os.path.samestat(there, os.fstat(0) if source == "-" else os.stat(source))
+    except (OSError, ValueError):
+        return False
 
 
 def _take_name(temporary: Path, path: Path) -> None:
