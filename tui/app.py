@@ -12,7 +12,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from textual.app import SystemCommand
@@ -74,6 +75,7 @@ def _warm() -> None:
     import tui.screens.help
     import tui.screens.issues
     import tui.screens.open
+    import tui.screens.palette
     import tui.screens.price
     import tui.screens.tokens  # noqa: F401
 
@@ -140,6 +142,22 @@ class TunedeckApp(Deck):
             "q", "back", "back", id="app.back", tooltip="Back to the screen before; never quits"
         ),
         Binding("question_mark", "help", "help", id="app.help", tooltip="The keys of this screen"),
+        Binding(
+            "ctrl+l",
+            "redraw",
+            "redraw",
+            id="app.redraw",
+            tooltip="Draw the screen anew, when another program wrote over it",
+            show=False,
+        ),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "suspend",
+            id="app.suspend",
+            tooltip="Go to the background; the shell's fg comes back",
+            show=False,
+        ),
         Binding("ctrl+q", "quit", "quit", id="app.quit", tooltip="Quit", show=False, priority=True),
     ]
 
@@ -333,21 +351,34 @@ class TunedeckApp(Deck):
         from tui.screens.palette import Palette
 
         if not isinstance(self.screen, Palette):
-            self.push_screen(Palette())
+            self.push_screen(Palette(self.get_system_commands(self.screen)))
+
+    def search_themes(self) -> None:
+        """Offer the themes by name, the one in use first."""
+        from tui.screens.palette import Palette
+
+        names = sorted(self.available_themes, key=lambda name: (name != self.theme, name))
+        commands = [
+            SystemCommand(name, "in use" if name == self.theme else "", partial(self._wear, name))
+            for name in names
+        ]
+        self.push_screen(Palette(commands, title="Theme"))
+
+    def _wear(self, theme: str) -> None:
+        self.theme = theme
 
     def get_system_commands(self, _screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield what the palette offers: the screens, then what can be done."""
         for number, mode in enumerate(self.MODES, 1):
-            yield SystemCommand(mode.title(), f"Go to the screen (key {number})", self._go(mode))
+            go = partial(self.action_mode, mode)
+            yield SystemCommand(mode.title(), f"Go to the screen (key {number})", go)
         yield SystemCommand("Open", "Open another dataset (key o)", self.action_open)
         yield SystemCommand("Reload", "Read the file again (key r)", self.action_reload)
         yield SystemCommand("Stop", "Stop reading and checking (key Esc)", self.action_stop)
+        yield SystemCommand("Redraw", "Draw the screen anew (ctrl+l)", self.action_redraw)
         yield SystemCommand("Theme", "Choose colours; the choice is kept", self.action_change_theme)
         yield SystemCommand("Help", "The keys of this screen (key ?)", self.action_help)
         yield SystemCommand("Quit", "Leave tunedeck (ctrl+q)", self.action_quit)
-
-    def _go(self, mode: str) -> Callable[[], None]:
-        return lambda: self.action_mode(mode)
 
 
 def run_app(

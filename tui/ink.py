@@ -285,11 +285,16 @@ class InkApp(App[_Result]):
 
     def on_mount(self) -> None:
         """After a suspended program the terminal shows something else: write everything again."""
-        self.app_resume_signal.subscribe(self, lambda _: self.ink.forget(), immediate=True)
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw(), immediate=True)
 
     def on_resize(self) -> None:
         """A terminal moves its text about when its size changes, even there and back."""
         self.ink.forget()
+
+    def action_redraw(self) -> None:
+        """Send the whole screen again, whatever the terminal shows now."""
+        self.ink.forget()
+        self.screen.refresh(layout=True)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if isinstance(renderable, (ChopsUpdate, LayoutUpdate)) and not self.is_inline:

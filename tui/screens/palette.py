@@ -1,17 +1,175 @@
-"""The command palette, with a cursor that stands still: every blink would be bytes on the line."""
+"""The command palette: everything by name, a row a command."""
 
 from __future__ import annotations
 
-from textual.command import CommandPalette
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from widgets.rows import Pieces, VirtualList
+from widgets.text import cell_width, clean, fit, pad
 
-class Palette(CommandPalette):
-    """Textual's palette in the deck's manner."""
+_MOST_ROWS = 14
+
+
+class CommandRows(VirtualList, can_focus=False):
+    """The commands that fit what is typed; the input above keeps the focus."""
+
+    DEFAULT_CSS = """
+    CommandRows > .rows--cursor {
+        color: $block-cursor-foreground;
+        background: $block-cursor-background;
+    }
+    """
 
     def __init__(self) -> None:
-        super().__init__(id="--command-palette", placeholder="Search for commands")
+        super().__init__()
+        self.commands: list[SystemCommand] = []
+        self.empty_text = "No command is called that"
+
+    @property
+    def row_count(self) -> int:
+        """How many commands fit."""
+        return len(self.commands)
+
+    def show(self, commands: list[SystemCommand]) -> None:
+        """Show these commands, the cursor on the first."""
+        before, self.commands = len(self.commands), commands
+        self.cursor = 0
+        self.scroll_rows(0)
+        self.styles.height = max(1, min(len(commands), _MOST_ROWS))
+        self.rows_changed(before)
+        self.refresh()
+
+    def row_pieces(self, index: int, width: int) -> Pieces:
+        """A name, and what it does."""
+        names = max(cell_width(clean(command.title)) for command in self.commands) + 2
+        command = self.commands[index]
+        name = pad(clean(command.title), min(names, 24))
+        words = fit(clean(command.help), max(0, width - cell_width(name) - 1))
+        return [(self.cursor_sign(index), ""), (name, ""), (words, "rows--muted")]
+
+    def row_chosen(self) -> None:
+        """A click on the cursor's row runs it."""
+        screen = self.screen
+        if isinstance(screen, Palette):
+            screen.action_run()
+
+
+class Palette(ModalScreen[None]):
+    """Choose a command by typing some of its name.
+
+    Args:
+        commands: What can be chosen, in the order in which it is offered.
+        title: What is being chosen.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "close", id="palette.close", tooltip="Close"),
+        Binding("down,ctrl+n", "move(1)", "choose", id="palette.down", tooltip="The next one"),
+        Binding("up,ctrl+p", "move(-1)", "choose", id="palette.up", tooltip="The one before"),
+        Binding("pagedown", "move(10)", "choose", id="palette.page_down", show=False),
+        Binding("pageup", "move(-10)", "choose", id="palette.page_up", show=False),
+    ]
+    DEFAULT_CSS = """
+    Palette {
+        align: center middle;
+        & > Vertical {
+            width: 76;
+            max-width: 100%;
+            height: auto;
+            max-height: 100%;
+            border: round $accent;
+            border-title-color: $accent;
+            border-subtitle-color: $text-muted;
+            padding: 0 1;
+            background: $surface;
+        }
+        & Input { border: none; height: 1; padding: 0; background: $boost; }
+        & Input:focus { border: none; }
+        & CommandRows { background: $surface; }
+    }
+    """
+
+    entry = getters.query_one(Input)
+    rows = getters.query_one(CommandRows)
+
+    def __init__(self, commands: Iterable[SystemCommand], *, title: str = "Commands") -> None:
+        super().__init__()
+        self._commands = list(commands)
+        self._title = title
+
+    def compose(self) -> ComposeResult:
+        """Build the dialog."""
+        with Vertical() as box:
+            box.border_title = self._title
+            box.border_subtitle = "Enter does it, Esc closes"
+            # A cursor that stands still: every blink would be bytes on the line.
+            entry = Input(placeholder="type some of the name")
+            entry.cursor_blink = False
+            yield entry
+            yield CommandRows()
 
     def on_mount(self) -> None:
-        """Keep the cursor still."""
-        self.query_one(Input).cursor_blink = False
+        """Offer everything."""
+        self.rows.show(self._commands)
+        self.entry.focus()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.rows.show(matching(self._commands, event.value))
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_run()
+
+    def action_move(self, step: int) -> None:
+        """Move the choice."""
+        self.rows.move_cursor(self.rows.cursor + step)
+
+    def action_close(self) -> None:
+        """Close without doing anything."""
+        self.dismiss(None)
+
+    def action_run(self) -> None:
+        """Close, then do what was chosen: it may open a dialog of its own."""
+        if self.rows.commands:
+            command = self.rows.commands[self.rows.cursor]
+            self.dismiss(None)
+            self.app.call_later(command.callback)
+
+
+def matching(commands: Iterable[SystemCommand], typed: str) -> list[SystemCommand]:
+    """Return the commands that fit what was typed, the best first.
+
+    Args:
+        commands: All of them.
+        typed: The beginning or a part of a name or of its explanation, or the name's letters in
+            order with others between.
+    """
+    wanted = typed.strip().lower()
+    ranked = [(_rank(wanted, command), command) for command in commands]
+    return [command for rank, command in sorted(ranked, key=lambda pair: pair[0]) if rank < _NONE]
+
+
+_NONE = 4
+
+
+def _rank(wanted: str, command: SystemCommand) -> int:
+    title = command.title.lower()
+    if title.startswith(wanted):
+        return 0
+    if wanted in title:
+        return 1
+    letters = iter(title)
+    if all(letter in letters for letter in wanted):
+        return 2
+    return 3 if wanted in command.help.lower() else _NONE
