@@ -41,7 +41,9 @@ def _add_fix(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="make the safe repairs, to a new file",
         description=(
             "Make the safe repairs a dataset needs, write them to a new file, and check that. "
-            "Records that need none are copied byte for byte; nothing is changed in place."
+            "Records that need none are copied byte for byte; nothing is changed in place. "
+            "'tunedeck check --rules' marks what is repaired; mojibake, developer_role and "
+            "blank_content are repaired only where --rule names them."
         ),
         epilog="exit codes: 0 no errors left, 1 errors are left in OUT, 2 a file cannot be used",
     )

@@ -85,17 +85,17 @@ def preference(fields: Fields) -> Message:
     better, worse = fields.first(*CHOSEN), fields.first(*REJECTED)
     if better is None or worse is None:
         raise SkipError("only one of two answers")
-    prompt = _preference_prompt(fields)
-    if not prompt and isinstance(better, str) and isinstance(worse, str):
-        better, worse = _dialogue(better), _dialogue(worse)
     good, bad = _turns(better, "assistant", "chosen"), _turns(worse, "assistant", "rejected")
-    shared = 0
-    while shared < min(len(good), len(bad)) - 1 and good[shared] == bad[shared]:
-        shared += 1
+    shared = _shared(good, bad)
+    prompt = _preference_prompt(fields, shared=bool(shared))
+    if not prompt and isinstance(better, str) and isinstance(worse, str):
+        good, bad = (_turns(_dialogue(text), "assistant", "") for text in (better, worse))
+        shared = _shared(good, bad)
     # Where the answers repeat the conversation, it is told once.
-    told = [entry for entry in prompt if entry["role"] != "system"]
-    repeated = bool(shared and told) and good[:shared] in (prompt, told)
-    given = prompt if repeated else prompt + good[:shared]
+    repeated = good[:shared]
+    given = prompt + repeated
+    if prompt and _without_system(prompt) == _without_system(repeated):
+        given = max(prompt, repeated, key=len)
     if not any(entry.get("content") for entry in given if entry["role"] == "user"):
         raise SkipError("no question")
     record: Message = {"input": {"messages": given}}
@@ -107,6 +107,18 @@ def preference(fields: Fields) -> Message:
     return record
 
 
+def _shared(good: list[Message], bad: list[Message]) -> int:
+    """Return how many messages two conversations begin with alike, their answers not counted."""
+    count = 0
+    while count < min(len(good), len(bad)) - 1 and good[count] == bad[count]:
+        count += 1
+    return count
+
+
+def _without_system(messages: list[Message]) -> list[Message]:
+    return [entry for entry in messages if entry["role"] != "system"]
+
+
 def _output(turns: list[Message]) -> list[Message]:
     if len(turns) != 1 or turns[0]["role"] != "assistant":
         raise SkipError("answers of more than one turn")
@@ -115,16 +127,17 @@ def _output(turns: list[Message]) -> list[Message]:
     return turns
 
 
-def _preference_prompt(fields: Fields) -> list[Message]:
-    turns = fields.first("conversations", "conversation", "messages")
-    if isinstance(turns, list):
-        return with_images(_system(fields) + conversation_turns(turns, fields), fields)
-    if "instruction" in fields:
+def _preference_prompt(fields: Fields, *, shared: bool) -> list[Message]:
+    """Return what the answers answer; ``shared`` where they tell the conversation themselves."""
+    turns = fields.first("conversations", "conversation")
+    if turns is None and "instruction" in fields:
         return _alpaca_prompt(fields)
-    prompt = fields.first("prompt", *QUESTIONS)
-    if prompt is None:
-        return _system(fields)
-    return with_images(_system(fields) + _turns(prompt, "user", "prompt"), fields)
+    if turns is None:
+        turns = fields.first("prompt", *QUESTIONS)
+    if turns is None and not shared:
+        # Beside answers that begin with the conversation, messages often hold the better one too.
+        turns = fields.first("messages")
+    return with_images(_system(fields) + _turns(turns, "user", "prompt"), fields)
 
 
 def _alpaca_prompt(fields: Fields) -> list[Message]:

@@ -12,9 +12,7 @@ from tui.dataset.rules import chat, completion, preference
 from tui.dataset.rules.message import ALL_KEYS, ANY_KEYS, KEYS, intended_role
 
 # What stands under these keys is part of the example, and has no other place to go.
-_CARRIES = frozenset(
-    ("image", "images", "audio", "audios", "video", "videos", "file", "files", "attachments")
-)
+_MEDIA = frozenset(("image", "images", "audio", "audios", "video", "videos", "attachments"))
 _ROLE_NAMES = ("from", "speaker", "author")
 _CONTENT_NAMES = ("value", "text", "message")
 _WEIGHT_NAMES = ("loss_weight", "train", "trainable")
@@ -112,7 +110,7 @@ def _needless(key: str, entry: dict[str, Any]) -> bool:
     value = entry[key]
     if value in (None, "", [], {}):
         return True
-    if key.lower() in _CARRIES:
+    if _carries(key, value) or (key.lower() in ("file", "files") and not _is_number(value)):
         return False
     if key in _WEIGHT_NAMES and intended_role(entry.get("role")) == "assistant":
         # A share between 0 and 1 has no place in the format: what it should become is a choice.
@@ -120,6 +118,14 @@ def _needless(key: str, entry: dict[str, Any]) -> bool:
     # A message without text may keep it under this key.
     speaks = "content" in entry or any(entry.get(name) for name in ("tool_calls", "function_call"))
     return "role" in entry and (speaks or bool(entry.get("refusal")))
+
+
+def _carries(key: str, value: object) -> bool:
+    return key.lower() in _MEDIA and not _is_number(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (bool, int, float))
 
 
 def rename_record_keys(work: Work) -> None:
@@ -179,7 +185,7 @@ def _spare(work: Work, key: str) -> bool:
     value = work.value[key]
     if value in (None, "", [], {}):
         return True
-    if key.lower() in _CARRIES:
+    if _carries(key, value):
         return False
     if key in preference.STALE:
         return False

@@ -20,7 +20,8 @@ def roles(work: Work) -> None:
         meant = intended_role(role)
         if meant is None or meant == role or not isinstance(role, str):
             continue
-        if meant == "tool" and "tool_call_id" not in entry:
+        spelt = role.strip().lower() == meant
+        if meant == "tool" and not spelt and "tool_call_id" not in entry:
             # Which call it answers is not known, so the record would stay as wrong as it is.
             continue
         work.draft.replace((*path, "role"), meant)
