@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import errno
+import gc
 import importlib
 import os
 import sys
@@ -94,9 +94,10 @@ def run_command(argv: Sequence[str]) -> int:
         sys.stderr.write("\n")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader went away (``| head``). Python would complain once more when it flushes at
-        # exit, so stdout goes nowhere from here on.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader went away (``| head``).
+        from tui.cli.output import give_up
+
+        give_up(sys.stdout)
         return READER_GONE
     except OSError as error:
         return _fail(_from_os_error(error), as_json)
@@ -170,9 +171,14 @@ def _choose_drawing(argv: list[str]) -> list[str]:
 def _open_app(argv: list[str], parser: argparse.ArgumentParser | None) -> int:
     args = _app_parser().parse_args(argv)
     if parser is not None and args.paths and not Path(args.paths[0]).exists():
+        import difflib
+
         close = difflib.get_close_matches(args.paths[0], _command_names(parser), n=1)
         hint = f"did you mean 'tunedeck {close[0]}'?" if close else "see 'tunedeck --help'"
         raise UsageError(f"{args.paths[0]!r} is neither a file nor a command", hint)
+    # Loading Textual makes very many objects and no garbage, yet the collector would go through all
+    # of them again and again, a tenth of the time to the first frame. The application turns it on.
+    gc.disable()
     from tui.app import run_app
 
     return run_app(args.paths, provider=args.provider, mouse=args.mouse)
