@@ -6,6 +6,11 @@ or an unreadable file, 3 the provider refused or could not be reached, 4 refused
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+_HARDLY_ANYTHING = 64 * 1024
+
 
 class TunedeckError(Exception):
     """An error a user can act on.
@@ -43,6 +48,18 @@ class FileError(TunedeckError):
 
     code = "file"
     exit_code = 2
+
+
+def disk_is_full(folder: Path) -> bool:
+    """Return whether nothing more can be written in a folder; false where that is not told.
+
+    SQLite and child processes report a full disk in ways that do not name it.
+    """
+    try:
+        room = os.statvfs(folder)
+    except OSError:
+        return False
+    return room.f_bavail * room.f_frsize < _HARDLY_ANYTHING
 
 
 class ConfigError(TunedeckError):

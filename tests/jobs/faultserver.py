@@ -49,6 +49,7 @@ class FaultServer:
 
     order: str = "newest"  # newest, oldest, shuffled
     ignore_filter: bool = False
+    oldest_job_first: bool = False
     forget_metadata: bool = False
     ignore_after: bool = False
     has_more: bool = True
@@ -134,7 +135,7 @@ class FaultServer:
         return answer
 
     def _list_jobs(self, query: dict[str, list[str]]) -> Any:
-        rows = list(reversed(self.jobs))
+        rows = list(self.jobs) if self.oldest_job_first else list(reversed(self.jobs))
         for name, values in query.items():
             found = re.fullmatch(r"metadata\[(.+)\]", name)
             if found and not self.ignore_filter:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import hashlib
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +27,7 @@ from tui.jobs import (
     launch,
     reconcile,
 )
+from tui.jobs.rows import LaunchRow, Owner
 
 pytestmark = pytest.mark.usefixtures("hurried")
 CREATE = r"/v1/fine_tuning/jobs"
@@ -249,17 +254,148 @@ async def test_cancelled_in_the_middle_of_the_create(server: FaultServer, go, le
     assert len(server.jobs) == 1
 
 
+def fill_disk(monkeypatch: pytest.MonkeyPatch, when: LaunchState) -> None:
+    """Let the disk be full when the ledger shall write a state."""
+    advance = Ledger.advance
+
+    def full(self: Ledger, launch_id: str, state: LaunchState, **fields: Any) -> bool:
+        if state is when:
+            raise FileError("the disk is full", "free some space")
+        return advance(self, launch_id, state, **fields)
+
+    monkeypatch.setattr(Ledger, "advance", full)
+
+
+async def test_a_full_disk_does_not_hide_a_refusal(
+    server: FaultServer, go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_disk(monkeypatch, LaunchState.REFUSED)
+    server.fault("POST", CREATE, "status", status=403)
+    with pytest.raises(ProviderError, match="403"):
+        await go()
+
+
+async def test_a_full_disk_does_not_hide_that_the_outcome_is_unknown(
+    server: FaultServer, go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_disk(monkeypatch, LaunchState.UNKNOWN)
+    server.fault("POST", CREATE, "drop")
+    with pytest.raises(SafetyError, match="not known whether"):
+        await go()
+
+
+async def test_a_server_that_cannot_create_jobs_is_not_asked_again(server, go, ledger) -> None:
+    server.fault("POST", CREATE, "status", status=501)
+    with pytest.raises(ProviderError, match="501"):
+        await go()
+    assert server.count("POST", CREATE) == 1
+    assert ledger.launches()[0].state is LaunchState.REFUSED
+
+
+async def test_a_file_that_changes_while_it_is_uploaded_is_not_kept(
+    server: FaultServer, go, request_: LaunchRequest, provider: Provider, ledger: Ledger
+) -> None:
+    send = provider.upload
+
+    async def change(path: Path, *args: Any, **more: Any) -> str:
+        file_id = await send(path, *args, **more)
+        path.write_text(path.read_text() * 2)
+        return file_id
+
+    provider.upload = change  # type: ignore[method-assign]
+    before = hashlib.sha256(request_.file.read_bytes()).hexdigest()
+    with pytest.raises(SafetyError, match="changed"):
+        await go()
+    assert ledger.upload_of(provider.endpoint, before) is None
+    assert not server.jobs
+
+
+async def test_list_from_old_to_new(server: FaultServer, go) -> None:
+    server.ignore_filter = server.oldest_job_first = True
+    for number in range(250):
+        server.add_job(f"ftjob-other{number}")
+    server.fault("POST", CREATE, "lose")
+    result = await go()
+    assert result.adopted
+    assert result.job.id == server.jobs[-1]["id"]
+
+
+async def test_two_jobs_of_one_create_without_metadata(server: FaultServer, go) -> None:
+    server.forget_metadata = True
+
+    def double() -> None:
+        server.jobs.append({**server.jobs[0], "id": "ftjob-twin"})
+
+    server.fault("POST", CREATE, "lose", hook=double)
+    result = await go()
+    assert result.adopted
+    assert {result.job.id, *result.duplicates} == {"ftjob-0001", "ftjob-twin"}
+
+
+async def test_a_launch_that_becomes_unknown_just_now_is_looked_for_too(
+    server: FaultServer, go, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at earlier launches and the beginning of this one, another gave up."""
+    plan = Ledger.plan
+
+    def late(self: Ledger, mine: LaunchRow) -> LaunchRow | None:
+        monkeypatch.setattr(Ledger, "plan", plan)
+        plan(self, dataclasses.replace(mine, id="other"))
+        self.advance("other", LaunchState.CREATING)
+        self.advance("other", LaunchState.UNKNOWN)
+        server.add_job("ftjob-other", metadata={LAUNCH_KEY: "other"}, created_at=int(time.time()))
+        return plan(self, mine)
+
+    monkeypatch.setattr(Ledger, "plan", late)
+    result = await go()
+    assert (result.job.id, result.adopted) == ("ftjob-other", True)
+    assert server.count("POST", CREATE) == 0
+
+
+async def test_a_launch_that_was_closed_by_another_command_creates_nothing(
+    server: FaultServer, go, ledger: Ledger, provider: Provider
+) -> None:
+    send = provider.upload
+
+    async def close(path: Path, *args: Any, **more: Any) -> str:
+        (row,) = ledger.launches()
+        ledger.advance(row.id, LaunchState.REFUSED, reason="taken for dead")
+        return await send(path, *args, **more)
+
+    provider.upload = close  # type: ignore[method-assign]
+    with pytest.raises(SafetyError) as caught:
+        await go()
+    assert caught.value.code == "launch_closed"
+    assert server.count("POST", CREATE) == 0
+
+
+@pytest.mark.parametrize(("hours", "blocked"), [(1, True), (7, False)])
+async def test_a_launch_on_another_machine_blocks_while_it_may_live(
+    server: FaultServer, go, ledger: Ledger, monkeypatch, hours: int, blocked: bool
+) -> None:
+    plan = Ledger.plan
+
+    def crowded(self: Ledger, mine: LaunchRow) -> LaunchRow | None:
+        monkeypatch.setattr(Ledger, "plan", plan)
+        then = time.time() - hours * 3600
+        owner = Owner("another-machine", 1, 1)
+        plan(self, dataclasses.replace(mine, id="other", owner=owner, updated_at=then))
+        return plan(self, mine)
+
+    monkeypatch.setattr(Ledger, "plan", crowded)
+    if blocked:
+        with pytest.raises(SafetyError, match="another-machine"):
+            await go()
+    else:
+        assert not (await go()).adopted
+    assert len(server.jobs) == (0 if blocked else 1)
+
+
 async def test_full_disk_after_the_create_names_the_job(
     server: FaultServer, go, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     advance = Ledger.advance
-
-    def full(self: Ledger, launch_id: str, state: LaunchState, **fields: object) -> None:
-        if state is LaunchState.CREATED:
-            raise FileError("the disk is full", "free some space")
-        advance(self, launch_id, state, **fields)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Ledger, "advance", full)
+    fill_disk(monkeypatch, LaunchState.CREATED)
     with pytest.raises(FileError, match="ftjob-0001 was created"):
         await go()
     monkeypatch.setattr(Ledger, "advance", advance)

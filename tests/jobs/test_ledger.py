@@ -37,6 +37,7 @@ def row(launch_id: str = "one", **fields: object) -> LaunchRow:
         "owner": Owner.me(),
         "planned_at": time.time(),
         "creating_at": None,
+        "updated_at": time.time(),
         **fields,
     }
     return LaunchRow(**values)  # type: ignore[arg-type]
@@ -63,11 +64,30 @@ def test_launch_states(ledger: Ledger) -> None:
 
 def test_an_open_launch_blocks_another(ledger: Ledger) -> None:
     ledger.plan(row())
-    other = ledger.plan(row("two"), lambda _: True)
+    other = ledger.plan(row("two"))
     assert other is not None
     assert other.id == "one"
-    assert ledger.plan(row("three", sha256="cd"), lambda _: True) is None
+    assert ledger.plan(row("three", sha256="cd")) is None
     assert {found.id for found in ledger.launches()} == {"one", "three"}
+
+
+def test_a_settled_launch_is_not_opened_again(ledger: Ledger) -> None:
+    ledger.plan(row())
+    assert ledger.advance("one", LaunchState.REFUSED, reason="taken for dead")
+    assert not ledger.advance("one", LaunchState.CREATING)
+    assert ledger.launches()[0].state is LaunchState.REFUSED
+    assert ledger.advance("one", LaunchState.CREATED, job_id="ftjob-1"), "a job is always kept"
+    assert not ledger.advance("one", LaunchState.REFUSED)
+    assert ledger.launches()[0].state is LaunchState.CREATED
+
+
+def test_a_full_disk_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.jobs.ledger.disk_is_full", lambda _: True)
+    error = sqlite3.OperationalError("disk I/O error")
+    opened = Ledger(home / "ledger.db")
+    with pytest.raises(FileError, match="the disk is full"), opened._telling():
+        raise error
+    opened.close()
 
 
 def test_owner_that_is_gone() -> None:

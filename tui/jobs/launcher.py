@@ -9,11 +9,12 @@ after an unclear answer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from tui.jobs.ledger import Ledger
 from tui.jobs.models import LAUNCH_KEY, Job
 from tui.jobs.provider import Provider, UploadProgress
 from tui.jobs.recovery import (
+    Look,
+    Reconciled,
     active,
     adopt,
     is_abandoned,
@@ -95,6 +98,23 @@ def sha256_of(path: Path) -> str:
         raise FileError(
             f"cannot read {path} ({error.strerror})", "check the path and its permissions"
         ) from error
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    """Return what changes when somebody writes to a file: size, time and inode."""
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise FileError(f"cannot read {path} ({error.strerror})", "check the path") from error
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+
+def _changed(path: Path) -> SafetyError:
+    return SafetyError(
+        f"{path} changed since it was checked",
+        "launch again, so that what is checked is what is trained on",
+        code="file_changed",
+    )
 
 
 def request_body(
@@ -172,65 +192,40 @@ class _Launch:
     ledger: Ledger
     on_state: StateListener
     progress: UploadProgress | None
+    row: LaunchRow = field(init=False)
 
     async def run(self) -> LaunchResult:
-        before = self._identity()
-        sha256 = await asyncio.to_thread(sha256_of, self.request.file)
+        file = self.request.file
+        before = _identity(file)
+        sha256 = await asyncio.to_thread(sha256_of, file)
         if self.preflight.sha256 and self.preflight.sha256 != sha256:
-            raise self._changed()
-        earlier = await settle_earlier(
-            self.provider, self.ledger, sha256, self.request.model, self._tell
-        )
-        if earlier is not None:
-            self.on_state(LaunchState.CREATED, f"an earlier launch had made job {earlier.id}")
-            upload = Upload(earlier.training_file or "", before[0], True)
-            return LaunchResult(earlier, upload, self.preflight.cost, True)
-        await self._plan(sha256)
+            raise _changed(file)
+        self.row = self._planned(sha256)
+        earlier = await self._claim()
+        if earlier is not None and earlier.job is not None:
+            job = earlier.job
+            self.on_state(
+                LaunchState.CREATED,
+                f"an earlier launch of this file had made job {job.id}; "
+                "launch again if you want another one",
+            )
+            upload = Upload(job.training_file or "", before[0], True)
+            return LaunchResult(job, upload, self.preflight.cost, True, earlier.duplicates)
         try:
-            upload = await self._upload(self.request.file, sha256)
-            validation = None
-            if self.request.validation is not None:
-                digest = await asyncio.to_thread(sha256_of, self.request.validation)
-                validation = await self._upload(self.request.validation, digest)
-            if self._identity() != before:
-                raise self._changed()
+            upload = await self._upload(file, before, sha256)
+            validation = await self._upload_validation()
+            await self._advance(LaunchState.UPLOADED, file_id=upload.file_id)
         except BaseException as error:
-            await self._advance(LaunchState.REFUSED, reason=str(error) or type(error).__name__)
+            await self._close(LaunchState.REFUSED, str(error) or type(error).__name__)
             raise
-        await self._advance(LaunchState.UPLOADED, file_id=upload.file_id)
         body = request_body(
-            self.request,
-            self.provider.config.profile,
-            self.id,
-            upload.file_id,
-            validation.file_id if validation else None,
+            self.request, self.provider.config.profile, self.id, upload.file_id, validation
         )
         return await self._create(body, upload)
 
-    def _tell(self, words: str) -> None:
-        self.on_state(LaunchState.PLANNED, words)
-
-    def _identity(self) -> tuple[int, int, int]:
-        try:
-            stat = self.request.file.stat()
-        except OSError as error:
-            raise FileError(
-                f"cannot read {self.request.file} ({error.strerror})", "check the path"
-            ) from error
-        return stat.st_size, stat.st_mtime_ns, stat.st_ino
-
-    def _changed(self) -> SafetyError:
-        return SafetyError(
-            f"{self.request.file} changed since it was checked",
-            "launch again, so that what is checked is what is trained on",
-            code="file_changed",
-        )
-
-    async def _advance(self, state: LaunchState, **fields: Any) -> None:
-        await asyncio.to_thread(lambda: self.ledger.advance(self.id, state, **fields))
-
-    async def _plan(self, sha256: str) -> None:
-        row = LaunchRow(
+    def _planned(self, sha256: str) -> LaunchRow:
+        now = time.time()
+        return LaunchRow(
             id=self.id,
             endpoint=self.provider.endpoint,
             provider=self.provider.name,
@@ -244,28 +239,65 @@ class _Launch:
             request={},
             estimate=self.preflight.cost.to_json() if self.preflight.cost else {},
             owner=Owner.me(),
-            planned_at=time.time(),
+            planned_at=now,
             creating_at=None,
+            updated_at=now,
         )
-        other = await asyncio.to_thread(
-            self.ledger.plan, row, lambda found: not is_abandoned(found)
-        )
-        if other is not None:
-            raise SafetyError(
-                f"process {other.owner.pid} is launching this very file for {other.model} now",
-                "wait for it to end; 'tunedeck jobs' shows the outcome",
-                code="launch_in_progress",
-            )
-        self.on_state(LaunchState.PLANNED, f"launching {self.request.file.name}")
 
-    async def _upload(self, path: Path, sha256: str) -> Upload:
-        size = path.stat().st_size
+    async def _claim(self) -> Reconciled | None:
+        """Begin, once no launch of the same file and model is open any more.
+
+        Returns:
+            What an earlier launch turned out to have made; then this one has not begun.
+        """
+        while True:
+            earlier = await settle_earlier(self.provider, self.ledger, self.row, self._tell)
+            if earlier is not None:
+                return earlier
+            other = await asyncio.to_thread(self.ledger.plan, self.row)
+            if other is None:
+                self._tell(f"launching {self.request.file.name}")
+                return None
+            # One that was left open since the look is settled like the others; one that goes on
+            # has the right of way.
+            if not is_abandoned(other):
+                raise SafetyError(
+                    f"process {other.owner.pid} on {other.owner.host} is launching this very file "
+                    f"for {other.model} now",
+                    "wait for it to end; 'tunedeck jobs' shows the outcome",
+                    code="launch_in_progress",
+                )
+
+    def _tell(self, words: str) -> None:
+        self.on_state(LaunchState.PLANNED, words)
+
+    async def _advance(self, state: LaunchState, **fields: Any) -> bool:
+        return await asyncio.to_thread(lambda: self.ledger.advance(self.id, state, **fields))
+
+    async def _close(self, state: LaunchState, reason: str) -> None:
+        """Write the outcome; a disk that fails now must not hide it from the person."""
+        with contextlib.suppress(FileError):
+            await self._advance(state, reason=reason)
+
+    async def _upload_validation(self) -> str | None:
+        path = self.request.validation
+        if path is None:
+            return None
+        before = _identity(path)
+        digest = await asyncio.to_thread(sha256_of, path)
+        return (await self._upload(path, before, digest)).file_id
+
+    async def _upload(self, path: Path, before: tuple[int, int, int], sha256: str) -> Upload:
+        """Upload a file that was as ``before`` when its hash was taken, unless it is there."""
+        size = before[0]
         known = await asyncio.to_thread(self.ledger.upload_of, self.provider.endpoint, sha256)
         if known is not None and await self._still_there(known, size):
-            self.on_state(LaunchState.PLANNED, f"{path.name} is at the provider already ({known})")
+            self._tell(f"{path.name} is at the provider already ({known})")
             return Upload(known, size, True)
-        self.on_state(LaunchState.PLANNED, f"uploading {path.name}")
+        self._tell(f"uploading {path.name}")
         file_id = await self._send(path)
+        if _identity(path) != before:
+            raise _changed(path)
         await asyncio.to_thread(
             self.ledger.keep_upload, self.provider.endpoint, sha256, file_id, size
         )
@@ -299,13 +331,25 @@ class _Launch:
         raise AssertionError("unreachable")
 
     async def _create(self, body: Mapping[str, Any], upload: Upload) -> LaunchResult:
-        await self._advance(LaunchState.CREATING, request=body)
+        if not await self._advance(LaunchState.CREATING, request=body):
+            raise SafetyError(
+                "another command took this launch for a dead one and closed it",
+                "nothing was created; launch again",
+                code="launch_closed",
+            )
+        self.row = replace(
+            self.row,
+            state=LaunchState.CREATING,
+            file_id=upload.file_id,
+            request=body,
+            creating_at=time.time(),
+        )
         self.on_state(LaunchState.CREATING, "creating the job")
         try:
             job = await self._post(body)
         except CallError as error:
             if not error.unclear:
-                await self._advance(LaunchState.REFUSED, reason=str(error))
+                await self._close(LaunchState.REFUSED, str(error))
                 self.on_state(LaunchState.REFUSED, error.message)
                 raise
             return await self._after_unclear(error, upload)
@@ -327,18 +371,22 @@ class _Launch:
                     LaunchState.CREATING, f"{error.message}; trying again in {wait:.0f} s"
                 )
                 await asyncio.sleep(wait)
+                # The time that a request may be on its way begins anew with each.
+                await self._advance(LaunchState.CREATING)
         raise AssertionError("unreachable")
 
     async def _after_unclear(self, error: CallError, upload: Upload) -> LaunchResult:
         self.on_state(LaunchState.CREATING, f"{error.message}; looking whether the job is there")
-        row = await asyncio.to_thread(self._row)
-        seen = await look_until(self.provider, row, self.ledger, _LOOK_SECONDS)
+        try:
+            seen = await look_until(self.provider, self.row, self.ledger, _LOOK_SECONDS)
+        except FileError:
+            seen = Look((), False)
         if seen.jobs:
             job = seen.jobs[0]
             await self._created(job)
             rest = tuple(other.id for other in seen.jobs[1:])
             return LaunchResult(job, upload, self.preflight.cost, True, rest)
-        await self._advance(LaunchState.UNKNOWN, reason=error.message)
+        await self._close(LaunchState.UNKNOWN, error.message)
         self.on_state(LaunchState.UNKNOWN, error.message)
         listed = "its list does not show a job" if seen.readable else "its list cannot be read"
         raise SafetyError(
@@ -348,14 +396,9 @@ class _Launch:
             code="launch_unknown",
         )
 
-    def _row(self) -> LaunchRow:
-        rows = self.ledger.open_launches(self.provider.endpoint)
-        return next(row for row in rows if row.id == self.id)
-
     async def _created(self, job: Job) -> None:
         try:
-            row = await asyncio.to_thread(self._row)
-            await adopt(self.ledger, row, job)
+            await adopt(self.ledger, self.row, job)
         except FileError as error:
             raise FileError(
                 f"job {job.id} was created, but {error.message}",

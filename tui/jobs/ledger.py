@@ -13,11 +13,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tui.errors import FileError
+from tui.errors import FileError, disk_is_full
 from tui.jobs.models import Event, Job, MetricPoint
 from tui.jobs.rows import OPEN_STATES, JobRow, LaunchRow, LaunchState, Owner, Progress
 
@@ -145,23 +145,19 @@ class Ledger:
 
     # --- launches -----------------------------------------------------------------------------
 
-    def plan(
-        self, row: LaunchRow, blocks: Callable[[LaunchRow], bool] = lambda _: False
-    ) -> LaunchRow | None:
-        """Begin a launch, unless another one stands in the way.
+    def plan(self, row: LaunchRow) -> LaunchRow | None:
+        """Begin a launch, unless one of the same provider, file and model is open.
 
         Args:
             row: The launch, in state ``planned``.
-            blocks: Says of an open launch of the same provider, file and model whether it does.
 
         Returns:
             The launch in the way (nothing was written), or ``None``.
         """
         with self._write() as db:
-            for other in self.open_launches(row.endpoint, row.sha256, row.model):
-                if blocks(other):
-                    return other
-            now = time.time()
+            others = self.open_launches(row.endpoint, row.sha256, row.model)
+            if others:
+                return others[0]
             db.execute(
                 "INSERT INTO launches VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
@@ -182,7 +178,7 @@ class Ledger:
                     row.owner.started,
                     row.planned_at,
                     row.creating_at,
-                    now,
+                    row.updated_at,
                 ),
             )
         return None
@@ -196,14 +192,20 @@ class Ledger:
         job_id: str | None = None,
         reason: str = "",
         request: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write that a launch has reached a state; it is on disk when this returns."""
+    ) -> bool:
+        """Write that a launch has reached a state; it is on disk when this returns.
+
+        Returns:
+            Whether it was written: a settled launch stays as it is, unless a job of it turns up.
+        """
         now = time.time()
+        marks = ",".join("?" * len(OPEN_STATES))
         with self._write() as db:
-            db.execute(
+            done = db.execute(
                 "UPDATE launches SET state=?, reason=?, updated_at=?,"
                 " file_id=COALESCE(?, file_id), job_id=COALESCE(?, job_id),"
-                " request=COALESCE(?, request), creating_at=COALESCE(?, creating_at) WHERE id=?",
+                " request=COALESCE(?, request), creating_at=COALESCE(?, creating_at)"
+                f" WHERE id=? AND (state IN ({marks}) OR ?)",
                 (
                     state.value,
                     _storable(reason),
@@ -213,8 +215,11 @@ class Ledger:
                     _pack(request) if request is not None else None,
                     now if state is LaunchState.CREATING else None,
                     launch_id,
+                    *(known.value for known in OPEN_STATES),
+                    state is LaunchState.CREATED,
                 ),
             )
+            return done.rowcount > 0
 
     def open_launches(
         self, endpoint: str, sha256: str | None = None, model: str | None = None
@@ -388,6 +393,7 @@ def _launch_of(row: sqlite3.Row) -> LaunchRow:
         owner=Owner(row["host"], row["pid"], row["pid_started"]),
         planned_at=row["planned_at"],
         creating_at=row["creating_at"],
+        updated_at=row["updated_at"],
     )
 
 
@@ -407,7 +413,7 @@ def _job_of(row: sqlite3.Row) -> JobRow | None:
 
 def _explain(error: sqlite3.Error, path: str) -> FileError:
     text = str(error).lower()
-    if "full" in text:
+    if "full" in text or ("i/o" in text and disk_is_full(Path(path).parent)):
         return FileError(f"the disk is full, so {path} cannot be written", "free some space")
     if "readonly" in text or "read-only" in text or "unable to open" in text:
         return FileError(

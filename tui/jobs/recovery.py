@@ -20,13 +20,16 @@ from tui.jobs.rows import LaunchRow, LaunchState, Owner
 from tui.jobs.transport import CallError
 
 _PAGE = 100
-_MAX_PAGES = 10
+_MAX_PAGES = 100
 # Servers' clocks differ from ours, so a job may seem a little older than its own launch.
 _CLOCK_SKEW = 120.0
 _DAY = 86_400.0
 # How long a request can be on its way before it can no longer make a job.
 _GRACE = 60.0
 _GRACE_NEARBY = 10.0
+# A process of another machine (or container) cannot be asked whether it lives. No step of a launch
+# takes nearly as long as this.
+_SILENCE_ELSEWHERE = 6 * 3600.0
 
 # Launches that this process works on right now, so that they are not mistaken for leftovers.
 active: set[str] = set()
@@ -55,11 +58,13 @@ class Reconciled:
         launch: The launch as it was found.
         state: Where it stands now.
         job: The job, if one was adopted.
+        duplicates: Ids of further jobs of that launch, which the provider made by itself.
     """
 
     launch: LaunchRow
     state: LaunchState
     job: Job | None = None
+    duplicates: tuple[str, ...] = ()
 
 
 def grace_of(provider: Provider) -> float:
@@ -73,6 +78,8 @@ def is_abandoned(launch: LaunchRow) -> bool:
         return True
     if launch.owner == Owner.me():
         return launch.id not in active
+    if not launch.owner.here:
+        return time.time() - launch.updated_at > _SILENCE_ELSEWHERE
     return not launch.owner.alive()
 
 
@@ -108,7 +115,8 @@ async def _in_plain_list(provider: Provider, launch: LaunchRow, ledger: Ledger) 
         return found
     known = await asyncio.to_thread(ledger.launched_jobs, launch.endpoint)
     since = (launch.creating_at or launch.planned_at) - _CLOCK_SKEW
-    alike = [
+    # Several alike mean that the provider doubled it: nobody else knows this file's id.
+    return [
         job
         for job in jobs
         if job.id not in known
@@ -117,12 +125,16 @@ async def _in_plain_list(provider: Provider, launch: LaunchRow, ledger: Ledger) 
         and (not job.model or job.model.startswith(launch.model))
         and (job.created_at is None or job.created_at >= since)
     ]
-    return alike if len(alike) == 1 else []
 
 
 async def _walk(
     provider: Provider, metadata: dict[str, str] | None, launch: LaunchRow
 ) -> AsyncIterator[Job]:
+    """Yield the jobs of a list, at least those made since the launch.
+
+    Raises:
+        CallError: The list cannot be read, or is longer than anybody would wait for.
+    """
     seen: set[str] = set()
     after: str | None = None
     too_old = (launch.creating_at or launch.planned_at) - _DAY
@@ -132,12 +144,19 @@ async def _walk(
         for job in fresh:
             seen.add(job.id)
             yield job
-        ages = [job.created_at for job in fresh if job.created_at is not None]
         if not fresh or not page.has_more or page.last_id in (None, after):
             return
-        if ages and max(ages) < too_old:
+        times = [job.created_at for job in fresh if job.created_at is not None]
+        # Only where the list runs from new to old does an old page mean that the rest is older.
+        falling = len(set(times)) > 1 and times == sorted(times, reverse=True)
+        if falling and times[0] < too_old:
             return
         after = page.last_id
+    raise CallError(
+        f"the provider lists more than {_MAX_PAGES * _PAGE:,} jobs in no order",
+        "look for the job in the provider's own console",
+        code="list_too_long",
+    )
 
 
 async def look_until(provider: Provider, launch: LaunchRow, ledger: Ledger, seconds: float) -> Look:
@@ -163,8 +182,9 @@ async def settle(provider: Provider, ledger: Ledger, launch: LaunchRow) -> Recon
     seen = await look(provider, launch, ledger)
     if seen.jobs:
         await adopt(ledger, launch, seen.jobs[0])
-        return Reconciled(launch, LaunchState.CREATED, seen.jobs[0])
-    if seen.readable and _age(launch) >= grace_of(provider):
+        rest = tuple(job.id for job in seen.jobs[1:])
+        return Reconciled(launch, LaunchState.CREATED, seen.jobs[0], rest)
+    if seen.readable and _silence(launch) >= grace_of(provider):
         await asyncio.to_thread(
             ledger.advance, launch.id, LaunchState.REFUSED, reason="it made no job"
         )
@@ -178,8 +198,12 @@ async def adopt(ledger: Ledger, launch: LaunchRow, job: Job) -> None:
     await asyncio.to_thread(ledger.keep_jobs, launch.endpoint, [job])
 
 
-def _age(launch: LaunchRow) -> float:
-    return max(0.0, time.time() - (launch.creating_at or launch.planned_at))
+def _silence(launch: LaunchRow) -> float:
+    """Return the seconds since a request of this launch was last on its way, as far as known."""
+    last = launch.creating_at or launch.planned_at
+    if launch.state is LaunchState.UNKNOWN:
+        last = max(last, launch.updated_at)
+    return max(0.0, time.time() - last)
 
 
 async def reconcile(ledger: Ledger, provider: Provider) -> tuple[Reconciled, ...]:
@@ -194,46 +218,43 @@ async def reconcile(ledger: Ledger, provider: Provider) -> tuple[Reconciled, ...
 
 
 async def settle_earlier(
-    provider: Provider,
-    ledger: Ledger,
-    sha256: str,
-    model: str,
-    tell: Callable[[str], None],
-) -> Job | None:
+    provider: Provider, ledger: Ledger, launch: LaunchRow, tell: Callable[[str], None]
+) -> Reconciled | None:
     """Settle earlier launches of the same file and model, waiting as long as it takes to be sure.
 
     Args:
         provider: Where the launch goes.
         ledger: The ledger.
-        sha256: Of the training file.
-        model: The model to tune.
+        launch: The launch that is about to begin.
         tell: Called with a sentence for the person who waits.
 
     Returns:
-        The job that an earlier launch turned out to have made, to be adopted in place of a new one.
+        The first that turned out to have made a job, to be adopted in place of a new one.
 
     Raises:
         SafetyError: The provider's list cannot be read, so nothing can be said.
     """
-    rows = await asyncio.to_thread(ledger.open_launches, provider.endpoint, sha256, model)
+    rows = await asyncio.to_thread(
+        ledger.open_launches, launch.endpoint, launch.sha256, launch.model
+    )
     for row in rows:
         if is_abandoned(row):
-            job = await _settle_surely(provider, ledger, row, tell)
-            if job is not None:
-                return job
+            done = await _settle_surely(provider, ledger, row, tell)
+            if done.job is not None:
+                return done
     return None
 
 
 async def _settle_surely(
     provider: Provider, ledger: Ledger, row: LaunchRow, tell: Callable[[str], None]
-) -> Job | None:
+) -> Reconciled:
     done = await settle(provider, ledger, row)
     told = False
     # Bounded also when the clock was set back since the launch.
     for _ in range(40):
         if done.state is not LaunchState.UNKNOWN:
-            return done.job
-        left = grace_of(provider) - _age(row)
+            return done
+        left = grace_of(provider) - _silence(row)
         if left < -15:
             break
         if not told:
@@ -245,7 +266,7 @@ async def _settle_surely(
         await asyncio.sleep(min(3.0, max(0.5, left)))
         done = await settle(provider, ledger, row)
     if done.state is not LaunchState.UNKNOWN:
-        return done.job
+        return done
     raise SafetyError(
         "an earlier launch of this file may have made a job, and the provider cannot be asked",
         "run 'tunedeck jobs' when the provider answers again, then launch again",

@@ -56,9 +56,14 @@ class Owner:
         """Return this very process."""
         return cls(socket.gethostname(), os.getpid(), _start_of(os.getpid()))
 
+    @property
+    def here(self) -> bool:
+        """Whether the process is or was one of this machine."""
+        return self.host == socket.gethostname()
+
     def alive(self) -> bool:
         """Whether the process still runs; one on another machine counts as alive."""
-        if self.host != socket.gethostname():
+        if not self.here:
             return True
         try:
             os.kill(self.pid, 0)
@@ -97,7 +102,8 @@ class LaunchRow:
         estimate: The price shown before, as a cost row.
         owner: The process that worked on it.
         planned_at: Seconds since 1970.
-        creating_at: When the create was about to be sent; ``None`` before.
+        creating_at: When the create was last about to be sent; ``None`` before.
+        updated_at: When the state was last written.
     """
 
     id: str
@@ -115,6 +121,7 @@ class LaunchRow:
     owner: Owner
     planned_at: float
     creating_at: float | None
+    updated_at: float
 
 
 @dataclass(frozen=True, slots=True)
