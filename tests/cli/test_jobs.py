@@ -31,6 +31,7 @@ def settings(home: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -
         'default_provider = "lab"\n[providers.lab]\n'
         f'base_url = "{server.url}"\napi_key_env = "LAB_KEY"\n'
     )
+    (config / "prices.toml").write_text('[lab.models]\n"gpt-4.1-mini" = { training = 4.0 }\n')
     monkeypatch.setenv("LAB_KEY", KEY)
     monkeypatch.setattr("tui.jobs.watcher._FAST_NEARBY", 0.02)
     monkeypatch.setattr("tui.jobs.watcher._MAX_BACKOFF", 0.05)

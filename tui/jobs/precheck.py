@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.errors import FileError, SafetyError, TunedeckError
+from tui.errors import FileError, SafetyError, UsageError
 from tui.jobs.limits import settings_problems
 from tui.jobs.request import ERROR, WARNING, LaunchRequest, Problem
 
@@ -84,6 +84,7 @@ def preflight(
 
     Raises:
         FileError: The training file cannot be read at all.
+        ConfigError: The person's own prices are malformed.
     """
     problems = [*settings_problems(request, provider.profile), *_file_kind(request.file)]
     sha256, result = _read(request, provider.profile, progress, cancelled)
@@ -120,8 +121,9 @@ def _read(
     known = _last_read
     if before is not None and known is not None and known[0] == key:
         return known[1]
-    sha256 = sha256_of(request.file)
+    # The scan goes first: it says best what is wrong with a file.
     result = _scan(request.file, request.model, profile, progress, cancelled)
+    sha256 = "" if result.cancelled else sha256_of(request.file)
     if not result.cancelled and _identity(request.file) == before:
         _last_read = (key, (sha256, result))
     return sha256, result
@@ -159,6 +161,11 @@ def _scan(
 
 
 def _file_kind(path: Path) -> list[Problem]:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileError(
+            f"{path} is a pipe or a device, which can be read only once",
+            "write it to a file first: it is checked, hashed and uploaded",
+        )
     name = path.name.lower()
     if name.endswith(".gz"):
         return [
@@ -194,7 +201,7 @@ def _data(report: CheckReport, request: LaunchRequest) -> list[Problem]:
                 "format_errors",
                 f"{request.file.name} has {report.errors} format "
                 f"{'error' if report.errors == 1 else 'errors'}{_first_line(report)}",
-                f"see them with 'tunedeck check {request.file.name}'",
+                f"see them with 'tunedeck check {request.file}'",
             )
         )
     if report.warnings:
@@ -204,7 +211,7 @@ def _data(report: CheckReport, request: LaunchRequest) -> list[Problem]:
                 "format_warnings",
                 f"{request.file.name} has {report.warnings} "
                 f"{'warning' if report.warnings == 1 else 'warnings'}",
-                f"see them with 'tunedeck check {request.file.name}'",
+                f"see them with 'tunedeck check {request.file}'",
             )
         )
     form = str(report.format)
@@ -226,7 +233,8 @@ def _data(report: CheckReport, request: LaunchRequest) -> list[Problem]:
 def _first_line(report: CheckReport) -> str:
     for issue in report.issues:
         if str(issue.severity) == ERROR:
-            return f", the first on line {issue.line}: {issue.message}" if issue.line else ""
+            where = f", the first on line {issue.line}" if issue.line else ""
+            return f"{where}: {issue.message}"
     return ""
 
 
@@ -261,7 +269,7 @@ def _validation(
                 ERROR,
                 "validation_errors",
                 f"{path.name} has {errors} format errors",
-                f"see them with 'tunedeck check {path.name}'",
+                f"see them with 'tunedeck check {path}'",
             )
         )
     return found
@@ -287,11 +295,12 @@ def _price(
         cost = estimate(
             table,
             request.model,
-            provider=provider.profile,
+            # Another company's copy of a model has a price of its own.
+            provider=provider.name if provider.kind == "compatible" else provider.profile,
             epochs=epochs,
             today=today or datetime.datetime.now(datetime.UTC).date(),
         )
-    except TunedeckError as error:
+    except UsageError as error:
         return None, [
             Problem(WARNING, "no_price", error.message, error.hint),
             *_limit(request, None),

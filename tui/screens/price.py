@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from tui.errors import ConfigError
 from tui.messages import GoLaunch, LaunchPrefill
 from tui.screens.base import DeckScreen
 from tui.workspace import Change
@@ -215,20 +216,29 @@ class PriceScreen(DeckScreen):
             self.table.empty_text = _why_empty(workspace.source is None, workspace.working)
             self.table.show([])
         else:
-            self.table.show(self._rows(counted))
+            rows, trouble = self._rows(counted)
+            self.table.empty_text = trouble
+            self.table.show(rows)
         self._head()
         self._said()
         self._detail()
 
-    def _rows(self, counted: TokenTable) -> list[CostRow]:
-        from tui.pricing import estimate, trainable_models
+    def _rows(self, counted: TokenTable) -> tuple[list[CostRow], str]:
+        """Return a row a model, or none and why."""
+        from tui.pricing import estimate, load_prices, trainable_models
 
+        try:
+            prices = load_prices()
+        except ConfigError as error:
+            return [], str(error)
         rows = []
         for provider in self._providers():
             for info in trainable_models(provider):
                 epochs = self._epochs.get((provider, info.id))
-                rows.append(estimate(counted, info.id, provider=provider, epochs=epochs))
-        return rows
+                rows.append(
+                    estimate(counted, info.id, provider=provider, epochs=epochs, prices=prices)
+                )
+        return rows, ""
 
     def _providers(self) -> list[str]:
         """OpenAI, the kinds of provider that are configured, and this machine."""
