@@ -14,13 +14,35 @@ _TEXTUAL_DEFAULTS = {
 }
 
 
+_INTERRUPTED = 130
+
+
 def main() -> int:
     """Run the command line and return its exit code."""
-    for name, value in _TEXTUAL_DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    from tui.cli import run
+    try:
+        _open_standard_streams()
+        for name, value in _TEXTUAL_DEFAULTS.items():
+            os.environ.setdefault(name, value)
+        from tui.cli import run
 
-    return run(sys.argv[1:])
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _open_standard_streams() -> None:
+    """Put the null device where the caller closed stdin, stdout or stderr.
+
+    Otherwise the next file that is opened, such as the ledger, would get the number and with it
+    whatever is printed.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 if __name__ == "__main__":

@@ -17,10 +17,12 @@ Settings are a TOML file, ``config.toml`` in the configuration folder::
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from tui.errors import ConfigError, ProviderError, UsageError
 
@@ -138,8 +140,9 @@ def _check_provider(path: Path, name: str, table: object) -> None:
     if not isinstance(table, dict):
         raise ConfigError(f"{where} must be a table", "give it a base_url")
     base_url = table.get("base_url")
-    if not isinstance(base_url, str) or not base_url.startswith(("http://", "https://")):
+    if base_url is None:
         raise ConfigError(f"{where} has no base_url", 'write base_url = "https://…/v1"')
+    _check_address(f"{where} base_url", base_url)
     if "api_key" in table:
         raise ConfigError(
             f"{where} holds a key",
@@ -147,6 +150,52 @@ def _check_provider(path: Path, name: str, table: object) -> None:
         )
     if table.get("profile", "openai") not in PROFILES:
         raise ConfigError(f"{where} has an unknown profile", f"use one of {', '.join(PROFILES)}")
+
+
+def _check_address(what: str, url: object) -> None:
+    """Say at once what would otherwise be an odd failure of the first request."""
+    good = isinstance(url, str) and re.match(r"https?://[^\s/?#]", url) is not None
+    try:
+        good = good and bool(urlsplit(str(url)).hostname) and urlsplit(str(url)).port != 0
+    except ValueError:
+        good = False
+    if not good:
+        shown = "not a string" if not isinstance(url, str) else f"{url!r}, which is no address"
+        raise ConfigError(f"{what} is {shown}", "write one such as https://host/v1")
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether an address is this very machine."""
+    host = _host(url)
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def public_url(url: str) -> str:
+    """Return an address without the user name, password and query that it may hold."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def foreign_host(config: ProviderConfig) -> str | None:
+    """Return the host that an OpenAI key would go to although it is not OpenAI's.
+
+    This machine itself counts as one's own; other providers have keys of their own.
+    """
+    url = config.base_url or OPENAI_BASE_URL
+    host = _host(url)
+    if config.kind != OPENAI or is_loopback(url):
+        return None
+    return None if host == "openai.com" or host.endswith(".openai.com") else host
 
 
 def resolve_provider(
@@ -197,6 +246,7 @@ def _openai(env: Mapping[str, str]) -> ProviderConfig:
         )
     # An empty OPENAI_BASE_URL would give the SDK an empty address, so it counts as not set.
     base_url = env.get("OPENAI_BASE_URL") or OPENAI_BASE_URL
+    _check_address("OPENAI_BASE_URL", base_url)
     return ProviderConfig(
         OPENAI,
         OPENAI,

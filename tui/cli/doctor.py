@@ -13,7 +13,16 @@ from typing import Any
 
 from tui import __version__
 from tui.cli.output import emit_json, say
-from tui.config import LOCAL, Paths, ProviderConfig, Settings, load_settings, resolve_provider
+from tui.config import (
+    LOCAL,
+    Paths,
+    ProviderConfig,
+    Settings,
+    foreign_host,
+    load_settings,
+    public_url,
+    resolve_provider,
+)
 from tui.errors import TunedeckError
 from widgets.text import clean
 
@@ -135,8 +144,10 @@ def _folders() -> list[Finding]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / ".probe"
-            probe.write_bytes(b"tunedeck")
-            probe.unlink()
+            try:
+                probe.write_bytes(b"tunedeck")
+            finally:
+                probe.unlink(missing_ok=True)
         except OSError as error:
             findings.append(
                 Finding(
@@ -177,13 +188,18 @@ def _provider(name: str | None) -> list[Finding]:
         return [Finding(area, "error", error.message, error.hint)]
     findings = []
     if config.kind != LOCAL:
-        findings.append(Finding("key", "ok", f"set, from {config.api_key_env or 'no variable'}"))
+        host = foreign_host(config)
+        findings.append(
+            Finding("key", "ok", f"set, from {config.api_key_env or 'no variable'}")
+            if host is None
+            else Finding("key", "warning", f"{config.api_key_env} goes to {host}, not to OpenAI")
+        )
     try:
         models = asyncio.run(_reach(config))
     except TunedeckError as error:
         findings.append(Finding("provider", "error", f"{config.name}: {error.message}", error.hint))
     else:
-        where = config.base_url or "embedded, on this machine"
+        where = public_url(config.base_url or "") or "embedded, on this machine"
         findings.append(Finding("provider", "ok", f"{config.name} ({where}), {models} models"))
     return findings
 

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.output import confirm, emit_line, is_interactive, note, say
-from tui.cli.session import add_common, duration, interruptible, run, session
+from tui.cli.session import (
+    add_common,
+    duration,
+    interruptible,
+    run,
+    session,
+    tell_duplicates,
+)
 from tui.errors import FileError, SafetyError, UsageError
 from widgets.text import clean
 
@@ -208,8 +215,7 @@ class _Teller:
 
 def _report(args: argparse.Namespace, result: LaunchResult) -> None:
     job = result.job
-    for other in result.duplicates:
-        note(f"the provider made a second job of it: cancel it with 'tunedeck cancel {other}'")
+    tell_duplicates(result.duplicates)
     if args.json:
         emit_line(
             {

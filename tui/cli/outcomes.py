@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tui.cli.output import confirm, emit_json, is_interactive, note, say
 from tui.cli.session import add_common, find_job, run, session
 from tui.cli.table import print_table
-from tui.errors import FileError, SafetyError
+from tui.errors import SafetyError
 from widgets.text import clean, fit
 
 if TYPE_CHECKING:
@@ -87,25 +85,12 @@ def _plot(table: ResultsTable) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise FileError(f"cannot write {path} ({error.strerror})", "check the folder") from error
-    try:
-        with open(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise FileError(
-            f"cannot write {path} ({error.strerror})", "check the folder and the free space"
-        ) from error
+    """Write a file whole or not at all; an older one of that name is replaced."""
+    from tui.dataset import NewFile
+
+    with NewFile(path, force=True) as file:
+        file.write(text.encode("utf-8", "replace"))
+        file.commit()
 
 
 # --- models -------------------------------------------------------------------------------------

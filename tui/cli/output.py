@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
-from tui.errors import TunedeckError
+from tui.errors import FileError, TunedeckError
 from widgets.text import clean
 
 
@@ -47,18 +49,36 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """Print one cleaned line for a person on stderr: progress that matters, warnings, errors."""
+    """Print one cleaned line for a person on stderr: progress that matters, warnings, errors.
+
+    A stderr that cannot be written costs the line and nothing else: a launch goes on.
+    """
     line = f"tunedeck: {clean(text)}\n"
     encoding = sys.stderr.encoding or "utf-8"
-    sys.stderr.write(line.encode(encoding, "replace").decode(encoding))
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(line.encode(encoding, "replace").decode(encoding))
+        sys.stderr.flush()
+    except OSError:
+        give_up(sys.stderr)
+
+
+def give_up(stream: TextIO) -> None:
+    """Let a standard stream lead nowhere from here on.
+
+    Python would try to write what it still holds at exit, fail again, and complain.
+    """
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def report_error(error: TunedeckError, *, as_json: bool) -> int:
     """Tell of an error as the contract says and return its exit code."""
     if as_json:
         detail = {"code": error.code, "message": error.message, "hint": error.hint}
-        emit_line({"error": detail})
+        # Where stdout is what failed, the line on stderr has to do.
+        with contextlib.suppress(FileError, BrokenPipeError):
+            emit_line({"error": detail})
     note(str(error))
     return error.exit_code
 
@@ -82,5 +102,14 @@ def confirm(question: str) -> bool:
 
 def _write(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        give_up(sys.stdout)
+        raise FileError(
+            f"the output cannot be written ({error.strerror})",
+            "free some space where it goes, or send it elsewhere",
+        ) from error

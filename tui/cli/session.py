@@ -7,13 +7,21 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.cli.output import note
-from tui.config import Paths, ProviderConfig, load_settings, resolve_provider
+from tui.config import (
+    LOCAL,
+    Paths,
+    ProviderConfig,
+    Settings,
+    foreign_host,
+    load_settings,
+    resolve_provider,
+)
 from tui.errors import FileError, ProviderError, TunedeckError, UsageError
 
 if TYPE_CHECKING:
@@ -62,19 +70,21 @@ async def session(
     """
     from tui.jobs import open_provider
 
+    if job == "":
+        raise UsageError("the job's id is empty", "give it, the beginning of it, or 'last'")
     paths = Paths.resolve()
     settings = load_settings(paths)
-    ledger = _ledger(paths, strict)
+    ledger, trouble = _ledger(paths)
     try:
-        name = args.provider
-        if name is None and job and not os.environ.get("TUNEDECK_PROVIDER"):
-            name = _home_of(ledger, job)
-        try:
-            config = resolve_provider(settings, name)
-        except UsageError:
-            if name == args.provider:
-                raise
-            config = resolve_provider(settings, None)
+        config = _choose(settings, ledger, args.provider, job)
+        if trouble is not None:
+            # The embedded service keeps its things in the same place.
+            if strict or config.kind == LOCAL:
+                raise trouble
+            note(f"{trouble}; going on without it")
+        host = foreign_host(config)
+        if host is not None:
+            note(f"{config.api_key_env} goes to {host}, as OPENAI_BASE_URL says")
         provider = open_provider(config, paths)
         try:
             yield Session(paths, config, provider, ledger)
@@ -84,16 +94,27 @@ async def session(
         ledger.close()
 
 
-def _ledger(paths: Paths, strict: bool) -> Ledger:
+def _ledger(paths: Paths) -> tuple[Ledger, FileError | None]:
+    """Return the ledger, or one that keeps nothing and why the real one cannot be used."""
     from tui.jobs import Ledger, open_ledger
 
     try:
-        return open_ledger(paths.state)
+        return open_ledger(paths.state), None
     except FileError as error:
-        if strict:
-            raise
-        note(f"{error}; going on without it")
-        return Ledger(":memory:")
+        return Ledger(":memory:"), error
+
+
+def _choose(
+    settings: Settings, ledger: Ledger, name: str | None, job: str | None
+) -> ProviderConfig:
+    """Return the provider named, else the one that a job is known to run at, else the default."""
+    if name is None and job and not os.environ.get("TUNEDECK_PROVIDER"):
+        home = _home_of(ledger, job)
+        # The settings may have lost it since.
+        if home is not None:
+            with suppress(UsageError):
+                return resolve_provider(settings, home)
+    return resolve_provider(settings, name)
 
 
 def _home_of(ledger: Ledger, job: str) -> str | None:
@@ -222,5 +243,12 @@ async def settle_leftovers(opened: Session) -> None:
         for done in await reconcile(opened.ledger, opened.provider):
             if done.job is not None:
                 note(f"an interrupted launch of {done.launch.file} had made job {done.job.id}")
+            tell_duplicates(done.duplicates)
     except TunedeckError as error:
         note(str(error))
+
+
+def tell_duplicates(duplicates: Sequence[str]) -> None:
+    """Tell of further jobs that a provider made of one create."""
+    for job_id in duplicates:
+        note(f"the provider made a second job of it: cancel it with 'tunedeck cancel {job_id}'")

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tui.dataset.source import Source as Source
     from tui.dataset.split import SplitReport as SplitReport
     from tui.dataset.split import split_file as split_file
+    from tui.dataset.writing import NewFile as NewFile
 
 _HOMES = {
     "Change": "source",
@@ -51,6 +52,7 @@ _HOMES = {
     "Issue": "model",
     "IssueLog": "report",
     "LineIndex": "index",
+    "NewFile": "writing",
     "Profile": "profile",
     "RULES": "rules.catalogue",
     "Record": "record",

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tui.config import LOCAL, Paths, ProviderConfig
+from tui.config import LOCAL, Paths, ProviderConfig, is_loopback, public_url
 from tui.errors import FileError, ProviderError, TunedeckError
 from tui.jobs.metrics import flatten
 from tui.jobs.models import (
@@ -34,7 +34,6 @@ from tui.jobs.transport import (
     decode_json,
     explain_exception,
     explain_status,
-    is_loopback,
     not_what_was_asked,
     redact,
 )
@@ -47,8 +46,8 @@ _CHANGE_TIMEOUT = 30.0
 _UPLOAD_TIMEOUT = 600.0
 _MAX_WAIT = 30.0
 _BACKOFF = 0.15
-# What a second look rarely changes within seconds.
-_STUBBORN = ("connection_refused", "unknown_host", "connect_timeout", "unreachable")
+# What more than a second look rarely changes within seconds, or takes too long to be tried often.
+_STUBBORN = ("connection_refused", "unknown_host", "connect_timeout", "unreachable", "timeout")
 _READ_PIECE = 64 * 1024
 
 _Answer = TypeVar("_Answer")
@@ -124,7 +123,9 @@ class Provider:
     @property
     def endpoint(self) -> str:
         """What the ledger knows this provider by: its name, and its address when it has one."""
-        return self.name if self.config.kind == LOCAL else f"{self.name} {self.config.base_url}"
+        if self.config.kind == LOCAL:
+            return self.name
+        return f"{self.name} {public_url(self.config.base_url or '')}"
 
     @property
     def nearby(self) -> bool:
@@ -402,7 +403,7 @@ class Provider:
         raise AssertionError("unreachable")
 
     async def _guard(self, send: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Make one request; turn whatever is raised into a :class:`CallError`."""
+        """Make one request; turn whatever is raised into a :class:`CallError` without the key."""
         import httpx2
         import openai
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from tui.config import public_url
 from tui.errors import ProviderError
 
 _MAX_SAID = 300
@@ -62,15 +63,6 @@ def host_of(url: str) -> str:
     except ValueError:
         return url
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether an address is this very machine."""
-    try:
-        host = (urlsplit(url).hostname or "").lower()
-    except ValueError:
-        return False
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def redact(text: str, key: str | None) -> str:
@@ -202,7 +194,8 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
 
 def looks_like_page(body: bytes) -> bool:
     """Return whether a body is a web page, such as a login page of a proxy."""
-    return body.lstrip()[:200].lower().startswith((b"<!doctype", b"<html", b"<head", b"<?xml"))
+    # Neither JSON nor a CSV begins so.
+    return body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def _said(body: bytes) -> tuple[str | None, str | None, str]:
@@ -252,11 +245,13 @@ def explain_status(
             "set base_url to the address it really has",
             code="redirect",
             status=status,
+            # "See other" is how some servers answer a request that they have carried out.
+            unclear=status == 303,
         )
     says = f": {words}" if words else ""
     if status == 429:
         return _too_many(where, headers, code, kind, says)
-    if status in (408, 409, 425, 499) or status >= 500:
+    if status in (408, 409, 425, 499) or (status >= 500 and status != 501):
         return CallError(
             f"{where} has trouble (HTTP {status}{says})",
             "try again in a minute",
@@ -269,7 +264,7 @@ def explain_status(
     hint = _HINTS.get(code or "") or _HINTS.get(str(status), "correct the request and try again")
     return CallError(
         f"{where} refused (HTTP {status}{says})",
-        hint.format(key=key_env or "the key", url=base_url),
+        hint.format(key=key_env or "the key", url=public_url(base_url)),
         code=code or _CODES.get(status, "refused"),
         status=status,
     )
@@ -307,6 +302,7 @@ _HINTS = {
     "405": "the provider cannot do this",
     "413": "the file is too large for this provider",
     "501": "the provider cannot do this",
+    "invalid_job_status": "see where the job stands with 'tunedeck jobs'",
 }
 
 

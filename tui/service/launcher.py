@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tui.config import Paths
-from tui.errors import FileError, ProviderError
+from tui.errors import FileError, ProviderError, disk_is_full
 from tui.service.config import Endpoint
 from tui.service.server import LOCK_NAME
 
@@ -199,6 +199,11 @@ def _start(paths: Paths) -> Endpoint:
         process.kill()
         process.wait()
     _reap()
+    if disk_is_full(paths.state):
+        raise FileError(
+            f"the disk with {paths.state} is full, so the local service cannot start",
+            "free some space, or set TUNEDECK_HOME to another place",
+        )
     how = "ended at once" if ended else f"did not answer within {START_SECONDS:.0f} seconds"
     raise ProviderError(
         f"the local service {how}{_last_line(log, at)}", f"see {log}", code="service_not_started"

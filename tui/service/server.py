@@ -42,7 +42,7 @@ def serve(
     log_path: Path | None = None,
     on_ready: Callable[[Endpoint], None] | None = None,
 ) -> None:
-    """Serve until told to stop (SIGTERM, Ctrl-C) or idle for long enough.
+    """Serve until told to stop (SIGTERM, Ctrl-C, a closed terminal) or idle for long enough.
 
     Args:
         host: The address to listen on.
@@ -200,6 +200,11 @@ def _run(
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: None),
         signal.SIGINT: signal.signal(signal.SIGINT, on_interrupt),
     }
+    # Under nohup it is ignored, and stays so.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        before[signal.SIGHUP] = signal.signal(
+            signal.SIGHUP, lambda *_: setattr(server, "should_exit", True)
+        )
     try:
         asyncio.run(main())
     finally:
