@@ -24,6 +24,9 @@ import pyte
 ROOT = Path(__file__).resolve().parent.parent
 TUNEDECK = (sys.executable, "-m", "tui")
 PATIENCE = 60.0
+QUIET = 0.25
+# What the tests' own terminal has would make them differ from machine to machine.
+_LEFT_OUT = ("COLUMNS", "LINES", "COLORTERM", "NO_COLOR")
 
 
 class Terminal:
@@ -32,7 +35,8 @@ class Terminal:
     Args:
         command: The program and its arguments.
         size: Columns and rows.
-        env: Variables laid over this process's environment.
+        env: Variables laid over this process's environment, of which those that say what colours
+            the terminal has are left out.
         cwd: Where the program starts; the project's root unless given.
     """
 
@@ -49,9 +53,8 @@ class Terminal:
         self.sent = bytearray()
         primary, secondary = os.openpty()
         fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-        environment = {**os.environ, "TERM": "xterm-256color", **(env or {})}
-        for name in ("COLUMNS", "LINES"):
-            environment.pop(name, None)
+        inherited = {key: value for key, value in os.environ.items() if key not in _LEFT_OUT}
+        environment = {**inherited, "TERM": "xterm-256color", **(env or {})}
         self.started = time.perf_counter()
         self.process = subprocess.Popen(
             command,
@@ -129,6 +132,19 @@ class Terminal:
                 self._take()
         self.read(0.05)
         return self.process.returncode
+
+    def cost(self, keys: str, changed: Callable[[Terminal], bool]) -> int:
+        """Type keys at a quiet screen and return the bytes sent until it is quiet again.
+
+        Args:
+            keys: What to type.
+            changed: Holds once what the keys did is seen.
+        """
+        before = len(self.sent)
+        self.type(keys)
+        self.wait_for(changed)
+        self.read(QUIET)
+        return len(self.sent) - before
 
     @property
     def text(self) -> str:

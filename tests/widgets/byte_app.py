@@ -13,12 +13,10 @@ from textual.app import App, ComposeResult
 from textual.widget import Widget
 
 from widgets.event_log import EventLog, LogRow
-from widgets.facts import Fact, Facts
 from widgets.histogram import Histogram
 from widgets.issue_list import IssueGroup, IssueList, IssueRow
 from widgets.loss_chart import LossChart
 from widgets.record_list import RecordList, RowView
-from widgets.scan_bar import ScanBar
 
 More = Callable[[int], None]
 FIRST = 60
@@ -70,26 +68,6 @@ def log() -> tuple[Widget, More]:
     return widget, lambda n: widget.append([LogRow("14:03:22", "info", f"Step {n}/150")])
 
 
-def facts() -> tuple[Widget, More]:
-    widget = Facts([Fact(f"k{i}", f"Label {i}") for i in range(12)])
-    return widget, lambda n: widget.set_all({f"k{i}": "same" for i in range(11)} | {"k11": n})
-
-
-def scan() -> tuple[Widget, More]:
-    now = [0.0]
-
-    def clock() -> float:
-        return now[0]
-
-    widget = ScanBar(clock=clock)
-
-    def more(n: int) -> None:
-        now[0] += 1.0
-        widget.update_scan(n * 4_000_000, 400_000_000, items=n * 1000, errors=n // 3)
-
-    return widget, more
-
-
 def histogram() -> tuple[Widget, More]:
     widget = Histogram()
     counts = [int(200 * math.exp(-(((i - 9) / 5) ** 2))) for i in range(40)]
@@ -102,8 +80,6 @@ WIDGETS = {
     "records": records,
     "issues": issues,
     "log": log,
-    "facts": facts,
-    "scan": scan,
     "histogram": histogram,
 }
 

@@ -16,14 +16,12 @@ from textual.widget import Widget
 
 from widgets.confirm import Confirm
 from widgets.event_log import KEPT, EventLog, LogRow
-from widgets.facts import Fact, Facts
 from widgets.histogram import Histogram
 from widgets.issue_list import IssueGroup, IssueList, IssueRow
 from widgets.loss_chart import LossChart
 from widgets.record_data import Mark, RecordData, conversation
 from widgets.record_list import RecordList, RowView
 from widgets.record_view import RecordView
-from widgets.scan_bar import ScanBar
 from widgets.text import use_ascii
 
 HOSTILE = "\x1b]0;owned\x07 [/x] [@click=app.quit]q[/] \u202e\ud800"
@@ -516,36 +514,6 @@ async def test_a_log_is_bounded() -> None:
         assert widget.event_count <= KEPT
         assert widget.dropped > 0
         assert "y" in text(widget)[4]
-
-
-async def test_only_the_value_that_changed_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    widget = Facts([Fact("a", "Status"), Fact("b", "Step"), Fact("c", "Cost")], columns=2)
-    async with shown(widget, 60, 4) as pilot:
-        widget.set_all({"a": ("running", "good"), "b": "1 of 9", "c": HOSTILE})
-        await pilot.pause()
-        assert text(widget) == [
-            "Status  running               Step    1 of 9",
-            "Cost    ␛]0;owned␇ [/x] [@c…",
-        ]
-        watch = Watch(widget, monkeypatch)
-        widget.set_all({"a": ("running", "good"), "b": "2 of 9", "unknown": 1})
-        assert watch.regions == [Region(30, 0, 30, 1)]
-
-
-async def test_a_scan_tells_rate_and_time_left() -> None:
-    now = [100.0]
-    widget = ScanBar(clock=lambda: now[0])
-    async with shown(widget, 120, 2) as pilot:
-        widget.update_scan(0, 400_000_000, items=0, errors=0)
-        now[0] += 2
-        widget.update_scan(100_000_000, 400_000_000, items=51_000, errors=3)
-        await pilot.pause()
-        assert " ".join(text(widget)[0].split()) == (
-            "Scanning ━━━━━━────────────────── 25% 51,000 records 3 errors "
-            "100 MB of 400 MB 50 MB/s 6s left"
-        )
-        widget.finish("51,000 records, 3 errors")
-        assert text(widget)[0] == " 51,000 records, 3 errors"
 
 
 @pytest.mark.parametrize(("key", "answer"), [("y", True), ("n", False), ("enter", False)])
