@@ -183,7 +183,7 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_being_ended_leaves_nothing(kind: int, tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
-    generate.write(path, 12 << 20)
+    generate.write(path, 8 << 20)
     process = subprocess.Popen(
         [sys.executable, "-m", "tui", "fix", str(path), "-o", str(tmp_path / "out.jsonl")],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

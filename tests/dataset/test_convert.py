@@ -245,6 +245,7 @@ def test_columns_of_json(tmp_path: Path) -> None:
     [
         ("in.jsonl", '{"a": 1}\n', {}, TunedeckError, "none of 1 records could be converted"),
         ("in.jsonl", "", {}, TunedeckError, "holds no record"),
+        ("in.jsonl", "just words\n", {}, TunedeckError, "not JSON: name a file of JSON objects"),
         ("in.csv", "", {}, FileError, "the table is empty"),
         ("in.csv", "a,b\n1,2\n", {"columns": {"user": "c", "assistant": "a"}}, UsageError,
          "no column 'c'"),
@@ -281,7 +282,7 @@ RECORDS = st.dictionaries(KEYS, VALUES, max_size=6) | st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(records=st.lists(RECORDS, max_size=4))
 def test_no_record_stops_it(records: list[Any], tmp_path_factory: Any) -> None:
     folder = tmp_path_factory.mktemp("convert")

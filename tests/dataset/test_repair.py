@@ -493,7 +493,7 @@ RECORDS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(RECORDS, st.booleans(), st.sampled_from([None, (",", ":"), (" ,", " : ")]))
 def test_a_repaired_record_is_json_and_needs_no_more(
     record: dict[str, Any], ascii_only: bool, separators: tuple[str, str] | None
@@ -512,7 +512,7 @@ def test_a_repaired_record_is_json_and_needs_no_more(
         assert done.raw is raw
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_no_good_record_is_ever_lost(data: st.DataObject, tmp_path_factory: Any) -> None:
     folder = tmp_path_factory.mktemp("fix")

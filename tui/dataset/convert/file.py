@@ -125,8 +125,9 @@ def convert_file(
         NewFile(output, force=force, source=source.path) as new,
     ):
         report = ConvertReport(source.path, os.fspath(output))
-        converter = _Converter(report, kind, named, system, new)
-        for line, value in _records(source, kind, named, progress, cancelled):
+        table = kind == "csv" or is_table(source)
+        converter = _Converter(report, kind, named, system, new, table=table)
+        for line, value in _records(source, table, named, progress, cancelled):
             converter.take(line, value)
         converter.refuse_nothing()
         new.finish()
@@ -141,19 +142,19 @@ def convert_file(
 
 def _records(
     source: Source,
-    kind: str,
+    is_csv: bool,
     columns: Mapping[str, str],
     progress: Progress | None,
     cancelled: Cancelled | None,
 ) -> Iterator[tuple[int, Any]]:
     """Yield the line and the value of every record, of whatever the file is."""
-    if kind == "csv" or is_table(source):
+    if is_csv:
         table = Table(source)
         _refuse_missing(columns, table.columns)
         for line, cells in table.rows():
             if cancelled is not None and cancelled():
                 raise TunedeckError("stopped before the end", "nothing was written")
-            yield line, BROKEN if cells is None else cells
+            yield line, cells
         return
     for row in rows(source, progress=progress, cancelled=cancelled):
         if row.value is not BLANK:
@@ -185,6 +186,8 @@ class _Converter:
         columns: dict[str, str],
         system: str,
         new: NewFile,
+        *,
+        table: bool,
     ) -> None:
         self._report = report
         self._kind = "auto" if kind == "csv" else kind
@@ -193,6 +196,7 @@ class _Converter:
         self._columns = columns
         self._system = system
         self._new = new
+        self._table = table
         self._decided = False
         self._keys: list[str] = []
 
@@ -203,7 +207,9 @@ class _Converter:
         left_out: dict[str, int] = {}
         try:
             if value is BROKEN:
-                raise SkipError("not readable: broken JSON, or more cells than columns")
+                raise SkipError("not JSON")
+            if value is None and self._table:
+                raise SkipError("more cells than columns")
             if isinstance(value, dict) and not self._keys:
                 self._keys = list(value)
             found, record = convert_record(self._named(value), self._kind, left_out)
@@ -232,7 +238,13 @@ class _Converter:
         if report.written:
             return
         reason, count = max(report.skipped.items(), key=lambda item: item[1])
-        keys = ", ".join(self._keys[:12]) or "none"
+        if not self._keys:
+            raise TunedeckError(
+                f"none of {report.records:,} records could be converted; of {count:,}: {reason}",
+                "name a file of JSON objects, or a table with --from csv",
+                code="nothing_converted",
+            )
+        keys = ", ".join(self._keys[:12])
         raise TunedeckError(
             f"none of {report.records:,} records could be converted; of {count:,}: {reason}",
             f"the keys are {keys}; say which is which: "
