@@ -444,6 +444,8 @@ def _require_terminal(paths: Sequence[str]) -> None:
     keys = piped or (sys.stdin and sys.stdin.isatty())
     if not (keys and sys.stdout and sys.stdout.isatty()):
         raise UsageError("this is not a terminal, so there is nothing to draw on", hint)
+    if not (sys.stderr and sys.stderr.isatty()):  # Textual draws on standard error
+        raise UsageError("standard error is not the terminal", "leave out the 2> redirection")
     if os.environ.get("TERM", "") in ("dumb", ""):
         raise UsageError("this terminal (TERM=dumb) cannot draw screens", hint)
 
