@@ -19,6 +19,7 @@ from typing import Any, cast
 from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import Worker, WorkerState
 
 from tui import messages
@@ -27,7 +28,7 @@ from tui.deck import Deck
 from tui.errors import FileError, TunedeckError, UsageError
 from tui.opening import Opened
 from tui.remember import Memory
-from tui.theme import DARK, LIGHT
+from tui.theme import DARK, LIGHT, PlainBars
 from tui.workspace import Stage, Workspace
 from widgets.text import use_ascii
 
@@ -183,6 +184,7 @@ class TunedeckApp(Deck):
             ansi_color=True if no_color else None,
         )
         use_ascii(ascii)
+        ScrollBar.renderer = PlainBars if ascii else ScrollBarRender
         self.set_class(ascii, "-ascii")
         self.animation_level = "none"
         self.memory = Memory.load(paths)
@@ -234,6 +236,11 @@ class TunedeckApp(Deck):
         self.workspace.close()
         words = [said for farewell in self.farewells if (said := await farewell())]
         self.exit(return_code=code, message="\n".join(words) or None)
+
+    async def on_unmount(self) -> None:
+        """Let go of what the screens used."""
+        for close in self.closers:
+            await close()
 
     def _fatal_error(self) -> None:
         """End on a fault of ours without a page of it on the screen.

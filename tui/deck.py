@@ -52,6 +52,8 @@ class Deck(InkApp[int]):
         self.farewells: list[Callable[[], Awaitable[str]]] = []
         """What must be finished before the program ends; each returns words for the person who
         left, or nothing."""
+        self.closers: list[Callable[[], Awaitable[None]]] = []
+        """What lets go of connections and files when every screen is gone."""
         self._prefill: LaunchPrefill | None = None
 
     def provider_config(self, name: str | None = None) -> ProviderConfig:

@@ -285,4 +285,5 @@ def feed_of(deck: Deck) -> JobFeed:
     if feed is None:
         feed = _FEEDS[deck] = JobFeed(deck.paths, deck.provider_config)
         deck.farewells.append(feed.farewell)
+        deck.closers.append(feed.aclose)
     return feed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -354,6 +355,14 @@ def test_wait(server: FaultServer, out: Out) -> None:
     assert out("wait", "ftjob-one", "--timeout", "0.1s")[0] == 3
 
 
+def test_wait_begins_while_the_provider_is_away(server: FaultServer, out: Out) -> None:
+    finished(server)
+    server.fault("GET", ".*", "status", times=8, status=503)
+    code, printed, told = out("wait", "ftjob-one", "--timeout", "30s")
+    assert (code, printed) == (0, "")
+    assert told.count("(trying again)") == 1
+
+
 # --- jobs, cancel, results, models --------------------------------------------------------------
 
 
@@ -432,6 +441,116 @@ def test_results(server: FaultServer, out: Out, tmp_path: Path) -> None:
     assert "2.5" in out("results", "ftjob-one")[1]
     assert out("results", "ftjob-one", "-o", str(tmp_path / "no" / "x.csv"))[0] == 2
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_results_replace_no_device_and_keep_a_link(
+    server: FaultServer, out: Out, tmp_path: Path
+) -> None:
+    server.contents["file-r"] = b"step,train_loss\n1,2.5\n"
+    server.add_job(status="succeeded", result_files=["file-r"])
+    pipe, link, real = tmp_path / "pipe", tmp_path / "link.csv", tmp_path / "real.csv"
+    os.mkfifo(pipe)
+    link.symlink_to(real)
+    code, _, told = out("results", "ftjob-one", "-o", str(pipe))
+    assert code == 2
+    assert "device or a pipe" in told
+    assert pipe.is_fifo()
+    assert out("results", "ftjob-one", "-o", str(link))[0] == 0
+    assert link.is_symlink()
+    assert real.read_text() == "step,train_loss\n1,2.5\n"
+
+
+@pytest.mark.parametrize("command", ["watch", "wait", "results", "pause", "cancel"])
+def test_an_empty_id_is_no_job(server: FaultServer, out: Out, command: str) -> None:
+    server.add_job()
+    out("jobs")
+    code, _, told = out(command, "", *(["--yes"] if command == "cancel" else []))
+    assert code == 2
+    assert "the job's id is empty" in told
+
+
+def test_no_job_has_this_status(server: FaultServer, out: Out) -> None:
+    server.add_job()
+    assert out("jobs", "--status", "paused")[1] == "No job is paused.\n"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["10.0.0.5:8000/v1", "ftp://x", "http://[::1", "http://host:99999/v1", "http://", "http:// x"],
+)
+def test_an_address_that_is_none(out: Out, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+    code, printed, told = out("jobs", "--provider", "openai", "--json")
+    assert code == 2
+    assert json.loads(printed)["error"]["code"] == "config"
+    assert told.startswith("tunedeck: OPENAI_BASE_URL is ")
+    assert told.count("\n") == 1
+
+
+def test_a_key_for_openai_that_goes_elsewhere_is_spoken_of(
+    server: FaultServer, out: Out, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    assert out("jobs", "--provider", "openai")[2] == "", "this machine is no foreign one"
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://name:password@gateway.invalid/v1")
+    code, printed, told = out("jobs", "--provider", "openai", "--json")
+    assert code == 3
+    assert json.loads(printed)["error"]["code"] == "unknown_host"
+    note, _ = told.splitlines()
+    assert note == "tunedeck: OPENAI_API_KEY goes to gateway.invalid, as OPENAI_BASE_URL says"
+    assert "password" not in told
+
+
+def test_a_local_home_that_cannot_be_used_is_one_line(
+    out: Out, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "state").write_text("in the way")
+    code, printed, told = out("jobs", "--provider", "local", "--json")
+    assert code == 2
+    assert json.loads(printed)["error"]["code"] == "file"
+    assert told.count("\n") == 1
+
+
+def test_prices_that_are_malformed_are_one_line(
+    server: FaultServer, out: Out, file: Path, home: Path
+) -> None:
+    (home / "config" / "prices.toml").write_text("lab = 3\n")
+    for call in (lambda: launch(out, file, "--yes"), lambda: out("cost", str(file))):
+        code, _, told = call()
+        assert code == 2
+        assert told.count("\n") == 1
+        assert "prices.toml" in told
+    assert not server.seen
+
+
+def test_a_price_that_is_not_known(server: FaultServer, out: Out, file: Path, home: Path) -> None:
+    (home / "config" / "prices.toml").unlink()
+    code, printed, _ = launch(out, file, "--yes", "--json")
+    assert code == 0
+    row = json.loads(printed)["estimate"]
+    assert (row["provider"], row["usd"]) == ("lab", None)
+    assert "No training price is known" in row["notes"][0]
+
+
+def test_a_pipe_cannot_be_launched(server: FaultServer, out: Out, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    code, _, told = launch(out, pipe, "--yes")
+    assert code == 2
+    assert "pipe or a device" in told
+
+
+def test_launch_says_of_a_file_what_check_says(
+    server: FaultServer, out: Out, tmp_path: Path
+) -> None:
+    for path in (tmp_path, tmp_path / "missing.jsonl"):
+        said = [
+            out(*words)[2]
+            for words in (("check", str(path)), ("launch", str(path), "--model", "micro"))
+        ]
+        assert said[0] == said[1]
 
 
 def test_results_of_a_job_without(server: FaultServer, out: Out) -> None:

@@ -93,7 +93,7 @@ async def _jobs(args: argparse.Namespace) -> int:
             }
         )
         return 0
-    _print_jobs(rows)
+    _print_jobs(rows, wanted)
     for one in unsettled:
         note(f"a launch of {one.file} for {one.model} is {one.state}: launch it again to settle it")
     return 0
@@ -142,9 +142,10 @@ def _launch_json(row: LaunchRow) -> dict[str, Any]:
     }
 
 
-def _print_jobs(rows: list[JobRow]) -> None:
+def _print_jobs(rows: list[JobRow], status: str | None) -> None:
     if not rows:
-        say("No jobs yet. Launch one: tunedeck launch FILE --model M")
+        none = "No jobs yet. Launch one: tunedeck launch FILE --model M"
+        say(none if status is None else f"No job is {clean(status)}.")
         return
     table = [("STATUS", "JOB", "CREATED", "STEP", "LOSS", "MODEL")]
     for row in rows:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.cli.output import emit_line, note, say
 from tui.cli.session import Session, add_common, duration, find_job, run, session
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # Scripts care for order more than for the last second.
 _PATIENCE = 8.0
 _UNREACHABLE = 600.0
+_Answer = TypeVar("_Answer")
 
 
 def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -297,7 +299,10 @@ def wait(args: argparse.Namespace) -> int:
 
 async def _wait(args: argparse.Namespace) -> int:
     async with session(args, job=args.jobs[0]) as opened:
-        ids = [await find_job(opened, text) for text in args.jobs]
+        ids = [
+            await _patiently(functools.partial(find_job, opened, text), args.timeout)
+            for text in args.jobs
+        ]
         ended = await asyncio.gather(
             *[_until_ended(opened, job_id, args.timeout) for job_id in dict.fromkeys(ids)]
         )
@@ -308,17 +313,32 @@ async def _wait(args: argparse.Namespace) -> int:
 
 async def _until_ended(opened: Session, job_id: str, patience: float) -> Job:
     pause = 0.5 if opened.provider.nearby else 2.0
-    heard = time.monotonic()
     while True:
-        try:
-            job = await opened.provider.retrieve(job_id, attempts=1)
-            heard = time.monotonic()
-            if job.terminal:
-                await asyncio.to_thread(opened.ledger.keep_jobs, opened.provider.endpoint, [job])
-                return job
-        except ProviderError as error:
-            permanent = error.status in (401, 403, 404)
-            if permanent or time.monotonic() - heard >= patience:
-                raise
+        job = await _patiently(lambda: opened.provider.retrieve(job_id, attempts=1), patience)
+        if job.terminal:
+            await asyncio.to_thread(opened.ledger.keep_jobs, opened.provider.endpoint, [job])
+            return job
         await asyncio.sleep(pause)
         pause = min(pause * 1.2, 1.0 if opened.provider.nearby else 10.0)
+
+
+async def _patiently(ask: Callable[[], Awaitable[_Answer]], patience: float) -> _Answer:
+    """Ask again while the provider cannot be reached, for so many seconds.
+
+    Raises:
+        ProviderError: It refuses, or the time is over.
+    """
+    from tui.jobs import CallError
+
+    since = time.monotonic()
+    told = False
+    while True:
+        try:
+            return await ask()
+        except CallError as error:
+            if not error.transient or time.monotonic() - since >= patience:
+                raise
+            if not told:
+                note(f"{error} (trying again)")
+            told = True
+        await asyncio.sleep(min(1.0, patience))
