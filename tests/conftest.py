@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before any test imports Textual: the same still, plain screen everywhere.
 os.environ.update(
@@ -24,6 +25,10 @@ for _name in list(os.environ):
         "COLORTERM",
     ):
         del os.environ[_name]
+
+# A busy machine is slow and not wrong.
+settings.register_profile("tunedeck", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tunedeck")
 
 ROOT = Path(__file__).resolve().parent.parent
 
