@@ -219,7 +219,7 @@ class Checker:
         if limit is None or len(raw) <= limit or not isinstance(record.get("messages"), list):
             return
         if self._counter is None:
-            from tui.tokens.examples import ExampleCounter
+            from tui.tokens import ExampleCounter
 
             self._counter = ExampleCounter(self.settings.encoding)
         billed = self._counter.rows([record]).billed

@@ -19,8 +19,7 @@ from tui.dataset.rules.chat import PLAIN_SHIFT, PLAIN_SYSTEM, PLAIN_USER, plain
 from tui.errors import FileError
 
 if TYPE_CHECKING:
-    from tui.tokens.examples import ExampleCounter
-    from tui.tokens.rows import TokenRows
+    from tui.tokens import ExampleCounter, TokenRows
 
 RANGE = 4 << 20
 """Bytes a range starts with."""
@@ -147,7 +146,7 @@ class RangeWorker:
     def warm_up(self) -> None:
         """Load the vocabulary, if one is needed, before the first task comes."""
         if self._settings.encoding is not None and self._counter is None:
-            from tui.tokens.examples import ExampleCounter
+            from tui.tokens import ExampleCounter
 
             self._counter = ExampleCounter(self._settings.encoding)
 

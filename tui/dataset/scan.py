@@ -26,7 +26,7 @@ from tui.dataset.signature import BOM, foreign_kind
 from tui.dataset.source import Source
 
 if TYPE_CHECKING:
-    from tui.tokens.table import TableBuilder, TokenTable
+    from tui.tokens import TableBuilder, TokenTable
 
 Cancelled = Callable[[], bool]
 
@@ -37,6 +37,9 @@ INLINE_COUNTING = 1 << 20
 """The same, when tokens are counted too."""
 
 MOST_WORKERS = 4
+MOST_COUNTING = 3
+"""Worker processes at most; one that counts tokens holds a vocabulary, 80 MB in all."""
+
 _UPDATE_SECONDS = 0.2
 _POLL_SECONDS = 0.04
 _INLINE_STEP = 256 << 10
@@ -164,7 +167,8 @@ class Scan:
         inline = INLINE if self.encoding is None else INLINE_COUNTING
         if size <= inline or not can_start():
             return 0
-        return max(1, min(processors(), MOST_WORKERS, -(-size // RANGE)))
+        most = MOST_WORKERS if self.encoding is None else MOST_COUNTING
+        return max(1, min(processors(), most, -(-size // RANGE)))
 
     def _tasks(self, begin: int, size: int, step: int) -> Iterator[Task]:
         if self._array:
@@ -277,7 +281,7 @@ class Scan:
 
     def _builder(self) -> TableBuilder:
         if self._tokens is None:
-            from tui.tokens.table import TableBuilder
+            from tui.tokens import TableBuilder
 
             self._tokens = TableBuilder()
         return self._tokens

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tui.tokens.encodings import encoding_names, get_encoding
     from tui.tokens.examples import ExampleCounter
+    from tui.tokens.rows import TokenRows
     from tui.tokens.stats import stats_json
-    from tui.tokens.table import Distribution, TokenTable, distribution
+    from tui.tokens.table import Distribution, TableBuilder, TokenTable, distribution
 
 __all__ = [
     "Distribution",
     "ExampleCounter",
+    "TableBuilder",
+    "TokenRows",
     "TokenTable",
     "distribution",
     "encoding_names",
@@ -27,6 +30,8 @@ __all__ = [
 _HOMES = {
     "Distribution": "table",
     "ExampleCounter": "examples",
+    "TableBuilder": "table",
+    "TokenRows": "rows",
     "TokenTable": "table",
     "distribution": "table",
     "encoding_names": "encodings",
