@@ -91,6 +91,11 @@ class Terminal:
                 self.process.wait()
         os.close(self._fd)
 
+    @property
+    def fd(self) -> int:
+        """The descriptor to wait on for what the program sends."""
+        return self._fd
+
     def type(self, keys: str) -> None:
         """Send keys as a terminal would."""
         os.write(self._fd, keys.encode())

@@ -8,12 +8,12 @@ import os
 import sys
 from typing import NoReturn
 
-# Textual reads these once, at import: no animation, no smooth scrolling, and few frames a second,
-# because the terminal is far away and every frame is bytes on the line.
+# Textual reads these once, at import: no animation and no smooth scrolling, because the terminal is
+# far away and every frame is bytes on the line. The frames a second stay as they are: fewer would
+# make each key wait for the next one, and what moves by itself keeps its own, slower pace.
 _TEXTUAL_DEFAULTS = {
     "TEXTUAL_ANIMATIONS": "none",
     "TEXTUAL_SMOOTH_SCROLL": "0",
-    "TEXTUAL_FPS": "20",
 }
 _INTERRUPTED = 130
 

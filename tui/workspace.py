@@ -338,6 +338,7 @@ class Workspace:
             profile=self.profile,
             model=self.model,
             encoding=model_info(self.model).encoding,
+            background=True,
         )
 
         def news(update: ScanUpdate) -> None:

@@ -6,7 +6,6 @@ pseudo-terminal of the same run, the two in turn.
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
 import tempfile
@@ -15,13 +14,12 @@ from pathlib import Path
 
 import psutil
 
+from tests.benchmarks.data import INSTALLED, SIZE_MB, WORD, large_chat
 from tests.benchmarks.table import Row
 from tests.terminal import TUNEDECK, Terminal
 
-SIZE_MB = int(os.environ.get("TUNEDECK_BENCH_MB", "400"))
 ROUNDS = 7
 MEMORY_LIMIT_MIB = 400
-WORD = "TUNEDECKFIRSTRECORD"
 BARE = """
 from textual.app import App
 from textual.widgets import Static
@@ -37,7 +35,7 @@ Bare().run(mouse=False)
 def measure() -> list[Row]:
     """Return the time to the first record and the peak memory, each against its limit."""
     with tempfile.TemporaryDirectory() as folder:
-        data = _dataset(Path(folder) / "large.jsonl")
+        data = large_chat(Path(folder) / "large.jsonl")
         home = str(Path(folder) / "home")
         ours, bare = [], []
         for _ in range(ROUNDS + 1):
@@ -59,25 +57,8 @@ def measure() -> list[Row]:
     ]
 
 
-def _dataset(path: Path) -> Path:
-    line = (
-        '{{"messages": [{{"role": "user", "content": "{word} question {n} {filler}"}}, '
-        '{{"role": "assistant", "content": "answer {n} {filler}"}}]}}\n'
-    )
-    filler = "the quick brown fox jumps over the lazy dog " * 12
-    wanted, n = SIZE_MB * 1_000_000, 0
-    with path.open("w") as file:
-        while file.tell() < wanted:
-            file.writelines(
-                line.format(word=WORD if n + i == 0 else "a", n=n + i, filler=filler)
-                for i in range(2000)
-            )
-            n += 2000
-    return path
-
-
 def _time_to_word(command: list[str], home: str) -> float:
-    with Terminal(command, env={"TUNEDECK_HOME": home}) as terminal:
+    with Terminal(command, env={"TUNEDECK_HOME": home, **INSTALLED}) as terminal:
         terminal.wait_for(lambda term: WORD.encode() in term.sent)
         return time.perf_counter() - terminal.started
 
@@ -85,7 +66,7 @@ def _time_to_word(command: list[str], home: str) -> float:
 def _peak_memory(data: Path, home: str) -> float:
     """Return the highest sum of the resident memory of the program and its workers, in MiB."""
     peak = 0.0
-    with Terminal([*TUNEDECK, str(data)], env={"TUNEDECK_HOME": home}) as terminal:
+    with Terminal([*TUNEDECK, str(data)], env={"TUNEDECK_HOME": home, **INSTALLED}) as terminal:
         program = psutil.Process(terminal.process.pid)
         quiet_since = deadline = time.monotonic()
         deadline += 120
@@ -95,7 +76,7 @@ def _peak_memory(data: Path, home: str) -> float:
             total = 0
             for process in [program, *program.children(recursive=True)]:
                 try:
-                    total += process.memory_full_info().uss
+                    total += process.memory_info().rss
                 except psutil.Error:
                     continue
             peak = max(peak, total / 2**20)

@@ -173,6 +173,7 @@ def work() -> None:
     """Check tasks until the parent hangs up: the whole life of a worker process."""
     link = Connection(int(sys.argv[2]))
     settings: WorkSettings = link.recv()
+    os.nice(settings.niceness)
     source = FdSource("the file", int(sys.argv[3]), settings.size)
     worker = RangeWorker(source, settings)
     # The parent's death is the end of the link, and that is the worker's end too.

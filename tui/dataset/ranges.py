@@ -82,12 +82,14 @@ class WorkSettings:
         encoding: The encoding to count every example's tokens with; ``None`` counts none.
         max_issues: Issues a range sends with their words; all are counted.
         size: The file's size when the scan began.
+        niceness: How far a worker process stands back for others; see ``nice(2)``.
     """
 
     check: CheckSettings
     encoding: str | None
     max_issues: int
     size: int
+    niceness: int = 0
 
 
 @dataclass(slots=True)

@@ -40,6 +40,7 @@ MOST_WORKERS = 4
 MOST_COUNTING = 3
 """Worker processes at most; one that counts tokens holds a vocabulary, 80 MB in all."""
 
+_BACKGROUND_NICENESS = 10
 _UPDATE_SECONDS = 0.2
 _POLL_SECONDS = 0.04
 _INLINE_STEP = 256 << 10
@@ -88,6 +89,7 @@ class Scan:
         encoding: Count every example's tokens with this encoding; ``None`` counts none.
         max_issues: Issues kept with their words; all are counted.
         workers: Worker processes; 0 checks in this process, ``None`` chooses by size.
+        background: Somebody works at a screen meanwhile: the workers give way to it.
 
     Raises:
         UsageError: No such profile or format.
@@ -103,11 +105,13 @@ class Scan:
         encoding: str | None = None,
         max_issues: int | None = None,
         workers: int | None = None,
+        background: bool = False,
     ) -> None:
         self.source = source
         self.profile = get_profile(profile) if isinstance(profile, str) else profile
         self.encoding = encoding
         self._workers = workers
+        self._niceness = _BACKGROUND_NICENESS if background else 0
         self._max_issues = MAX_ISSUES if max_issues is None else max_issues
         self._array = is_array(source)
         self._format = sniff_format(source) if format == "auto" else Format(format)
@@ -150,7 +154,7 @@ class Scan:
             self._mark()
         if self._array and not names_json(self.source):
             self._one_array()
-        settings = WorkSettings(self._check, self.encoding, self._max_issues, size)
+        settings = WorkSettings(self._check, self.encoding, self._max_issues, size, self._niceness)
         count = self._count(size)
         tasks = self._tasks(begin, size, RANGE if count else _INLINE_STEP)
         if count == 0:
