@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.scrollbar import ScrollBarRender
 from textual.theme import Theme
+
+
+class PlainBars(ScrollBarRender):
+    """Scroll bars of whole cells that are told apart by colour alone, for ``--ascii``."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
+
 
 DARK = Theme(
     name="deck-dark",
