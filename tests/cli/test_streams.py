@@ -77,3 +77,9 @@ def test_ctrl_c_while_the_program_loads(home: Path) -> None:
         [sys.executable, "-c", code], check=False, capture_output=True, cwd=ROOT, timeout=60
     )
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+def test_the_doctor_speaks_ascii(home: Path) -> None:
+    done = shell(home, "LANG=C.UTF-8 PYTHONUTF8=1 $T doctor --ascii")
+    assert done.stdout.isascii()
+    assert "->" in done.stdout

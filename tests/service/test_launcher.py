@@ -22,7 +22,7 @@ import pytest
 
 from tests.service.conftest import CHAT, jsonl
 from tui.config import Paths
-from tui.errors import ProviderError
+from tui.errors import FileError, ProviderError
 from tui.service import Endpoint, ensure_running, find_running, stop
 from tui.service.launcher import read_state, write_state
 
@@ -133,6 +133,14 @@ def test_a_service_that_cannot_start_says_why(paths: Paths) -> None:
     assert "service.log" in caught.value.hint
 
 
+def test_a_full_disk_is_named(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths.state.mkdir(parents=True)
+    (paths.state / "service").write_text("in the way, as no data folder can be made")
+    monkeypatch.setattr("tui.service.launcher.disk_is_full", lambda _: True)
+    with pytest.raises(FileError, match="is full"):
+        ensure_running(paths)
+
+
 class Served:
     """``tunedeck serve`` in the foreground."""
 
@@ -165,6 +173,16 @@ def served(home: Path) -> Iterator[Callable[..., Served]]:
     yield start
     for one in started:
         one.end(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_serve_ends_in_order_when_told_to(
+    served: Callable[..., Served], paths: Paths, number: signal.Signals
+) -> None:
+    service = served("--port", "0")
+    assert service.line()
+    assert service.end(number) == (0, "")
+    assert not (paths.state / "service.json").exists()
 
 
 def test_serve_says_where_and_ends_on_ctrl_c(served: Callable[..., Served], paths: Paths) -> None:

@@ -24,7 +24,7 @@ from tui.config import (
     resolve_provider,
 )
 from tui.errors import TunedeckError
-from widgets.text import clean
+from widgets.text import ascii_only, clean
 
 PACKAGES = ("textual", "openai", "tiktoken", "numpy", "plotext", "orjson", "starlette", "uvicorn")
 ENCODINGS = ("cl100k_base", "o200k_base")
@@ -81,7 +81,8 @@ def _print(findings: list[Finding]) -> None:
     for finding in findings:
         say(f"  {SIGNS[finding.state]}  {finding.area:<{width}}  {clean(finding.detail)}")
         if finding.hint:
-            say(f"        {'':<{width}}  → {clean(finding.hint)}")
+            arrow = "->" if ascii_only() else "→"
+            say(f"        {'':<{width}}  {arrow} {clean(finding.hint)}")
     bad = sum(finding.state == "error" for finding in findings)
     say("Everything works here." if not bad else f"{bad} of {len(findings)} do not work here.")
 
@@ -115,9 +116,10 @@ def _terminal() -> Finding:
         )
     colours = "no colour (NO_COLOR)" if os.environ.get("NO_COLOR") else _colours(term)
     over_ssh = ", over SSH: mouse off" if os.environ.get("SSH_CONNECTION") else ""
-    detail = f"{term}, {size[0]}×{size[1]}, {colours}{over_ssh}"
+    times = "x" if ascii_only() else "×"
+    detail = f"{term}, {size[0]}{times}{size[1]}, {colours}{over_ssh}"
     if size[0] < 80 or size[1] < 24:
-        return Finding("terminal", "warning", detail, "80×24 or more shows everything")
+        return Finding("terminal", "warning", detail, f"80{times}24 or more shows everything")
     if "utf" not in (sys.stdout.encoding or "").lower():
         return Finding("terminal", "warning", detail, "not UTF-8: use --ascii or set LANG=C.UTF-8")
     return Finding("terminal", "ok", detail)
