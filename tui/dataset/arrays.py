@@ -95,8 +95,10 @@ class _Splitter:
                         self._rest(base + match.end())
                         return
             carry = data[kept:]
-            # A string longer than a block is read in growing pieces, so that it costs its length.
-            block_size = min(2 * block_size, 64 * _BLOCK) if carry else _BLOCK
+            # A string longer than a block is read in growing pieces, so that it costs its length;
+            # one that only crosses the edge of a block is no reason to hold more.
+            grows = len(carry) >= block_size
+            block_size = min(2 * block_size, 64 * _BLOCK) if grows else _BLOCK
         yield from self._element(self._size, last=True)
 
     def _mark(self, token: bytes, at: int) -> Iterator[Span]:

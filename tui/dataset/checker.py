@@ -15,7 +15,7 @@ from tui.dataset.locate import Locator, write_path
 from tui.dataset.machine import MAX_DEPTH, diagnose
 from tui.dataset.model import Finding, Format, Issue, JsonPath
 from tui.dataset.profile import Profile
-from tui.dataset.rules import chat, completion, preference, reinforcement
+from tui.dataset.rules import chat, completion, images, preference, reinforcement
 from tui.dataset.rules.catalogue import RULES
 from tui.dataset.rules.message import intended_role
 from tui.dataset.rules.text import DEFAULT_ENCODING, a_kind, quote
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _MOST_SURROGATES = 20
+_IMAGE = b"image_url"
 _ENGLISH = {
     Format.CHAT: "chat",
     Format.PREFERENCE: "preference",
@@ -52,12 +53,14 @@ class Checked:
         parsed: Whether it is JSON at all.
         issues: Everything found, in the order of the text.
         roles: The roles of its messages as meant, for a chat record; ``None`` for others.
+        images: How many image parts it has.
     """
 
     value: object = None
     parsed: bool = False
     issues: list[Issue] = field(default_factory=list)
     roles: frozenset[str | None] | None = None
+    images: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ class Checker:
             checked.roles = self._roles(checked.value)
             findings += self._format(checked.value)
             findings += self._context(raw, checked.value)
+            if _IMAGE in raw:
+                findings += self._images(checked, checked.value)
         else:
             findings.append(_not_an_object(checked.value))
         if findings:
@@ -200,6 +205,13 @@ class Checker:
     def _rules(self, kind: Format, record: dict[str, object]) -> Iterator[Finding]:
         yield from _CHECKS[kind](record, self.settings.encoding)
 
+    def _images(self, checked: Checked, record: dict[str, object]) -> Iterator[Finding]:
+        lists = message_lists(record)
+        checked.images = images.count_images(lists)
+        if checked.images:
+            outputs = frozenset(preference.OUTPUTS)
+            yield from images.check(lists, self.settings.profile, outputs=outputs)
+
     def _roles(self, record: dict[str, object]) -> frozenset[str | None] | None:
         messages = record.get("messages")
         if (
@@ -249,6 +261,18 @@ class Checker:
                 finding.hint,
                 rule.fixable if finding.fixable is None else finding.fixable,
             )
+
+
+def message_lists(record: dict[str, object]) -> list[tuple[JsonPath, list[object]]]:
+    """Return every list of messages a record has, whatever its format, each with its path."""
+    given = record.get("input")
+    inside = given.get("messages") if isinstance(given, dict) else None
+    found: list[tuple[JsonPath, object]] = [
+        (("messages",), record.get("messages")),
+        (("input", "messages"), inside),
+        *(((key,), record.get(key)) for key in preference.OUTPUTS),
+    ]
+    return [(path, entries) for path, entries in found if isinstance(entries, list)]
 
 
 def shape(value: object) -> tuple[int, int]:

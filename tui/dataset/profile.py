@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -22,6 +22,12 @@ class Profile:
         max_examples: The most examples it takes; ``None`` where it names no limit.
         max_bytes: The largest file it takes by any way of upload; ``None`` where it names none.
         plain_upload_bytes: The largest file it takes in one request; larger ones go in parts.
+        max_images: The most images an example may have; ``None`` where it names no limit.
+        max_image_bytes: The longest data URL of an image, likewise.
+        max_pictured: The most examples with images in a file, likewise.
+        max_reinforcement: The most examples of reinforcement data to train on, likewise.
+        max_reinforcement_validation: The most of them to validate with, likewise.
+        retired_formats: Formats that none of its models takes any more.
         severities: Rules that weigh differently here than in the catalogue.
         source: Where the numbers are from.
     """
@@ -31,6 +37,12 @@ class Profile:
     max_examples: int | None = None
     max_bytes: int | None = None
     plain_upload_bytes: int | None = None
+    max_images: int | None = None
+    max_image_bytes: int | None = None
+    max_pictured: int | None = None
+    max_reinforcement: int | None = None
+    max_reinforcement_validation: int | None = None
+    retired_formats: Sequence[str] = ()
     severities: Mapping[str, Severity] = field(default_factory=dict)
     source: str = ""
 

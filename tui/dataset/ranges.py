@@ -16,6 +16,7 @@ from tui.dataset.checker import Checked, Checker, CheckSettings, quotes_match
 from tui.dataset.machine import JsonMachine
 from tui.dataset.model import Format, Issue, Severity
 from tui.dataset.rules.chat import PLAIN_SHIFT, PLAIN_SYSTEM, PLAIN_USER, plain
+from tui.dataset.rules.tally import Tally
 from tui.errors import FileError
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Found:
         levels: Errors, warnings, advice.
         issues: The issues, as many as may be sent.
         tokens: Token counts, where asked for.
+        tally: What rules about the whole file gather.
     """
 
     start: int | None
@@ -127,6 +129,7 @@ class Found:
     levels: dict[Severity, int] = field(default_factory=lambda: dict.fromkeys(Severity, 0))
     issues: list[Issue] = field(default_factory=list)
     tokens: TokenRows | None = None
+    tally: Tally = field(default_factory=Tally)
 
 
 class RangeWorker:
@@ -157,6 +160,7 @@ class RangeWorker:
         found = self._lines(task) if task.spans is None else self._spans(task)
         self._flush()
         found.tokens, self._rows = self._rows, None
+        found.tally.last = None
         return found
 
     # Lines
@@ -236,6 +240,7 @@ class RangeWorker:
             found.valid += 1
         if isinstance(checked.value, dict):
             found.parsed += 1
+            found.tally.add(checked.value, self._settings.check.format, checked.images)
             if self._settings.encoding is not None:
                 self._count(checked.value, line)
         roles = checked.roles

@@ -75,7 +75,7 @@ def look_alike(record: dict[str, object]) -> tuple[str, str] | None:
     if "chosen" in keys and "rejected" in keys:
         return (
             "chosen and rejected",
-            "write input, preferred_output and non_preferred_output instead",
+            convert,
         )
     if "assistant" in keys and ("user" in keys or "system" in keys):
         return (
@@ -90,7 +90,7 @@ def look_alike(record: dict[str, object]) -> tuple[str, str] | None:
     pairs = (("query", "response"), ("question", "answer"), ("input", "output"))
     for ask, answer in pairs:
         if ask in keys and answer in keys:
-            return f"{ask} and {answer}", f"{convert} --from completion, with the keys renamed"
+            return f"{ask} and {answer}", convert
     return None
 
 

@@ -9,13 +9,15 @@ from typing import Any
 from tui.dataset.model import Format, JsonPath
 from tui.dataset.repair.model import Work
 from tui.dataset.rules import chat, completion, preference
+from tui.dataset.rules.extra import (
+    CONTENT_NAMES,
+    ROLE_NAMES,
+    WEIGHT_NAMES,
+    is_needless,
+    is_needless_in_record,
+)
 from tui.dataset.rules.message import ALL_KEYS, ANY_KEYS, KEYS, intended_role
 
-# What stands under these keys is part of the example, and has no other place to go.
-_MEDIA = frozenset(("image", "images", "audio", "audios", "video", "videos", "attachments"))
-_ROLE_NAMES = ("from", "speaker", "author")
-_CONTENT_NAMES = ("value", "text", "message")
-_WEIGHT_NAMES = ("loss_weight", "train", "trainable")
 _RECORD_KEYS = {
     Format.CHAT: chat.RECORD_KEYS,
     Format.PREFERENCE: preference.RECORD_KEYS,
@@ -46,14 +48,14 @@ def _meant(key: str, entry: dict[str, Any], taken: Collection[str]) -> str | Non
     if key in ALL_KEYS:
         return None
     value = entry[key]
-    role = intended_role(entry.get("role", _first(entry, _ROLE_NAMES)))
-    if key in _WEIGHT_NAMES:
+    role = intended_role(entry.get("role", _first(entry, ROLE_NAMES)))
+    if key in WEIGHT_NAMES:
         fits = role == "assistant" and "weight" not in taken and value in (0, 1)
         return "weight" if fits else None
-    if key in _ROLE_NAMES:
+    if key in ROLE_NAMES:
         fits = "role" not in taken and intended_role(value) is not None
         return "role" if fits else None
-    if key in _CONTENT_NAMES:
+    if key in CONTENT_NAMES:
         target: str | None = "content"
     else:
         target = _close(key, KEYS.get(role, ANY_KEYS) if role else ALL_KEYS)
@@ -107,25 +109,7 @@ def remove_message_keys(work: Work) -> None:
 
 
 def _needless(key: str, entry: dict[str, Any]) -> bool:
-    value = entry[key]
-    if value in (None, "", [], {}):
-        return True
-    if _carries(key, value) or (key.lower() in ("file", "files") and not _is_number(value)):
-        return False
-    if key in _WEIGHT_NAMES and intended_role(entry.get("role")) == "assistant":
-        # A share between 0 and 1 has no place in the format: what it should become is a choice.
-        return value in (0, 1)
-    # A message without text may keep it under this key.
-    speaks = "content" in entry or any(entry.get(name) for name in ("tool_calls", "function_call"))
-    return "role" in entry and (speaks or bool(entry.get("refusal")))
-
-
-def _carries(key: str, value: object) -> bool:
-    return key.lower() in _MEDIA and not _is_number(value)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (bool, int, float))
+    return is_needless(key, entry, intended_role(entry.get("role")))
 
 
 def rename_record_keys(work: Work) -> None:
@@ -183,16 +167,7 @@ def remove_record_keys(work: Work) -> None:
 
 def _spare(work: Work, key: str) -> bool:
     value = work.value[key]
-    if value in (None, "", [], {}):
-        return True
-    if _carries(key, value):
-        return False
-    if key in preference.STALE:
-        return False
-    if key in ("weight", "loss_weight"):
-        return bool(value == 1)
-    if key == "system":
+    if key == "system" and value not in (None, "", [], {}):
         texts = [entry.get("content") for _, entry in work.messages()]
         return value in texts
-    # Another format's answer beside messages: which of the two was meant is not for us to say.
-    return key not in ("chosen", "rejected", "completion", "conversations")
+    return is_needless_in_record(key, work.value)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tui.dataset.model import Format, JsonPath
 from tui.dataset.repair.model import Work
-from tui.dataset.rules.message import ROLES, intended_role
+from tui.dataset.rules.message import ROLES, intended_role, weight_meant
 
 
 def roles(work: Work) -> None:
@@ -39,18 +39,9 @@ def weights(work: Work) -> None:
         if role in ROLES and role != "assistant":
             work.draft.remove(path, ("weight",))
             work.note("invalid_weight", (*path, "weight"), "removed", weight)
-        elif (right := _weight(weight)) is not None:
+        elif (right := weight_meant(weight)) is not None:
             work.draft.replace((*path, "weight"), right)
             work.note("invalid_weight", (*path, "weight"), "rewritten", weight, right)
-
-
-def _weight(weight: object) -> int | None:
-    """Return the integer a weight means, ``None`` where it is one or means none."""
-    if isinstance(weight, str):
-        return int(weight) if weight.strip() in ("0", "1") else None
-    if isinstance(weight, (bool, float)) and weight in (0, 1):
-        return int(weight)
-    return None
 
 
 def developer(work: Work) -> None:

@@ -98,7 +98,7 @@ _CHAT = (
      "Microsoft documentation; field reports of refused OpenAI jobs"),
     ("nothing_trained", _E, "every assistant message has weight 0", _GUIDE),
     ("invalid_weight", _E, "weight is not the integer 0 or 1, or not on an assistant message",
-     _SCHEMA),
+     _SCHEMA, True),
     ("invalid_name", _W, "name is not 1 to 64 letters, digits, underscores or hyphens", _SCHEMA),
     ("special_token", _E, "a control token of the encoding written in text",
      "OpenAI server: “message contains an invalid token”"),
@@ -108,6 +108,43 @@ _CHAT = (
     ("missing_system", _A, "examples without a system message (said once a file)", _NOTEBOOK),
     ("over_context", _E, "more tokens than the model trains on; the end of the example is lost",
      "OpenAI best practices for fine-tuning: truncated from the end"),
+)  # fmt: skip
+
+_TOOLS = (
+    ("invalid_tools", _E, "tools is not a list of functions whose parameters are object schemas",
+     _SCHEMA),
+    ("invalid_function_name", _E,
+     "a function's name is not 1 to 64 letters, digits, underscores or hyphens", _SCHEMA),
+    ("invalid_tool_call", _E,
+     "a call without id, type or function name, or whose arguments are not text", _SCHEMA),
+    ("tool_arguments_not_json", _E, "the arguments of a call are not a JSON object as text",
+     _GUIDE),
+    ("tool_arguments_mismatch", _W,
+     "arguments that do not fit the function's parameters: missing, unknown, or of a wrong type",
+     _PRACTICE),
+    ("unknown_function", _W, "a call of a function that tools does not define", _GUIDE),
+    ("tool_call_unanswered", _E, "a call without an answer, though the conversation goes on",
+     "OpenAI server: calls “must be followed by tool messages”"),
+    ("tool_message_orphan", _E, "a tool message that answers no earlier call",
+     "OpenAI server: tool messages must be “a response to a preceding message with 'tool_calls'”"),
+    ("duplicate_tool_call_id", _E, "two calls of one record with the same id", _PRACTICE),
+    ("invalid_parallel_tool_calls", _E, "parallel_tool_calls is not true or false", _SCHEMA),
+    ("functions_deprecated", _W, "functions and function_call, which tools have replaced",
+     _GUIDE, True),
+    ("tools_differ", _A, "a function defined differently across records (said once a file)",
+     _GUIDE),
+)  # fmt: skip
+
+_VISION = "OpenAI guide to vision fine-tuning"
+
+_IMAGES = (
+    ("invalid_image_url", _E, "neither a web address nor a data URL of a PNG, JPEG or WEBP image",
+     _VISION),
+    ("invalid_image_detail", _E, "detail is not low, high or auto", _SCHEMA),
+    ("too_many_images", _E, "more images in a record, or records with images, than are taken",
+     _VISION),
+    ("image_too_large", _E, "an image as data URL that is larger than is taken", _VISION),
+    ("image_in_output", _E, "an image in what the model is to answer", _VISION),
 )  # fmt: skip
 
 _PREFERENCE = (
@@ -125,18 +162,30 @@ _REINFORCEMENT = (
     ("last_message_not_user", _E, "the last message is not the user's", "Microsoft documentation"),
     ("system_role", _W, "a system message in reinforcement data",
      "Azure server: “System messages are not supported”"),
+    ("too_many_records", _E, "more records than reinforcement training takes",
+     "OpenAI guide to reinforcement fine-tuning"),
 )  # fmt: skip
+
+_LEGACY = "OpenAI's data preparation tool for completions"
 
 _COMPLETION = (
     ("missing_prompt", _E, "no prompt", _SCHEMA),
     ("missing_completion", _E, "no completion", _SCHEMA),
     ("completion_type", _E, "prompt or completion is not text", _SCHEMA),
     ("empty_completion", _E, "the completion is empty", _PRACTICE),
+    ("no_common_separator", _A, "the prompts have no common ending (said once a file)", _LEGACY),
+    ("no_common_ending", _A, "the completions have no common ending (said once a file)", _LEGACY),
+    ("completion_no_leading_space", _A,
+     "completions that start without white space (said once a file)", _LEGACY),
+    ("models_retired", _W, "no model of the provider takes this format any more",
+     "OpenAI deprecations: babbage-002 and davinci-002 are shut down"),
 )  # fmt: skip
 
 _SECTIONS = (
     ("Lines and file", _LINES),
     ("Chat", _CHAT),
+    ("Tools", _TOOLS),
+    ("Images", _IMAGES),
     ("Preference", _PREFERENCE),
     ("Reinforcement", _REINFORCEMENT),
     ("Prompt and completion", _COMPLETION),

@@ -11,7 +11,9 @@ from collections.abc import Collection, Generator, Iterator
 from difflib import get_close_matches
 
 from tui.dataset.model import Finding, JsonPath
+from tui.dataset.rules import definitions, tools
 from tui.dataset.rules import message as message_rules
+from tui.dataset.rules.extra import is_needless_in_record
 from tui.dataset.rules.text import TOKEN_START, a_kind, quote
 
 RECORD_KEYS = frozenset(("messages", "tools", "parallel_tool_calls", "functions"))
@@ -64,11 +66,14 @@ def check(record: dict[str, object], encoding: str) -> Iterator[Finding]:
     if "messages" in record:
         for key in record:
             if key not in RECORD_KEYS:
-                yield extra_key(key, RECORD_KEYS)
+                yield extra_key(key, RECORD_KEYS, record)
     messages = yield from messages_of(record)
+    box = yield from definitions.check(record, ())
+    yield from tools.deprecated(record, messages)
     if messages is not None:
         yield from check_messages(messages, ("messages",), encoding)
         yield from check_supervised(messages)
+        yield from tools.check(messages, ("messages",), box, encoding)
 
 
 def messages_of(record: dict[str, object]) -> Generator[Finding, None, list[object] | None]:
@@ -96,7 +101,7 @@ def messages_of(record: dict[str, object]) -> Generator[Finding, None, list[obje
     return messages
 
 
-def extra_key(key: str, known: Collection[str]) -> Finding:
+def extra_key(key: str, known: Collection[str], record: dict[str, object]) -> Finding:
     """Say that a record has a key that training files of its format may not have."""
     close = get_close_matches(key.lower()[:40], sorted(known), n=1, cutoff=0.8)
     hint = f"did you mean {close[0]}? if not, remove it" if close else "remove it"
@@ -108,6 +113,7 @@ def extra_key(key: str, known: Collection[str]) -> Finding:
         f"the record has an extra key {quote(key)}",
         f"{hint}: services refuse files with extra keys",
         at_key=True,
+        fixable=is_needless_in_record(key, record),
     )
 
 
@@ -143,7 +149,8 @@ def check_messages(messages: list[object], path: JsonPath, encoding: str) -> Ite
                 "merge it with the one before, or put the missing turn between them",
             )
         spoken = spoken or role not in ("system", "developer")
-        previous = role
+        # What is missing after a call is its answer, which has a rule of its own.
+        previous = None if entry.get("tool_calls") else role
 
 
 def check_supervised(messages: list[object]) -> Iterator[Finding]:

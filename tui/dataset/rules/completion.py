@@ -37,4 +37,4 @@ def check(record: dict[str, object], encoding: str) -> Iterator[Finding]:
             yield token
     for key in record:
         if key not in RECORD_KEYS:
-            yield chat.extra_key(key, RECORD_KEYS)
+            yield chat.extra_key(key, RECORD_KEYS, record)

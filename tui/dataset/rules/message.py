@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from tui.dataset.model import Finding, JsonPath
+from tui.dataset.rules.extra import CONTENT_NAMES, ROLE_NAMES, is_needless
 from tui.dataset.rules.text import a_kind, find_special_token, quote
 
 ROLES = ("system", "user", "assistant", "tool", "function", "developer")
@@ -94,6 +95,8 @@ def _role(entry: dict[str, object], path: JsonPath) -> Iterator[Finding]:
         )
     elif role not in ROLES:
         meant = _repair_role(role)
+        # Which call an answer belongs to is not known where its id is missing.
+        lost = meant == "tool" and "tool_call_id" not in entry and role.strip().lower() != "tool"
         close = get_close_matches(role[:40].lower(), ROLES, n=1, cutoff=0.75)
         if meant:
             hint = f"write {meant}"
@@ -106,7 +109,7 @@ def _role(entry: dict[str, object], path: JsonPath) -> Iterator[Finding]:
             here,
             f"the role {quote(role)} is not known",
             hint,
-            fixable=meant is not None,
+            fixable=meant is not None and not lost,
         )
 
 
@@ -137,7 +140,12 @@ def _keys(entry: dict[str, object], path: JsonPath, role: str | None) -> Iterato
             (f"did you mean {close[0]}? if not, " if close else "")
             + "remove it: services refuse keys they do not know",
             at_key=True,
+            fixable=bool(close) or _is_renamed(key, value) or is_needless(key, entry, role),
         )
+
+
+def _is_renamed(key: str, value: object) -> bool:
+    return key in ROLE_NAMES or (key in CONTENT_NAMES and isinstance(value, str))
 
 
 def _content(
@@ -256,12 +264,11 @@ def _part(part: object, path: JsonPath, role: str | None) -> Iterator[Finding]:
         if "image_url" not in part:
             yield _part_without(part, path, "image_url", '{"url": …}')
     else:
-        yield Finding(
-            code,
-            (*path, "type"),
-            f"a part of type {quote(kind)} cannot be trained on",
-            "use text or image_url parts; audio and files are not taken for training",
-        )
+        hint = "use text or image_url parts; audio and files are not taken for training"
+        if kind in ("image", "input_image"):
+            hint = 'write it as {"type": "image_url", "image_url": {"url": …}}'
+        found = f"a part of type {quote(kind)} cannot be trained on"
+        yield Finding(code, (*path, "type"), found, hint)
 
 
 def _part_without(part: dict[str, object], path: JsonPath, key: str, what: str) -> Finding:
@@ -294,7 +301,17 @@ def _weight(entry: dict[str, object], path: JsonPath, role: str | None) -> Itera
             here,
             f"the weight is {quote(weight)}",
             "write 1 to train on this message, 0 to leave it out; nothing between",
+            fixable=weight_meant(weight) is not None,
         )
+
+
+def weight_meant(weight: object) -> int | None:
+    """Return the integer a weight means, ``None`` where it is one already or means none."""
+    if isinstance(weight, str):
+        return int(weight) if weight.strip() in ("0", "1") else None
+    if isinstance(weight, (bool, float)) and weight in (0, 1):
+        return int(weight)
+    return None
 
 
 def _name(entry: dict[str, object], path: JsonPath) -> Iterator[Finding]:

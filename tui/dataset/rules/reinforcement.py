@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.dataset.model import Finding
-from tui.dataset.rules import chat
+from tui.dataset.rules import chat, definitions, tools
 from tui.dataset.rules.message import intended_role
 
 
 def check(record: dict[str, object], encoding: str) -> Iterator[Finding]:
     """Run every reinforcement rule on a record that is an object; any extra key is allowed."""
     messages = yield from chat.messages_of(record)
+    # Of the other keys of chat records only tools is one here; the rest are the graders'.
+    box = yield from definitions.check(record, (), settings=False)
     if messages is None:
         return
-    yield from chat.check_messages(messages, ("messages",), encoding)
+    for finding in chat.check_messages(messages, ("messages",), encoding):
+        # Here the developer role is the one to use.
+        if finding.code != "developer_role":
+            yield finding
+    box.sure = box.sure and "functions" not in record
+    yield from tools.check(messages, ("messages",), box, encoding)
+    if tools.uses_tools(messages):
+        yield from tools.deprecated({**record, "functions": None}, messages)
     last = messages[-1]
     role = intended_role(last.get("role")) if isinstance(last, dict) else None
     if role is not None and role != "user":

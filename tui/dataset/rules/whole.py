@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tui.dataset.model import Format, Issue
 from tui.dataset.profile import Profile
 from tui.dataset.rules.catalogue import RULES
+from tui.dataset.rules.tally import Tally
+from tui.dataset.rules.text import quote
 
 if TYPE_CHECKING:
     from tui.dataset.ranges import Found
@@ -24,12 +26,14 @@ class Totals:
         chats: Chat records whose messages could be read.
         without_user: Those of them without a user message.
         without_system: Those of them without a system message.
+        tally: What else is gathered.
     """
 
     parsed: int = 0
     chats: int = 0
     without_user: int = 0
     without_system: int = 0
+    tally: Tally = field(default_factory=Tally)
 
     def add(self, found: Found) -> None:
         """Add one range."""
@@ -37,6 +41,7 @@ class Totals:
         self.chats += found.chats
         self.without_user += found.without_user
         self.without_system += found.without_system
+        self.tally.merge(found.tally)
 
 
 def whole_file_issues(report: CheckReport, totals: Totals, profile: Profile) -> Iterator[Issue]:
@@ -55,6 +60,11 @@ def whole_file_issues(report: CheckReport, totals: Totals, profile: Profile) -> 
         )
     if report.format is Format.CHAT:
         yield from _missing_roles(totals, profile)
+    elif report.format is Format.REINFORCEMENT:
+        yield from _reinforcement(report, profile)
+    elif report.format is Format.COMPLETION:
+        yield from _completion(totals.tally, profile)
+    yield from _tools_and_images(totals.tally, profile)
 
 
 def _size(report: CheckReport, profile: Profile) -> Iterator[Issue]:
@@ -90,6 +100,80 @@ def _missing_roles(totals: Totals, profile: Profile) -> Iterator[Issue]:
             f"{_share(totals.without_system, totals.chats)} no system message",
             "train with the system message that will be used with the model, if one will be",
         )
+
+
+def _reinforcement(report: CheckReport, profile: Profile) -> Iterator[Issue]:
+    most, check = profile.max_reinforcement, profile.max_reinforcement_validation
+    if most is not None and report.records > most:
+        validation = f" (and {check:,} to validate with)" if check is not None else ""
+        yield _issue(
+            profile,
+            "too_many_records",
+            f"{report.records:,} records, but {profile.name} takes at most {most:,} to train on"
+            f"{validation}",
+            "train on fewer: the hardest that the model gets right now and then teach most",
+        )
+
+
+def _tools_and_images(tally: Tally, profile: Profile) -> Iterator[Issue]:
+    most = profile.max_pictured
+    if most is not None and tally.pictured > most:
+        yield _issue(
+            profile,
+            "too_many_images",
+            f"{tally.pictured:,} records with images, but {profile.name} takes at most {most:,}",
+            "train on fewer records with images",
+        )
+    if tally.differing:
+        names = sorted(tally.differing)
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        shown = ", ".join(quote(name, 30) for name in names[:3])
+        yield _issue(
+            profile,
+            "tools_differ",
+            f"defined in more than one way across records: {shown}{more}",
+            "define a function everywhere as it will be when the model is used",
+        )
+
+
+def _completion(tally: Tally, profile: Profile) -> Iterator[Issue]:
+    if Format.COMPLETION in profile.retired_formats:
+        yield _issue(
+            profile,
+            "models_retired",
+            f"no base model of {profile.name} takes prompts and completions any more",
+            "make it chat: tunedeck convert FILE -o OUT",
+        )
+    if tally.pairs < 2:
+        return
+    if not _marks(tally.prompt_end):
+        yield _issue(
+            profile,
+            "no_common_separator",
+            "the prompts end with nothing in common, so nothing tells where the answer begins",
+            "end each with the same mark that no text holds, such as a line ###",
+        )
+    if not _marks(tally.completion_end):
+        yield _issue(
+            profile,
+            "no_common_ending",
+            "the completions end with nothing in common, so nothing tells where to stop",
+            "end each with the same mark, such as a line break or END",
+        )
+    if tally.unspaced:
+        verb = "starts" if tally.unspaced == 1 else "start"
+        part = f"{tally.unspaced:,} of {tally.pairs:,} completions {verb}"
+        yield _issue(
+            profile,
+            "completion_no_leading_space",
+            f"{part} without white space",
+            "start each with a space: the old models read words with the space before them",
+        )
+
+
+def _marks(ending: str | None) -> bool:
+    """Return whether a common ending is more than letters that happen to be the same."""
+    return bool(ending) and any(not char.isalnum() for char in ending or "")
 
 
 def _share(part: int, whole: int) -> str:
