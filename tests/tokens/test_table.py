@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.tokens import TokenTable, distribution
+from tui.tokens import TableBuilder, TokenRows, TokenTable, distribution
 from tui.tokens.rows import COLUMNS, MAX_ROLES
 
 NUMBERS = st.lists(st.integers(0, 2**40), min_size=1, max_size=60)
@@ -36,6 +36,30 @@ def test_tables_join_in_order() -> None:
 def test_joining_nothing_gives_an_empty_table() -> None:
     assert len(TokenTable.concat([])) == 0
     assert TokenTable.empty().over(10) == 0
+
+
+def rows(first: int, count: int, role: str) -> TokenRows:
+    made = TokenRows(roles={role: count}, missing_user=1)
+    for name in COLUMNS:
+        getattr(made, name).extend(range(first, first + count))
+    return made
+
+
+@given(st.lists(st.integers(0, 9), max_size=12), st.integers(0, 8))
+def test_a_table_that_grows_leaves_the_ones_it_gave_as_they_were(
+    sizes: list[int], room: int
+) -> None:
+    builder, total = TableBuilder(room), 0
+    given_out = [builder.table()]
+    for size in sizes:
+        builder.add(rows(total, size, "user"), line=100)
+        total += size
+        given_out.append(builder.table())
+    for count, seen in zip(np.cumsum([0, *sizes]), given_out, strict=True):
+        assert seen.billed.tolist() == list(range(count))
+        assert seen.line.tolist() == list(range(100, 100 + count))
+        assert seen.roles.get("user", 0) == count
+    assert given_out[-1].missing_user == len(sizes)
 
 
 def test_tables_cross_processes() -> None:

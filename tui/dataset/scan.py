@@ -44,6 +44,7 @@ _BACKGROUND_NICENESS = 10
 _UPDATE_SECONDS = 0.2
 _POLL_SECONDS = 0.04
 _INLINE_STEP = 256 << 10
+_MOST_ROOM = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +274,7 @@ class Scan:
         )
         self._totals.add(found)
         if found.tokens is not None:
-            self._builder().add(found.tokens, line=base)
+            self._builder(found).add(found.tokens, line=base)
 
     def _update(
         self, notify: Callable[[ScanUpdate], object], done: int, *, force: bool = False
@@ -283,15 +284,24 @@ class Scan:
             self._last_update = now
             notify(ScanUpdate(done, self.source.size, self.report, self._table()))
 
-    def _builder(self) -> TableBuilder:
+    def _builder(self, found: Found) -> TableBuilder:
         if self._tokens is None:
             from tui.tokens import TableBuilder
 
-            self._tokens = TableBuilder()
+            # As many rows as the file has if it goes on like this: a table that grows is in memory
+            # twice meanwhile, and room that is not used takes none.
+            rows = int(1.2 * found.records * self.source.size / max(1, found.end))
+            self._tokens = TableBuilder(min(_MOST_ROOM, 4096 + rows))
         return self._tokens
 
     def _table(self) -> TokenTable | None:
-        return None if self.encoding is None else self._builder().table()
+        if self.encoding is None:
+            return None
+        if self._tokens is None:
+            from tui.tokens import TokenTable
+
+            return TokenTable.empty()
+        return self._tokens.table()
 
     # What is said about the file and not about a record
 

@@ -151,7 +151,7 @@ class TableBuilder:
         )
 
     def _grow(self, rows: int) -> None:
-        self._room = max(rows, 2 * self._room)
+        self._room = max(rows, self._room + self._room // 2)
         for name, column in self._columns.items():
             self._columns[name] = np.empty(self._room, dtype=np.int64)
             self._columns[name][: self._used] = column[: self._used]
