@@ -148,7 +148,7 @@ class TunedeckApp(Deck):
             "redraw",
             "redraw",
             id="app.redraw",
-            tooltip="Draw the screen anew, when another program wrote over it",
+            tooltip="Draw the screen anew",
             show=False,
         ),
         Binding(
@@ -156,7 +156,7 @@ class TunedeckApp(Deck):
             "suspend_process",
             "suspend",
             id="app.suspend",
-            tooltip="Go to the background; the shell's fg comes back",
+            tooltip="Suspend; the shell's fg comes back",
             show=False,
         ),
         Binding("ctrl+q", "quit", "quit", id="app.quit", tooltip="Quit", show=False, priority=True),

@@ -20,13 +20,13 @@ METHODS = ("supervised", "dpo", "reinforcement")
 
 # The commands' hints, in the words of the screens.
 _HINTS = {
-    "format_errors": "key 2 lists them; or switch force on to launch all the same",
+    "format_errors": "key 2 lists them; or switch Force on to launch all the same",
     "format_warnings": "key 2 lists them",
-    "format_method_mismatch": "choose the method that fits, above",
+    "format_method_mismatch": "choose the method that fits",
     "bad_beta": "choose the method dpo",
     "not_trainable": "choose another model",
     "method_not_supported": "choose supervised, or another provider",
-    "validation_required": "name one above",
+    "validation_required": "name a validation file",
     "grader_required": "tunedeck launch takes one with --grader",
 }
 
@@ -147,20 +147,20 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 def preflight_lines(found: Preflight, *, force: bool) -> tuple[Line, ...]:
-    """Say what a preflight found: the file, the price, the problems, and whether it may go.
+    """Say whether a launch may go, and what was found: the file, the price, the problems.
 
     Args:
         found: The preflight.
         force: Whether the force switch is on.
     """
-    lines = [Line("Training file", "head"), *_file_lines(found)]
+    lines = [verdict(found, force=force), Line("")]
+    lines += [Line("Training file", "head"), *_file_lines(found)]
     lines += [Line(""), Line("Price", "head"), *_price_lines(found.cost)]
     problems = [p for p in found.problems if p.code not in ("format_errors", "format_warnings")]
     if problems:
         lines += [Line(""), Line("Before you launch", "head")]
         for problem in problems:
             lines += _problem_lines(problem)
-    lines += [Line(""), verdict(found, force=force)]
     return tuple(lines)
 
 
@@ -169,17 +169,17 @@ def verdict(found: Preflight, *, force: bool) -> Line:
     yes, no = mark("succeeded"), mark("failed")
     if found.blocked:
         if all(problem.forceable for problem in found.errors):
-            return Line(f"{no} Blocked. Mend what is wrong, or switch force on below.", "error")
+            return Line(f"{no} Blocked. Mend what is wrong, or switch Force on.", "error")
         return Line(f"{no} Blocked. Mend what is wrong first.", "error")
     if found.errors and force:
-        return Line("! Ready by force: the errors above stay in. ctrl+l launches.", "warning")
+        return Line("! Ready by force: the errors below stay in. ctrl+l launches.", "warning")
     return Line(f"{yes} Ready. ctrl+l launches; nothing is sent before you say yes.", "success")
 
 
 def _file_lines(found: Preflight) -> list[Line]:
     report = found.report
     if report is None:
-        return [Line("could not be read", "error")]
+        return [Line("Could not be read", "error")]
     what = f"{integer(report.records)} records, {report.format}, {size(report.bytes)}"
     lines = [Line(what)]
     by_code = {problem.code: problem for problem in found.problems}
@@ -187,18 +187,18 @@ def _file_lines(found: Preflight) -> list[Line]:
         if code in by_code:
             lines += _problem_lines(by_code[code])
     if not report.errors:
-        lines.append(Line(f"{mark('succeeded')} no format errors", "success"))
+        lines.append(Line(f"{mark('succeeded')} No format errors", "success"))
     return lines
 
 
 def _price_lines(cost: CostRow | None) -> list[Line]:
     if cost is None:
-        return [Line("not known", "warning")]
+        return [Line("Not known", "warning")]
     source = {"heuristic": "automatic", "given": "as set"}.get(
         str(cost.epochs_source), str(cost.epochs_source)
     )
     lines = [
-        Line(f"{_price(cost)}  {cost.model}"),
+        Line(f"{_price(cost)} {'for' if cost.usd is None else 'with'} {cost.model}"),
         Line(f"{integer(cost.tokens_billed)} tokens billed in all", "muted"),
         Line(f"{cost.epochs} epochs, {source}", "muted"),
     ]
@@ -211,8 +211,8 @@ def _price_lines(cost: CostRow | None) -> list[Line]:
 
 def _price(cost: CostRow) -> str:
     if cost.usd is None:
-        return "price not known"
-    return "free" if cost.usd == 0 else usd(cost.usd)
+        return "Not known"
+    return "Free" if cost.usd == 0 else usd(cost.usd)
 
 
 def _problem_lines(problem: Problem) -> list[Line]:
@@ -230,19 +230,19 @@ def question(request: LaunchRequest, found: Preflight, provider: str) -> tuple[s
     cost = found.cost
     records = f", {compact(found.report.records)} records" if found.report else ""
     lines = [
-        f"model       {request.model}",
-        f"provider    {provider}",
-        f"file        {request.file.name}{records}",
+        f"Model       {request.model}",
+        f"Provider    {provider}",
+        f"File        {request.file.name}{records}",
     ]
     if request.validation is not None:
-        lines.append(f"validation  {request.validation.name}")
+        lines.append(f"Validation  {request.validation.name}")
     if cost is None:
-        lines.append("price       not known")
+        lines.append("Price       not known")
     else:
         lines += [
-            f"epochs      {cost.epochs}",
-            f"price       {_price(cost)}, {integer(cost.tokens_billed)} tokens",
+            f"Epochs      {cost.epochs}",
+            f"Price       {_price(cost)}, {integer(cost.tokens_billed)} tokens",
         ]
     if found.errors:
-        lines.append(f"by force    {len(found.errors)} errors stand in the way")
+        lines.append(f"By force    {len(found.errors)} errors stand in the way")
     return tuple(lines)

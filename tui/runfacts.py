@@ -11,7 +11,7 @@ from widgets.numbers import compact, duration, integer, metric, percent, usd
 
 # Elapsed and remaining time move in jumps, so that they do not tick and cost the line nothing.
 _TIME_GRAIN = 5.0
-BAR_WIDTH = 20
+BAR_WIDTH = 16
 GAP = Fact("gap", "", "")
 """An empty line between groups of facts; dropped where there is no room."""
 
@@ -26,7 +26,7 @@ def facts(state: RunState, now: float) -> tuple[Fact, ...]:
     status = state.status
     sign = words.status_sign(status)
     head = [
-        Fact("status", "status", f"{sign} {words.status_word(status)}", words.status_tone(status))
+        Fact("status", "Status", f"{sign} {words.status_word(status)}", words.status_tone(status))
     ]
     head += _progress(state)
     said = {line.key for line in head}
@@ -43,31 +43,31 @@ def _progress(state: RunState) -> list[Fact]:
         share = percent(state.fraction, 1)
         steps = f"{integer(state.step)} / {integer(state.total_steps)}"
         found = [
-            Fact("step", "step", f"{steps}  {share}"),
+            Fact("step", "Step", f"{steps}  {share}"),
             Fact("bar", "", words.progress_bar(state.fraction, BAR_WIDTH), "accent"),
         ]
     elif state.step:
-        found = [Fact("step", "step", integer(state.step))]
+        found = [Fact("step", "Step", integer(state.step))]
     epoch, epochs = state.epochs()
     if epoch is not None and not state.terminal:
         of = f" / {epochs}" if epochs else ""
-        found.append(Fact("epoch", "epoch", f"{math.floor(epoch)}{of}"))
+        found.append(Fact("epoch", "Epoch", f"{math.floor(epoch)}{of}"))
     return found
 
 
 def _measures(state: RunState) -> list[Fact]:
     found = []
     if state.train.values:
-        found.append(Fact("train", f"train {state.measure}", metric(state.train.values[-1])))
+        found.append(Fact("train", f"Train {state.measure}", metric(state.train.values[-1])))
     if state.valid.values:
-        found.append(Fact("valid", f"valid {state.measure}", metric(state.valid.values[-1])))
+        found.append(Fact("valid", f"Valid {state.measure}", metric(state.valid.values[-1])))
     if state.full_valid.values:
-        found.append(Fact("full_valid", "full valid", metric(state.full_valid.values[-1])))
+        found.append(Fact("full_valid", "Full valid", metric(state.full_valid.values[-1])))
     accuracy, valid_accuracy = state.accuracy(), state.valid_accuracy()
     if accuracy is not None:
-        found.append(Fact("accuracy", "accuracy", metric(accuracy)))
+        found.append(Fact("accuracy", "Accuracy", metric(accuracy)))
     if valid_accuracy is not None:
-        found.append(Fact("valid_accuracy", "valid acc.", metric(valid_accuracy)))
+        found.append(Fact("valid_accuracy", "Valid acc.", metric(valid_accuracy)))
     return found
 
 
@@ -75,14 +75,14 @@ def _times(state: RunState, now: float) -> list[Fact]:
     found = []
     speed = state.speed()
     if speed is not None and not state.terminal:
-        found.append(Fact("speed", "speed", _pace(speed)))
+        found.append(Fact("speed", "Speed", _pace(speed)))
     left = state.time_left(now)
     if left is not None:
-        found.append(Fact("left", "time left", f"about {duration(_coarse(left))}"))
+        found.append(Fact("left", "Time left", f"about {duration(_coarse(left))}"))
     elapsed = state.elapsed(now)
     if elapsed is not None:
         exact = state.terminal or elapsed < _TIME_GRAIN
-        found.append(Fact("elapsed", "elapsed", duration(elapsed if exact else _coarse(elapsed))))
+        found.append(Fact("elapsed", "Elapsed", duration(elapsed if exact else _coarse(elapsed))))
     return found
 
 
@@ -105,12 +105,12 @@ def _spent(state: RunState) -> list[Fact]:
     if tokens is not None:
         exact = state.job is not None and bool(state.job.trained_tokens)
         said = integer(int(tokens)) if exact else f"about {compact(_two_digits(tokens))}"
-        found.append(Fact("tokens", "tokens", said))
+        found.append(Fact("tokens", "Tokens", said))
     spent = state.usd_so_far()
     if spent is not None:
         whole = state.price.usd if state.price else None
         of = f" of {usd(whole)}" if whole and not state.terminal else ""
-        found.append(Fact("money", "cost", ("about " if spent else "") + usd(spent) + of))
+        found.append(Fact("money", "Cost", ("about " if spent else "") + usd(spent) + of))
     return found
 
 
@@ -126,23 +126,23 @@ def _made_of(state: RunState, said: set[str]) -> list[Fact]:
     job = state.job
     if job is None:
         return []
-    found = [Fact("model", "model", job.model or "–", "muted")]
+    found = [Fact("model", "Model", job.model or "–", "muted")]
     if job.fine_tuned_model:
-        found.append(Fact("result", "result", job.fine_tuned_model, "success"))
+        found.append(Fact("result", "Result", job.fine_tuned_model, "success"))
     if job.method and job.method != "supervised":
-        found.append(Fact("method", "method", str(job.method), "muted"))
+        found.append(Fact("method", "Method", str(job.method), "muted"))
     shown: Mapping[str, object] = job.hyperparameters or {}
     for key, label in (
-        ("n_epochs", "epochs"),
-        ("batch_size", "batch"),
-        ("learning_rate_multiplier", "learning ×"),
-        ("beta", "beta"),
+        ("n_epochs", "Epochs"),
+        ("batch_size", "Batch"),
+        ("learning_rate_multiplier", "Learning ×"),
+        ("beta", "Beta"),
     ):
         value = shown.get(key)
         if value is not None and not (key == "n_epochs" and "epoch" in said):
             found.append(Fact(key, label, str(value), "muted"))
     if job.seed is not None:
-        found.append(Fact("seed", "seed", str(job.seed), "muted"))
+        found.append(Fact("seed", "Seed", str(job.seed), "muted"))
     if job.suffix:
-        found.append(Fact("suffix", "suffix", job.suffix, "muted"))
+        found.append(Fact("suffix", "Suffix", job.suffix, "muted"))
     return found

@@ -153,6 +153,7 @@ def application(
     *,
     file: Path | None = None,
     open_job: str | None = None,
+    ascii: bool = False,  # noqa: A002 - the name of the flag
 ) -> TunedeckApp:
     """An application whose only provider is the fake one."""
     monkeypatch.setattr("tui.jobs.open_provider", lambda config, paths: provider)
@@ -160,7 +161,7 @@ def application(
         default_provider="fake",
         providers={"fake": {"base_url": "http://127.0.0.1:9/v1", "profile": "local"}},
     )
-    app = TunedeckApp(paths=Paths.resolve(), settings=settings, open_job=open_job)
+    app = TunedeckApp(paths=Paths.resolve(), settings=settings, open_job=open_job, ascii=ascii)
     if file is None:
         # Without a dataset the application begins with a question, which is not what is tested.
         file = home.parent / "chat.jsonl"

@@ -212,3 +212,22 @@ async def test_escape_stops_and_r_goes_on(make_app: MakeApp, tmp_path: Path) -> 
         await wait_for(pilot, "the whole check", done(app))
         assert app.workspace.report is not None
         assert app.workspace.report.records == 56_000
+
+
+async def test_the_header_of_a_screen_in_the_background_catches_up(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    file = write_lines(tmp_path / "grows.jsonl", list(CHAT))
+    app = make_app(file)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await wait_for(pilot, "the check", lambda: app.workspace.stage is Stage.DONE)
+        await pilot.press("2")
+        await wait_for(pilot, "14 records", lambda: "14 records" in screen_text(app))
+        await pilot.press("1")
+        write_lines(file, [*CHAT, CHAT[0]])
+        await pilot.press("r")
+        await wait_for(pilot, "15 records", lambda: "15 records" in screen_text(app))
+        await wait_for(pilot, "the check", lambda: app.workspace.stage is Stage.DONE)
+        await pilot.press("2")
+        await wait_for(pilot, "the Issues screen", lambda: "2 Issues" in screen_text(app))
+        await wait_for(pilot, "the news", lambda: "✓  15 records" in screen_text(app))

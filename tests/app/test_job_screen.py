@@ -47,7 +47,7 @@ async def test_the_panel_shows_chart_facts_and_events(app, provider) -> None:
         shown = screen_text(app)
         assert "● running" in shown
         assert "50%" in shown
-        assert "train loss" in shown
+        assert "Train loss" in shown
         assert "0.6250" in shown
         assert "2 / 3" in shown  # the epoch
         assert "about 30s" in shown  # one step a second is what the events say
@@ -208,3 +208,13 @@ async def test_the_panel_looks_as_kept(app, provider, size) -> None:
         await until(pilot, lambda: app.workspace.stage == Stage.DONE, "the scan")
         await pilot.pause()
         assert_golden(app, f"job-{size[0]}x{size[1]}")
+
+
+async def test_a_small_terminal_shows_chart_and_the_first_facts(app, provider) -> None:
+    steps = [metrics(step, valid_loss=2.7 / (1 + step / 10)) for step in range(1, 31)]
+    provider.add(job(), *steps)
+    async with app.run_test(size=(60, 16)) as pilot:
+        await panel(pilot)
+        await until(pilot, lambda: "● running  30 / 60  50%" in screen_text(app), "the facts")
+        await until(pilot, lambda: any("⠀" < c <= "⣿" for c in screen_text(app)), "the chart")
+        assert "about 30s" in screen_text(app)

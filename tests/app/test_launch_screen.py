@@ -47,7 +47,7 @@ async def test_the_open_dataset_is_checked_and_priced_at_once(make, sample_data)
         await ready(pilot)
         shown = screen_text(app)
         assert "54 records, chat" in shown
-        assert "no format errors" in shown
+        assert "No format errors" in shown
         assert "12,450 tokens billed" in shown
         assert "3 epochs, automatic" in shown
         await pilot.click("#epochs")
@@ -151,8 +151,8 @@ async def test_what_cannot_be_read_is_said_by_field(make, sample_data) -> None:
         screen = await ready(pilot)
         screen.query_one("#epochs", Input).value = "many"
         screen.query_one("#metadata", Input).value = "team"
-        await until(pilot, lambda: "epochs: write a whole number" in screen_text(app))
-        assert "metadata: write pairs" in screen_text(app)
+        await until(pilot, lambda: "Epochs: write a whole number" in screen_text(app))
+        assert "Metadata: write pairs" in screen_text(app)
         assert screen.go.disabled
         screen.query_one("#epochs", Input).value = "999999"
         screen.query_one("#metadata", Input).value = "team=search"
@@ -216,3 +216,22 @@ def test_the_form_reads_what_is_typed() -> None:
         "epochs",
         "seed",
     }
+
+
+@pytest.mark.parametrize("size", [(60, 16), (44, 12)])
+async def test_a_small_terminal_still_says_whether_it_may_go(make, sample_data, size) -> None:
+    app = make(sample_data / "support_chat.jsonl")
+    async with app.run_test(size=size) as pilot:
+        await launch_screen(pilot)
+        await until(pilot, lambda: "Ready. ctrl+l launches" in screen_text(app), "the verdict")
+
+
+async def test_force_is_seen_without_colour(make, sample_data) -> None:
+    app = make(sample_data / "broken" / "unrecognized_role.jsonl")
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = await launch_screen(pilot)
+        await until(pilot, lambda: "[ ] launch with errors" in screen_text(app))
+        screen.force.focus()
+        await pilot.press("space")
+        await until(pilot, lambda: "[x] launch with errors" in screen_text(app))
+        await until(pilot, lambda: "Ready by force" in screen_text(app))

@@ -21,7 +21,7 @@ def test_launch_watch_and_cancel(home: Path) -> None:
         *("--epochs", "50", "--watch", "--yes"),
     )
     with Terminal(command, size=(120, 40)) as terminal:
-        terminal.wait_for("● running").wait_for("train loss").wait_for(has_chart)
+        terminal.wait_for("● running").wait_for("Train loss").wait_for(has_chart)
         assert "Fine-tuning job started" in terminal.text
         terminal.type("x")
         terminal.wait_for("Cancel this run?").wait_for("costs nothing")

@@ -65,7 +65,7 @@ def test_launch_and_watch_without_a_key(home: Path) -> None:
 def test_one_key_cancels_what_a_terminal_watches(home: Path) -> None:
     command = ["launch", CHAT, "--model", "micro", "--epochs", "50", "--watch", "--yes"]
     with Terminal([*TUNEDECK, *command]) as terminal:
-        terminal.wait_for("running").wait_for("train loss")
+        terminal.wait_for("running").wait_for("Train loss")
         terminal.type("x")
         terminal.wait_for("Cancel this run?")
         terminal.type("n")
@@ -83,7 +83,7 @@ def test_one_key_cancels_what_a_terminal_watches(home: Path) -> None:
 def test_a_cancel_is_sent_though_the_person_leaves_at_once(home: Path) -> None:
     command = ["launch", CHAT, "--model", "micro", "--epochs", "50", "--watch", "--yes"]
     with Terminal([*TUNEDECK, *command]) as terminal:
-        terminal.wait_for("running").wait_for("train loss")
+        terminal.wait_for("running").wait_for("Train loss")
         terminal.type("x")
         terminal.wait_for("Cancel this run?")
         terminal.type("yq\x11")
@@ -117,7 +117,7 @@ def test_a_person_walks_the_screens_and_launches(home: Path) -> None:
 def test_the_terminal_may_go_away_at_any_time(home: Path) -> None:
     command = ["launch", CHAT, "--model", "micro", "--epochs", "50", "--watch", "--yes"]
     with Terminal([*TUNEDECK, *command]) as terminal:
-        terminal.wait_for("running").wait_for("train loss")
+        terminal.wait_for("running").wait_for("Train loss")
     (job,) = json.loads(_run("jobs", "--json"))["jobs"]
     assert job["status"] == "running"
     cancelled = json.loads(_run("cancel", job["id"], "--yes", "--json"))

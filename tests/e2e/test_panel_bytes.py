@@ -149,7 +149,7 @@ def test_a_metrics_event_costs_a_few_hundred_bytes(run: Run, panel: Terminal) ->
     print(f"bytes an event: {average:.0f}")
     shown = panel.text
     assert any("⠀" < character <= "⣿" for character in shown), "no chart in view"
-    assert "train loss" in shown
+    assert "Train loss" in shown
     assert "Fine-tuning job started" in shown
     assert average <= BUDGET
     assert average <= AIM

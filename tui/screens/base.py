@@ -62,14 +62,13 @@ class DeckHeader(Widget):
         self.deck.workspace.changes.subscribe(self, self._workspace_changed)
 
     def _workspace_changed(self, _change: Change) -> None:
-        # Only a line that reads differently is worth sending down a slow link.
-        if self.is_current_screen and self._line() != self._shown:
-            self.refresh()
+        if self.screen.is_current:
+            self.catch_up()
 
-    @property
-    def is_current_screen(self) -> bool:
-        """Whether the screen this header stands on is the one in view."""
-        return self.screen.is_current
+    def catch_up(self) -> None:
+        """Draw the line if it reads differently now: only that is worth a slow link."""
+        if self._line() != self._shown:
+            self.refresh()
 
     def render(self) -> Content:
         """Draw the line."""
@@ -273,7 +272,8 @@ class DeckScreen(Screen[None]):
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [
         (0, "-tiny"),
-        (_LEAST[0], "-narrow"),
+        (_LEAST[0], "-slim"),
+        (72, "-narrow"),
         (100, "-wide"),
     ]
     VERTICAL_BREAKPOINTS = [
@@ -304,6 +304,12 @@ class DeckScreen(Screen[None]):
     def body(self) -> ComposeResult:
         """Yield the widgets of this screen."""
         yield from ()
+
+    @on(events.ScreenResume)
+    def _back_in_view(self) -> None:
+        # What happened to the dataset meanwhile was not drawn.
+        for header in self.query(DeckHeader):
+            header.catch_up()
 
     @on(events.Resize)
     def _make_room(self) -> None:

@@ -56,7 +56,9 @@ class DataScreen(DeckScreen):
     MODE = "data"
     HELP = """
     Every line of the file is a record. The list marks those with issues: E error, W warning,
-    A advice. The record beside it is read as a conversation, with each issue at its message.
+    A advice. The letters after the number are the roles of its messages: s system, u user,
+    a assistant, t tool. The number at the end is its tokens. The record beside the list is read as
+    a conversation, with each issue at its message.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "search", "search", id="data.search", tooltip="Search the lines loaded"),
@@ -94,12 +96,12 @@ class DataScreen(DeckScreen):
         }
         & > #welcome { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }
         &.-closed > RecordList, &.-closed > RecordView { display: none; }
-        &.-narrow {
+        &.-narrow, &.-slim {
             layout: vertical;
             & > RecordList { width: 1fr; max-width: 100%; height: 36%; min-height: 4; }
             & > RecordView { border-left: none; }
         }
-        &.-narrow.-short {
+        &.-narrow.-short, &.-slim.-short {
             & > RecordList { height: 1fr; }
             & > RecordView { display: none; }
             &.-reading > RecordList { display: none; }

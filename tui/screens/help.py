@@ -26,6 +26,7 @@ _LEFT_OUT = frozenset(
         "app.focus_next",
     }
 )
+_MOVES = frozenset({"row", "page", "half_page", "first", "last", "bar", "scroll"})
 _COLUMN = 50
 
 Line = tuple[str, str]
@@ -88,7 +89,13 @@ class HelpScreen(ModalScreen[None]):
             *rest,
             ("ctrl+p", "The command palette: everything by name"),
         ]
-        groups = [("On this screen", _lines(here)), ("Everywhere", always)]
+        moves = [active for active in here if active.binding.action.split("(")[0] in _MOVES]
+        deeds = [active for active in here if active not in moves]
+        groups = [
+            ("On this screen", _lines(deeds)),
+            ("Everywhere", always),
+            ("Moving", _lines(moves)),
+        ]
         return cls(f"{title}: keys", [g for g in groups if g[1]], screen.HELP or "")
 
     def compose(self) -> ComposeResult:
@@ -102,16 +109,22 @@ class HelpScreen(ModalScreen[None]):
     def on_resize(self) -> None:
         """Lay the lines out for the room there is: two columns where they fit."""
         room = self.app.size.width - 6
-        columns = [self._column(heading, lines) for heading, lines in self._groups]
-        if len(columns) == 2 and room >= 2 * _COLUMN + 3:
-            about = self._about_lines(2 * _COLUMN + 3)
-            content = Content("\n").join([*about, *_beside(columns[0], columns[1])])
+        if room >= 2 * _COLUMN + 3:
+            left = self._under(_COLUMN, "On this screen", "Moving")
+            right = self._under(_COLUMN, "Everywhere")
+            lines = [*self._about_lines(2 * _COLUMN + 3), *_beside(left, right)]
         else:
             width = max(20, min(72, room))
-            columns = [self._column(heading, lines, width) for heading, lines in self._groups]
-            lines = [line for column in columns for line in (*column, Content(""))]
-            content = Content("\n").join([*self._about_lines(width), *lines[:-1]])
-        self.query_one("#keys", Static).update(content)
+            lines = [*self._about_lines(width), *self._under(width)]
+        self.query_one("#keys", Static).update(Content("\n").join(lines))
+
+    def _under(self, width: int, *headings: str) -> list[Content]:
+        """Lay groups out one under the other; all of them when none is named."""
+        lines: list[Content] = []
+        for heading, keys in self._groups:
+            if not headings or heading in headings:
+                lines += [Content(""), *self._column(heading, keys, width)]
+        return lines[1:]
 
     def _about_lines(self, width: int) -> list[Content]:
         about = " ".join(self._about.split())
@@ -121,7 +134,7 @@ class HelpScreen(ModalScreen[None]):
         return [*rows, Content("")]
 
     @staticmethod
-    def _column(heading: str, lines: list[Line], width: int = _COLUMN) -> list[Content]:
+    def _column(heading: str, lines: list[Line], width: int) -> list[Content]:
         keys = min(20, max(cell_width(keys) for keys, _ in lines) + 2)
         wrapped = [row for line in lines for row in _wrapped(*line, keys, width)]
         return [Content.styled(heading, "bold"), *wrapped]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 FRAME = 0.5
 """Seconds between two frames of what moves by itself, at least."""
 _TICK = 5.0
+_IN_SUMMARY = ("status", "step", "left")
 _LINES = (
     Line("train", "train"),
     Line("valid", "valid", points=True),
@@ -56,10 +57,7 @@ class JobScreen(JobActions):
     AUTO_FOCUS = "#log"
     CSS_PATH = "job.tcss"
     HELP = """
-    ## A run
-
     Training and validation loss on one chart, what is known of the run beside it, its events below.
-
     x cancels the run: it asks first, y does it, anything else does not. p pauses and u resumes
     where the provider can. Space holds the view still; nothing is lost meanwhile.
     """
@@ -132,6 +130,7 @@ class JobScreen(JobActions):
         self._drawn_at = 0.0
         self._pending: Timer | None = None
         self._shown: dict[str, str] = {}
+        self._summary: tuple[Fact, ...] = ()
 
     def body(self) -> ComposeResult:
         """Chart and facts, then what is to be said, then the events."""
@@ -141,6 +140,10 @@ class JobScreen(JobActions):
             yield FactsColumn(id="facts")
         yield Static(id="said", markup=False)
         yield EventLog(id="log")
+
+    def on_resize(self) -> None:
+        """Say more in the first line where there is no room for the column."""
+        self.call_after_refresh(self._draw_title)
 
     def on_mount(self) -> None:
         """Begin to follow."""
@@ -286,11 +289,13 @@ class JobScreen(JobActions):
         if not self.is_attached:
             return
         self._drawn_at = time.monotonic()
-        self._say("name", self.heading, self._title())
         if self.held and not even_held:
             return
         now = self._clock()
-        self.column.show(self._facts(now))
+        found = self._facts(now)
+        self._summary = tuple(fact for fact in found if fact.key in _IN_SUMMARY)
+        self._draw_title()
+        self.column.show(found)
         self._draw_chart()
         events, self._events = self._events, []
         self._log(events)
@@ -302,9 +307,15 @@ class JobScreen(JobActions):
             self._shown[key] = text.markup
             widget.update(text)
 
+    def _draw_title(self) -> None:
+        self._say("name", self.heading, self._title())
+
     def _title(self) -> Content:
         job = self.state.job
-        parts: list[str | tuple[str, str]] = [("Run ", "$text-muted"), clean(self.job_id, limit=80)]
+        parts: list[str | tuple[str, str]] = []
+        if self.has_class("-slim"):  # no room for the column of facts: the first of them here
+            parts += [f"{clean(fact.value, limit=40)}  " for fact in self._summary]
+        parts += [("Run ", "$text-muted"), clean(self.job_id, limit=80)]
         if job is not None:
             about = (job.suffix, job.model, job.provider)
             parts += [("  " + clean(text, limit=60), "$text-muted") for text in about if text]
@@ -318,7 +329,7 @@ class JobScreen(JobActions):
         if steps:
             said = f"{len(steps)}, at {', '.join(steps[-3:])}"
             at = next((i for i, f in enumerate(found) if f.key == "model"), len(found))
-            found.insert(at, Fact("checkpoints", "checkpoints", said))
+            found.insert(at, Fact("checkpoints", "Checkpoints", said))
         return tuple(found)
 
     def _draw_chart(self) -> None:

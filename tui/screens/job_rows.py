@@ -162,18 +162,18 @@ def columns_for(width: int) -> tuple[Column, ...]:
     """Return the columns between status and name, as wide as the room allows."""
     model = 11 if width < _WIDE else 20 if width < 140 else 28
     return (
-        Column("model", model, "left"),
-        Column("step", 9 if width < _WIDE else 13),
-        Column("loss", 7 if width < _WIDE else 8),
-        Column("started", 7, quiet=True),
-        Column("cost", 9 if width < _WIDE else 16),
+        Column("Model", model, "left"),
+        Column("Step", 9 if width < _WIDE else 13),
+        Column("Loss", 7 if width < _WIDE else 8),
+        Column("Started", 7, quiet=True),
+        Column("Cost", 9 if width < _WIDE else 16),
     )
 
 
 def headings(width: int) -> str:
     """Return the line of headings over a list ``width`` cells wide."""
     columns = "".join(" " + column.fit(column.title) for column in columns_for(width - 2))
-    return fit(f" {pad('status', _STATUS_WIDTH)}{columns} name", width)
+    return fit(f" {pad('Status', _STATUS_WIDTH)}{columns} Name", width)
 
 
 def _steps(row: RunRow) -> str:

@@ -45,10 +45,7 @@ class JobsScreen(JobActions):
     AUTO_FOCUS = "#runs"
     CSS_PATH = "jobs.tcss"
     HELP = """
-    ## Runs
-
     Every run the provider lists, and those this machine remembers when the provider is away.
-
     Enter opens the live panel. x cancels: it asks first, y does it, anything else does not.
     p pauses and u resumes where the provider can. / shows only runs with a word in them.
     """

@@ -32,17 +32,39 @@ if TYPE_CHECKING:
 
 OTHER = "\0other"
 _FIELDS = (
-    ("file", "training file", "path of a .jsonl file"),
-    ("validation", "validation", "optional"),
-    ("epochs", "epochs", "auto"),
-    ("batch", "batch size", "auto"),
-    ("learning", "learning rate ×", "auto"),
-    ("suffix", "suffix", "a name for the result"),
-    ("seed", "seed", "optional"),
-    ("metadata", "metadata", "team=search, run=7"),
+    ("file", "Training file", "path of a .jsonl file"),
+    ("validation", "Validation", "optional"),
+    ("epochs", "Epochs", "auto"),
+    ("batch", "Batch size", "auto"),
+    ("learning", "Learning rate ×", "auto"),
+    ("suffix", "Suffix", "a name for the result"),
+    ("seed", "Seed", "optional"),
+    ("metadata", "Metadata", "team=search, run=7"),
 )
 _AFTER_TYPING = 0.4
 _PROGRESS_EVERY = 0.5
+
+
+class Tick(Checkbox):
+    """A checkbox whose state is seen without colour: ``[ ]`` or ``[x]``."""
+
+    BUTTON_LEFT = ""
+    BUTTON_INNER = "[ ]"
+    BUTTON_RIGHT = ""
+    DEFAULT_CSS = """
+    Tick > .toggle--button, Tick.-on > .toggle--button {
+        color: $foreground; background: transparent; text-style: bold;
+    }
+    Tick:focus > .toggle--button { color: $accent; text-style: bold reverse; }
+    """
+
+    def __init__(self, label: str, *, id: str) -> None:  # noqa: A002 - Textual's name
+        super().__init__(label, id=id, compact=True)
+
+    def watch_value(self) -> None:
+        """Draw the state."""
+        self.BUTTON_INNER = "[x]" if self.value else "[ ]"
+        super().watch_value()
 
 
 class LaunchScreen(DeckScreen):
@@ -52,11 +74,8 @@ class LaunchScreen(DeckScreen):
     AUTO_FOCUS = "#model"
     CSS_PATH = "launch.tcss"
     HELP = """
-    ## Launch
-
     Fill in the form; the right side says at once what is wrong with the file and the settings and
     what the run will cost. Tab and the arrows move between fields, Esc leaves them.
-
     ctrl+l, or Enter on Launch, asks once more with the price; y launches. Nothing is sent before.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -96,21 +115,18 @@ class LaunchScreen(DeckScreen):
         with Horizontal(id="both"):
             with VerticalScroll(id="form", can_focus=False):
                 names = [(clean(name, limit=40), name) for name in self.deck.provider_choices()]
-                yield self._field("provider", "provider", self._select(names, "provider"))
+                yield self._field("provider", "Provider", self._select(names, "provider"))
                 yield self._input("file")
                 yield self._input("validation")
-                yield self._field("model", "model", self._select([], "model"))
+                yield self._field("model", "Model", self._select([], "model"))
                 other = Input(placeholder="model id", id="other", compact=True)
                 other.cursor_blink = False
                 yield self._field("other", "", other)
                 methods = [(name, name) for name in METHODS]
-                yield self._field("method", "method", self._select(methods, "method"))
+                yield self._field("method", "Method", self._select(methods, "method"))
                 for name in ("epochs", "batch", "learning", "suffix", "seed", "metadata"):
                     yield self._input(name)
-                box = Checkbox("launch in spite of errors", id="force", compact=True)
-                if ascii_only():
-                    box.BUTTON_LEFT, box.BUTTON_RIGHT = "[", "]"
-                yield self._field("force", "force", box)
+                yield self._field("force", "Force", Tick("launch with errors", id="force"))
                 yield Button("Launch", id="go", variant="primary", compact=True, disabled=True)
             with VerticalScroll(id="found"):
                 yield Static(id="lines", markup=False)
@@ -131,7 +147,8 @@ class LaunchScreen(DeckScreen):
         return self._field(name, label, entry)
 
     def _select(self, options: list[tuple[str, str]], name: str) -> Select[str]:
-        return Select(options, allow_blank=not options, compact=True, id=name)
+        # An empty choice stands in until the models are known: Textual's own would stay a choice.
+        return Select(options or [("", "")], allow_blank=False, compact=True, id=name)
 
     def on_mount(self) -> None:
         """Take over the open dataset and find the models."""
@@ -158,6 +175,9 @@ class LaunchScreen(DeckScreen):
         if path and entry.value in ("", self._own_file):
             self._own_file = path
             entry.value = path
+            # The end of a path tells it from others; the cursor going there brings it into view.
+            entry.cursor_position = 0
+            self.call_after_refresh(entry.action_end)
 
     def _fill(self, prefill: LaunchPrefill) -> None:
         if prefill.file is not None:
