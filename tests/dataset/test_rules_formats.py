@@ -334,6 +334,13 @@ def test_parts_of_a_file_add_up_to_the_whole(records: list[dict[str, object]], a
     assert first == whole
 
 
+def test_deep_tools_do_not_end_a_scan(tmp_path: Path) -> None:
+    deep = "[" * 1010 + "]" * 1010
+    line = f'{{"messages": [], "tools": [{{"function": {{"name": "f", "x": {deep}}}}}]}}'
+    report = check_file(many(tmp_path / "a.jsonl", line, 12))
+    assert report.counts == {"too_deep": 12}
+
+
 # What is fixable
 
 
@@ -365,3 +372,42 @@ def test_fixable_is_what_a_repair_repairs(raw: str, fixable: bool) -> None:
     done = repair_record(raw.encode(), json.loads(raw))
     after = checked(done.raw)
     assert (issue.code not in [left.code for left in after]) == fixable
+
+
+@pytest.mark.parametrize(
+    ("keys", "name"),
+    [
+        (("query", "response"), "query and response"),
+        (("question", "answer"), "question and answer"),
+        (("prompt", "chosen", "rejected"), "chosen and rejected"),
+        (("instruction", "output"), "Alpaca"),
+        (("conversations",), "ShareGPT"),
+    ],
+)
+def test_foreign_records_are_sent_to_the_converter(keys: tuple[str, ...], name: str) -> None:
+    (issue,) = checked(json.dumps(dict.fromkeys(keys, "x")))
+    assert issue.code == "unknown_format"
+    assert name in issue.message
+    assert "tunedeck convert FILE -o OUT" in issue.hint
+
+
+def test_an_array_of_short_strings_is_read_in_blocks_of_one_size(tmp_path: Path) -> None:
+    from tui.dataset import Source
+    from tui.dataset.arrays import array_spans
+
+    class Counting:
+        longest = 0
+
+        def read(self, offset: int, length: int) -> bytes:
+            self.longest = max(self.longest, length)
+            return source.read(offset, length)
+
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([{"prompt": "x" * 9_000, "completion": "y" * 9_000}] * 600))
+    source, counting = Source.open(path), Counting()
+    try:
+        spans = list(array_spans(counting, 0, source.size))  # type: ignore[arg-type]
+    finally:
+        source.close()
+    assert len(spans) == 600
+    assert counting.longest <= 1 << 20

@@ -45,7 +45,7 @@ class Tally:
             return
         holder = record.get("input") if kind is Format.PREFERENCE else record
         tools = holder.get("tools") if isinstance(holder, dict) else None
-        if isinstance(tools, list) and tools != self.last:
+        if isinstance(tools, list) and not self._seen(tools):
             self.last = tools
             for tool in tools:
                 function = tool.get("function") if isinstance(tool, dict) else None
@@ -62,6 +62,13 @@ class Tally:
         self.differing |= other.differing
         for name, digest in other.functions.items():
             self._function(name, digest)
+
+    def _seen(self, tools: list[object]) -> bool:
+        try:
+            return tools == self.last
+        except RecursionError:
+            # Nested deeper than any service reads, which is an issue of its own.
+            return True
 
     def _pair(self, prompt: object, completion: object) -> None:
         if not isinstance(prompt, str) or not isinstance(completion, str):
