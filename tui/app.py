@@ -242,6 +242,13 @@ class TunedeckApp(Deck):
         for close in self.closers:
             await close()
 
+    def _handle_exception(self, error: Exception) -> None:
+        if self._exit:
+            # Keys typed after the one that leaves find screens half taken down.
+            self.log.error(repr(error))
+        else:
+            super()._handle_exception(error)
+
     def _fatal_error(self) -> None:
         """End on a fault of ours without a page of it on the screen.
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson")
 MAX_LISTED = 500
+OTHER = "other"
+"""The kind of a file whose records are of no format a provider takes."""
+# The part of a name that says that a file is held back from training.
+_HELD_BACK = re.compile(r"[._-]?(validation|valid|val|eval|dev|test)(?=[._-]|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,60 @@ def existing(paths: list[str]) -> list[Entry]:
         except (OSError, ValueError):
             continue
     return found
+
+
+def kind_of(path: str) -> str:
+    """Return what a file holds: a format's name, `OTHER`, or nothing where that is not known.
+
+    Reads the first records only; may be called in a thread.
+    """
+    from tui.dataset import Format, Source, sniff_format
+    from tui.errors import TunedeckError
+
+    if path.endswith(".gz"):
+        return ""  # it would be unpacked whole
+    try:
+        source = Source.open(path)
+    except (TunedeckError, OSError):
+        return ""
+    try:
+        known = sniff_format(source)
+    except (TunedeckError, OSError):
+        return ""
+    finally:
+        source.close()
+    return OTHER if known is Format.UNKNOWN else str(known)
+
+
+def best_first(entries: Iterable[Entry], kinds: Mapping[str, str]) -> list[Entry]:
+    """Return choices in the order in which somebody looks for a file to train on.
+
+    Chat files first, and of these the ones made for training: their name says so, or a validation
+    file stands beside them. Then other formats, what is not known, and folders.
+
+    Args:
+        entries: The choices, in order of their names.
+        kinds: What is known of them, by path (see `kind_of`).
+    """
+    entries = list(entries)
+    stems = {entry.path: _stem(entry.path) for entry in entries}
+    bases = {path: _HELD_BACK.sub("", stem) for path, stem in stems.items()}
+    paired = {bases[path] for path, stem in stems.items() if bases[path] != stem}
+
+    def order(entry: Entry) -> tuple[bool, int, bool, str, bool]:
+        base, stem = bases[entry.path], stems[entry.path]
+        kind = kinds.get(entry.path, "")
+        rank = 0 if kind == "chat" else 3 if kind == OTHER else 2 if not kind else 1
+        for_training = "train" in stem.lower() or base in paired
+        return entry.folder, rank, not for_training, base, base != stem
+
+    return sorted(entries, key=order)
+
+
+def _stem(path: str) -> str:
+    """A file's name without what all datasets end in."""
+    name = os.path.basename(path)
+    return next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
 
 
 def _scan(folder: str) -> list[Entry]:

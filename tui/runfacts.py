@@ -102,7 +102,7 @@ def _coarse(seconds: float) -> float:
 def _spent(state: RunState) -> list[Fact]:
     found = []
     tokens = state.tokens_so_far()
-    if tokens is not None:
+    if tokens:
         exact = state.job is not None and bool(state.job.trained_tokens)
         said = integer(int(tokens)) if exact else f"about {compact(_two_digits(tokens))}"
         found.append(Fact("tokens", "Tokens", said))

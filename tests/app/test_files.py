@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tui.config import Paths
-from tui.files import existing, find_datasets, matching
+from tui.files import Entry, best_first, existing, find_datasets, kind_of, matching
 from tui.remember import MAX_RECENT, Memory
 
 
@@ -37,6 +37,25 @@ def test_completes_files_then_folders(folder: Path) -> None:
     assert found[-1].folder
     assert [os.path.basename(e.path) for e in matching(f"{folder}/B")] == ["b.jsonl"]
     assert matching(f"{folder}/\0") == []
+
+
+def test_the_file_to_train_on_stands_first() -> None:
+    names = ("a", "b", "b_validation", "c.test", "c", "d", "e", "my-train", "prefs", "unknown")
+    kinds = dict.fromkeys((f"{name}.jsonl" for name in names), "chat")
+    kinds |= {"prefs.jsonl": "preference", "a.jsonl": "other", "unknown.jsonl": ""}
+    entries = [*(Entry(f"{name}.jsonl") for name in names), Entry("deeper", folder=True)]
+    assert [e.path.removesuffix(".jsonl") for e in best_first(entries, kinds)] == [
+        *("b", "b_validation", "c", "c.test", "my-train", "d", "e"),
+        *("prefs", "unknown", "a", "deeper"),
+    ]
+
+
+def test_what_a_file_holds(sample_data: Path, tmp_path: Path) -> None:
+    assert kind_of(str(sample_data / "support_chat.jsonl")) == "chat"
+    assert kind_of(str(sample_data / "preference.jsonl")) == "preference"
+    assert kind_of(str(sample_data / "alpaca_zh.json")) == "other"
+    assert kind_of(str(tmp_path / "gone.jsonl")) == ""
+    assert kind_of(str(tmp_path)) == ""
 
 
 def test_offers_only_what_is_still_there(folder: Path) -> None:

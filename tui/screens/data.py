@@ -175,7 +175,7 @@ class DataScreen(DeckScreen):
             self._rows[i] = row
         workspace = self.deck.workspace
         return RowView(
-            number=workspace.line_of(i),
+            number=i + 1,
             text=row.text,
             roles=row.roles,
             tokens=workspace.tokens_of(i),

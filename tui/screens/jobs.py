@@ -284,7 +284,14 @@ class JobsScreen(JobActions):
     def _nothing(self) -> str:
         if not self._asked:
             return "" if self._failure else clean("Looking for runs …")
-        return f"No runs at {clean(self._provider, limit=60)} yet.\n\nPress l to launch one."
+        where = self._where()
+        if self._all.trouble:
+            return f"The runs {where} are not known: it cannot be reached.\n\nPress r to try again."
+        return f"No runs {where} yet.\n\nPress l to launch one."
+
+    def _where(self) -> str:
+        local = self._provider == "local"
+        return "on this machine" if local else f"at {clean(self._provider, limit=60)}"
 
     def _draw_state(self, shown: int) -> None:
         trouble = self._failure or self._all.trouble or ""
@@ -300,7 +307,7 @@ class JobsScreen(JobActions):
             total = len(self._all.rows)
             of = f"{shown} of {total}" if self._word else f"{total}"
             runs = "run" if total == 1 else "runs"
-            lines.append(f"{of} {runs} at {clean(self._provider, limit=60)}, {going} going on")
+            lines.append(f"{of} {runs} {self._where()}, {going or 'none'} going on")
         text = "\n".join(lines)
         if text != self._said:
             self._said = text

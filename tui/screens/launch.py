@@ -154,6 +154,7 @@ class LaunchScreen(DeckScreen):
         """Take over the open dataset and find the models."""
         self.set_class(ascii_only(), "-ascii")
         self.deck.workspace.changes.subscribe(self, self._workspace_changed)
+        self.deck.farewells.append(self._farewell)
         self._take_file()
         self._offer(self._provider_name())
 
@@ -196,6 +197,12 @@ class LaunchScreen(DeckScreen):
         elif self._models:
             self.model.value = OTHER
             self.query_one("#other", Input).value = model
+
+    async def _farewell(self) -> str:
+        """Tell who leaves in the middle of a launch where to look."""
+        if not self._launching:
+            return ""
+        return "tunedeck: a launch was under way: 'tunedeck jobs' says whether it made a run"
 
     # The form
 
@@ -261,8 +268,13 @@ class LaunchScreen(DeckScreen):
         if self._wanted_model:
             self._choose_model(self._wanted_model)
         else:
-            self.model.value = self._models[0]
+            self.model.value = self._first_model()
         self._check_soon()
+
+    def _first_model(self) -> str:
+        """The model whose tokens were counted, where it is offered."""
+        counted = self.deck.workspace.model
+        return next((m for m in self._models if m.startswith(counted)), self._models[0])
 
     # The preflight
 
@@ -427,11 +439,10 @@ class LaunchScreen(DeckScreen):
 
     @on(Told)
     def _launch_told(self, message: Told) -> None:
-        line = Line(message.text, "muted")
-        if message.key and self._log and self._log[-1][0] == message.key:
-            self._log[-1] = (message.key, line)
-        else:
-            self._log.append((message.key, line))
+        key = message.key or message.text  # what is said again takes the place of the first time
+        if self._log and self._log[-1][0] == key:
+            self._log.pop()
+        self._log.append((key, Line(message.text, "muted")))
         self._show_log()
 
     @on(Ended)

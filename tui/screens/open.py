@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
-from tui.files import Entry, existing, matching
+from tui.files import Entry, best_first, existing, kind_of, matching
 from tui.opening import Opened, load
 from widgets.numbers import size
 from widgets.text import clean, shorten_path
@@ -77,6 +77,17 @@ class OpenScreen(ModalScreen["Opened | None"]):
             super().__init__()
             self.text = text
 
+    class Looked(Message):
+        """What files hold was found out.
+
+        Attributes:
+            kinds: What they hold, by path.
+        """
+
+        def __init__(self, kinds: dict[str, str]) -> None:
+            super().__init__()
+            self.kinds = kinds
+
     path = getters.query_one("#path", Input)
     said = getters.query_one("#said", Static)
     choices = getters.query_one("#choices", OptionList)
@@ -86,6 +97,8 @@ class OpenScreen(ModalScreen["Opened | None"]):
         self._folder = os.path.join(folder, "") if folder else ""
         self._recent = recent or []
         self._entries: list[Entry] = []
+        self._kinds: dict[str, str] = {}
+        self._moved = False
 
     def compose(self) -> ComposeResult:
         """Build the dialog."""
@@ -113,17 +126,53 @@ class OpenScreen(ModalScreen["Opened | None"]):
         recent = existing(self._recent) if not typed else []
         known = {os.path.abspath(entry.path) for entry in recent}
         found = [e for e in matching(typed) if os.path.abspath(e.path) not in known]
-        self._entries = [*recent, *found]
-        width = max(20, min(72, self.app.size.width - 4) - 1)
-        self.choices.clear_options()
-        self.choices.add_options(Option(_line(entry, width)) for entry in self._entries)
-        self.choices.highlighted = 0 if self._entries else None
+        self._entries = [*recent, *best_first(found, self._kinds)]
+        self._moved = False
+        self._draw(0)
         if self._entries:
             self._say("Enter opens, Tab completes, arrows choose, Esc closes")
         elif typed:
             self._say("No dataset begins like this: .jsonl, .jsonl.gz and .ndjson are listed")
         else:
             self._say("No datasets in this folder: type a path, or start tunedeck with one")
+        self._look()
+
+    def _draw(self, chosen: int) -> None:
+        width = max(20, min(72, self.app.size.width - 4) - 1)
+        folder = os.path.join(os.path.dirname(self.path.value), "")
+        self.choices.clear_options()
+        self.choices.add_options(
+            Option(_line(entry, width, folder, self._kinds.get(entry.path, "")))
+            for entry in self._entries
+        )
+        self.choices.highlighted = chosen if self._entries else None
+
+    def _look(self) -> None:
+        """Find out, behind the list, what its files hold."""
+        paths = [e.path for e in self._entries if not e.folder and e.path not in self._kinds]
+        if not paths:
+            return
+
+        def work() -> None:
+            worker = get_current_worker()
+            kinds: dict[str, str] = {}
+            for path in paths:
+                if worker.is_cancelled:
+                    return
+                kinds[path] = kind_of(path)
+            self.post_message(self.Looked(kinds))
+
+        self.run_worker(work, group="look", thread=True, exclusive=True, exit_on_error=False)
+
+    def on_open_screen_looked(self, message: Looked) -> None:
+        """Say it behind the names; put the likely ones first unless a choice is being made."""
+        self._kinds |= message.kinds
+        chosen = self.choices.highlighted or 0
+        if not self._moved:
+            recent = [e for e in self._entries if e.path in self._recent]
+            found = [e for e in self._entries if e.path not in self._recent]
+            self._entries = [*recent, *best_first(found, self._kinds)]
+        self._draw(chosen)
 
     def _say(self, text: str, *, error: bool = False) -> None:
         self.said.set_class(error, "-error")
@@ -141,6 +190,7 @@ class OpenScreen(ModalScreen["Opened | None"]):
     def action_move(self, step: int) -> None:
         """Move the choice up or down."""
         if self._entries:
+            self._moved = True
             at = (self.choices.highlighted or 0) + step
             self.choices.highlighted = min(max(at, 0), len(self._entries) - 1)
 
@@ -198,9 +248,11 @@ class OpenScreen(ModalScreen["Opened | None"]):
         self._say(message.text, error=True)
 
 
-def _line(entry: Entry, width: int) -> Content:
-    note = "folder" if entry.folder else size(entry.size)
-    name = shorten_path(entry.path + ("/" if entry.folder else ""), width - len(note) - 2)
+def _line(entry: Entry, width: int, folder: str, kind: str) -> Content:
+    """One choice: its path from the folder being listed, what it holds, its size."""
+    note = "folder" if entry.folder else f"{kind}{size(entry.size):>10}"
+    path = entry.path.removeprefix(folder) + ("/" if entry.folder else "")
+    name = shorten_path(path, width - len(note) - 2)
     gap = " " * max(1, width - Content(name).cell_length - len(note))
     return Content.assemble(
         (name, "$text-muted" if entry.folder else ""), gap, (note, "$text-muted")
