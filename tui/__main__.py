@@ -41,7 +41,8 @@ def _open_standard_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            # A closed stdin stays unreadable: reading nothing from it would pass for an empty file.
+            os.open(os.devnull, os.O_WRONLY)
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
