@@ -37,14 +37,14 @@ def _open_standard_streams() -> None:
     Otherwise the next file that is opened, such as the ledger, would get the number and with it
     whatever is printed.
     """
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            # A closed stdin stays unreadable: reading nothing from it would pass for an empty file.
             os.open(os.devnull, os.O_WRONLY)
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+        # A closed stdin stays ``None``: reading nothing from it would pass for an empty file.
+        if number > 0 and getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def main() -> NoReturn:
