@@ -119,7 +119,7 @@ class TunedeckApp(Deck):
             )
             for number, mode in enumerate(MODES, 1)
         ),
-        Binding("o", "open", "open", id="app.open", tooltip="Open another dataset"),
+        Binding("o", "open", "open file", id="app.open", tooltip="Open another dataset"),
         Binding(
             "l", "mode('launch')", "launch", id="app.launch", tooltip="Launch a run on this dataset"
         ),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.jobwords import status_sign as mark
-from widgets.numbers import compact, integer, size, usd
+from widgets.numbers import compact, counted, integer, size, usd
 
 if TYPE_CHECKING:
     from tui.jobs import LaunchRequest, Preflight, Problem
@@ -180,7 +180,7 @@ def _file_lines(found: Preflight) -> list[Line]:
     report = found.report
     if report is None:
         return [Line("Could not be read", "error")]
-    what = f"{integer(report.records)} records, {report.format}, {size(report.bytes)}"
+    what = f"{counted(report.records, 'record')}, {report.format}, {size(report.bytes)}"
     lines = [Line(what)]
     by_code = {problem.code: problem for problem in found.problems}
     for code in ("format_errors", "format_warnings"):
@@ -200,7 +200,7 @@ def _price_lines(cost: CostRow | None) -> list[Line]:
     lines = [
         Line(f"{_price(cost)} {'for' if cost.usd is None else 'with'} {cost.model}"),
         Line(f"{integer(cost.tokens_billed)} tokens billed in all", "muted"),
-        Line(f"{cost.epochs} epochs, {source}", "muted"),
+        Line(f"{counted(cost.epochs, 'epoch')}, {source}", "muted"),
     ]
     if cost.usd_per_million:
         lines.append(
@@ -244,5 +244,5 @@ def question(request: LaunchRequest, found: Preflight, provider: str) -> tuple[s
             f"Price       {_price(cost)}, {integer(cost.tokens_billed)} tokens",
         ]
     if found.errors:
-        lines.append(f"By force    {len(found.errors)} errors stand in the way")
+        lines.append(f"By force    in spite of {counted(len(found.errors), 'problem')}")
     return tuple(lines)

@@ -21,11 +21,6 @@ class Confirm(ModalScreen[bool]):
     """
 
     AUTO_FOCUS = ""
-    HELP = """
-    ## A question
-
-    y does it. Any other key does not.
-    """
     DEFAULT_CSS = """
     Confirm {
         align: center middle;

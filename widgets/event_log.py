@@ -45,11 +45,6 @@ class EventLog(RowsView):
     Follows the end; scrolling up stops that, and going back to the end starts it again.
     """
 
-    HELP = """
-    ## Events
-
-    What the provider says about the run, newest last. k and j scroll, G follows the end again.
-    """
     DEFAULT_CSS = """
     EventLog {
         & > .event-log--time { color: $text-muted; }

@@ -26,12 +26,6 @@ class Histogram(CellPane, can_focus=True):
     Messages: `Highlighted` when the cursor moves, `Selected` at Enter or a click.
     """
 
-    HELP = """
-    ## Histogram
-
-    Each bar counts the examples between two numbers. Left and right move the cursor, Enter
-    lists the examples of the bar. Bars over the limit have an ! below them.
-    """
     DEFAULT_CSS = """
     Histogram {
         min-height: 5;
@@ -105,7 +99,7 @@ class Histogram(CellPane, can_focus=True):
         Attributes:
             index: The bar, from 0.
             low: Its lower edge.
-            high: Its upper edge (part of the bar only for the last one).
+            high: Its upper edge, no part of the bar.
             count: How many values it counts.
         """
 
@@ -146,7 +140,8 @@ class Histogram(CellPane, can_focus=True):
         """Show a distribution.
 
         Args:
-            edges: Ascending edges of the bins, one more than there are counts.
+            edges: Ascending whole edges of the bins, one more than there are counts; a bin
+                holds its lower edge and not its upper.
             counts: How many values each bin holds.
             limit: Values above it are marked.
             title: What is counted.
@@ -187,7 +182,9 @@ class Histogram(CellPane, can_focus=True):
         share = percent(count, sum(self._counts))
         dash = "-" if ascii_only() else "–"
         over = ", over the limit" if self._is_over(self.cursor) else ""
-        return f"{integer(low)}{dash}{integer(high)} {self._unit}: {integer(count)} ({share}){over}"
+        span = integer(low) if high - low <= 1 else f"{integer(low)}{dash}{integer(high - 1)}"
+        unit = self._unit.removesuffix("s") if span == "1" else self._unit
+        return f"{span} {unit}: {integer(count)} ({share}){over}"
 
     def _percentile_line(self) -> str:
         return "   ".join(f"{name} {compact(value)}" for name, value in self._percentiles.items())

@@ -63,12 +63,6 @@ class IssueList(VirtualList):
     Messages: `Selected` (Enter on an issue), `Highlighted` (the cursor moved).
     """
 
-    HELP = """
-    ## Issues
-
-    A row a rule, worst first: its sign (E error, W warning, A advice), how often, its code. Enter
-    or right opens it, left closes it; Enter on an issue goes to the record.
-    """
     DEFAULT_CSS = """
     IssueList {
         & > .issue-list--code { text-style: bold; }
@@ -86,7 +80,7 @@ class IssueList(VirtualList):
         "issue-list--path",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Open", tooltip="Open the rule, or go to the record"),
+        Binding("enter", "select", "Unfold or go", tooltip="Unfold the rule, or go to the record"),
         Binding(
             "space", "open_close", "Open or close", show=False, tooltip="Open or close the rule"
         ),

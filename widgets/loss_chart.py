@@ -55,12 +55,6 @@ class LossChart(CellPane):
     stand in the title. Lines differ by their marks, not by colour alone. NaN is a gap.
     """
 
-    HELP = """
-    ## Chart
-
-    Loss over training steps: the line is the training loss, the line with dots the validation
-    loss. The last values are in the title. A gap is a step whose loss was not a number.
-    """
     DEFAULT_CSS = """
     LossChart {
         min-height: 4;

@@ -14,6 +14,11 @@ def integer(value: float | None) -> str:
     return f"{round(value):,}"
 
 
+def counted(value: float | None, noun: str) -> str:
+    """A number of things: ``1 record``, ``1,234 records``."""
+    return f"{integer(value)} {noun}{'' if value == 1 else 's'}"
+
+
 def compact(value: float | None) -> str:
     """A count in about four characters: ``950``, ``12.3k``, ``4.56M``, ``1.2B``.
 

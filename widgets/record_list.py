@@ -48,14 +48,6 @@ class RecordList(VirtualList):
     Messages: `Highlighted` when the cursor moves, `Selected` at Enter or a click on the cursor.
     """
 
-    HELP = """
-    ## Records
-
-    One row a record: a sign (E error, W warning, A advice), its line number, the roles of its
-    messages (s system, u user, a assistant, t tool), its tokens, and how it begins.
-
-    Arrows or j k move, ctrl+d ctrl+u by half a page, g and G to the ends, Enter reads the record.
-    """
     DEFAULT_CSS = """
     RecordList {
         & > .record-list--number { color: $text-muted; }

@@ -29,15 +29,6 @@ class RecordView(RowsView):
     `ModeChanged`.
     """
 
-    HELP = """
-    ## Record
-
-    The messages of the record, each with its role. E, W and A tell errors, warnings and advice,
-    said at the message they are about.
-
-    v shows the JSON text instead, with carets under the very characters; p switches between
-    indented text and the line as it is; m shows more of long values.
-    """
     DEFAULT_CSS = """
     RecordView {
         & > .record-view--head { text-style: bold; }

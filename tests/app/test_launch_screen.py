@@ -235,3 +235,15 @@ async def test_force_is_seen_without_colour(make, sample_data) -> None:
         await pilot.press("space")
         await until(pilot, lambda: "[x] launch with errors" in screen_text(app))
         await until(pilot, lambda: "Ready by force" in screen_text(app))
+
+
+async def test_page_keys_typed_before_a_list_is_drawn_do_no_harm(make, sample_data) -> None:
+    app = make(sample_data / "support_chat.jsonl")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await pilot.press("enter", "pageup", "pagedown", "pagedown", "escape", "pageup")
+        screen = app.screen
+        screen.model.expanded = True
+        screen.model.set_options([("a", "a"), ("b", "b")])
+        await pilot.press("pageup", "pagedown")
+        assert app.is_running

@@ -20,7 +20,7 @@ from textual.widget import Widget
 
 from tui.deck import Deck
 from tui.workspace import Change, Stage, Workspace
-from widgets.numbers import size
+from widgets.numbers import counted, size
 from widgets.text import ascii_only, cell_width, clean, fit
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class DeckHeader(Widget):
         for number, mode in enumerate(MODES, 1):
             current = mode == self._mode
             name = f" {number} {mode.title()} " if full or current else f" {number} "
-            parts.append((name, "bold reverse $accent" if current else "$text-muted"))
+            parts.append((name, "bold reverse $accent" if current else "$foreground-muted"))
         return Content.assemble(*parts)
 
     def _file(self, room: int) -> Content:
@@ -123,14 +123,14 @@ def _counts(workspace: Workspace) -> Iterator[tuple[str, str]]:
     elif workspace.stage is Stage.FAILED:
         yield "  check failed", "bold $error"
     if workspace.source is not None:
-        yield f"  {size(workspace.source.size)}", "$text-muted"
+        yield f"  {size(workspace.source.size)}", "$foreground-muted"
 
 
 def _findings(workspace: Workspace) -> Iterator[tuple[str, str]]:
     report = workspace.report
     if report is None:
         if workspace.lines:
-            yield f"  {workspace.lines:,} lines", ""
+            yield f"  {counted(workspace.lines, 'line')}", ""
         return
     if report.errors:
         yield f"  {'x' if ascii_only() else '✗'} {report.errors:,}", "bold $error"
@@ -138,7 +138,7 @@ def _findings(workspace: Workspace) -> Iterator[tuple[str, str]]:
         yield f"  ! {report.warnings:,}", "$warning"
     if workspace.stage is Stage.DONE and not report.errors and not report.warnings:
         yield f"  {'ok' if ascii_only() else '✓'}", "$success"
-    yield f"  {report.records:,} records", ""
+    yield f"  {counted(report.records, 'record')}", ""
 
 
 class KeyBar(Widget):
@@ -194,10 +194,9 @@ class KeyBar(Widget):
         room = width - 1 - sum(_key_width(key) for key in last)
         shown = []
         for key in first:
-            if _key_width(key) > room:
-                break
-            room -= _key_width(key)
-            shown.append(key)
+            if _key_width(key) <= room:
+                room -= _key_width(key)
+                shown.append(key)
         parts: list[str | tuple[str, str]] = [" "]
         for name, word in [*shown, *last]:
             parts += [(name, "bold $accent"), f" {word}  "]

@@ -16,7 +16,7 @@ from tui.errors import TunedeckError
 from tui.rows import ROW_BYTES, Row, plain_data, record_data, summary, worst
 from tui.screens.base import DeckScreen
 from tui.workspace import Change, Stage
-from widgets.numbers import integer, size
+from widgets.numbers import counted, integer, size
 from widgets.record_data import RecordData
 from widgets.record_list import RecordList, RowView
 from widgets.record_view import RecordView
@@ -247,7 +247,7 @@ class DataScreen(DeckScreen):
         if tokens is not None:
             parts.append(f"{integer(tokens)} tokens")
         if issues:
-            parts.append(f"{len(issues)} issue{'s' if len(issues) > 1 else ''}")
+            parts.append(counted(len(issues), "issue"))
         self._caption("  ".join(parts))
 
     def _point_out(self, issues: list[Issue]) -> None:

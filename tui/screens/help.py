@@ -130,7 +130,7 @@ class HelpScreen(ModalScreen[None]):
         about = " ".join(self._about.split())
         if not about:
             return []
-        rows = [Content.styled(row.text, "$text-muted") for row in wrap(about, width)]
+        rows = [Content.styled(row.text, "$foreground-muted") for row in wrap(about, width)]
         return [*rows, Content("")]
 
     @staticmethod

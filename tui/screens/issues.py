@@ -129,7 +129,7 @@ class IssuesScreen(DeckScreen):
             for number, word, style in (
                 (report.errors, "error", "$text-error"),
                 (report.warnings, "warning", "$text-warning"),
-                (report.advice, "advice", "$text-muted"),
+                (report.advice, "advice", "$foreground-muted"),
             ):
                 plural = "s" if number != 1 and word != "advice" else ""
                 parts.append((f"{integer(number)} {word}{plural}   ", style if number else ""))

@@ -315,10 +315,10 @@ class JobScreen(JobActions):
         parts: list[str | tuple[str, str]] = []
         if self.has_class("-slim"):  # no room for the column of facts: the first of them here
             parts += [f"{clean(fact.value, limit=40)}  " for fact in self._summary]
-        parts += [("Run ", "$text-muted"), clean(self.job_id, limit=80)]
+        parts += [("Run ", "$foreground-muted"), clean(self.job_id, limit=80)]
         if job is not None:
             about = (job.suffix, job.model, job.provider)
-            parts += [("  " + clean(text, limit=60), "$text-muted") for text in about if text]
+            parts += [("  " + clean(text, limit=60), "$foreground-muted") for text in about if text]
         if self.held:
             parts.append(("  view held, space lets it go", "bold $warning"))
         return Content.assemble(*parts)

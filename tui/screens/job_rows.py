@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from tui import jobwords as words
@@ -40,13 +41,9 @@ class RunsList(VirtualList):
     Messages: :class:`Chosen` at Enter or a click on the cursor's row.
     """
 
-    HELP = """
-    ## Runs
-
-    One row a run: its status, model, steps, last loss, when it began, what it costs, its name.
-
-    Arrows or j k move, g and G go to the ends, Enter opens the live panel, x cancels.
-    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "panel", id="jobs.open", tooltip="Open the live panel"),
+    ]
     DEFAULT_CSS = "RunsList {" + _TONE_CSS + "}"
     COMPONENT_CLASSES: ClassVar[set[str]] = {"runs--accent", "runs--success"}
 
@@ -103,6 +100,11 @@ class RunsList(VirtualList):
             i: joined([(f"{i == self.cursor}", ""), *self._pieces(self._rows[i], width)])
             for i in range(self.top, min(len(self._rows), self.top + self.page))
         }
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer the panel only where there is a run."""
+        del parameters
+        return action != "select" or bool(self._rows)
 
     def cursor_moved(self) -> None:
         """Post :class:`Moved`."""

@@ -22,6 +22,7 @@ from tui.runstate import RunState
 from tui.screens.job_actions import DoneTo, JobActions
 from tui.screens.job_rows import RunsList, headings
 from tui.screens.prompt import Prompt
+from widgets.numbers import counted
 from widgets.text import clean
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ class JobsScreen(JobActions):
     p pauses and u resumes where the provider can. / shows only runs with a word in them.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open_run", "open", id="jobs.open", tooltip="Open the live panel"),
         Binding("x", "cancel_run", "cancel", id="jobs.cancel", tooltip="Cancel; asks first"),
         Binding("slash", "filter", "filter", id="jobs.filter", tooltip="Show runs with a word"),
         Binding("r", "refresh_runs", "refresh", id="jobs.refresh", tooltip="Ask the provider now"),
@@ -196,7 +196,7 @@ class JobsScreen(JobActions):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what makes sense for the run under the cursor."""
         row = self.runs.current if self.is_mounted else None
-        if action in ("cancel_run", "change", "open_run") and row is None:
+        if action in ("cancel_run", "change") and row is None:
             return False
         if action == "cancel_run" and row is not None:
             return not row.job.terminal
@@ -206,10 +206,6 @@ class JobsScreen(JobActions):
         if action == "all_runs":
             return bool(self._word)
         return super().check_action(action, parameters)
-
-    def action_open_run(self) -> None:
-        """Open the live panel of the run under the cursor."""
-        self.runs.row_chosen()
 
     def action_cancel_run(self) -> None:
         """Ask whether to cancel the run under the cursor."""
@@ -305,9 +301,9 @@ class JobsScreen(JobActions):
         if not lines and self._all.rows:
             going = sum(not row.job.terminal for row in self._all.rows)
             total = len(self._all.rows)
-            of = f"{shown} of {total}" if self._word else f"{total}"
-            runs = "run" if total == 1 else "runs"
-            lines.append(f"{of} {runs} {self._where()}, {going or 'none'} going on")
+            of = f"{shown} of " if self._word else ""
+            runs = counted(total, "run")
+            lines.append(f"{of}{runs} {self._where()}, {going or 'none'} going on")
         text = "\n".join(lines)
         if text != self._said:
             self._said = text

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Button, Checkbox, Input, Label, Select, Static
+from textual.widgets import Button, Checkbox, Input, Label, OptionList, Select, Static
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
@@ -65,6 +65,21 @@ class Tick(Checkbox):
         """Draw the state."""
         self.BUTTON_INNER = "[x]" if self.value else "[ ]"
         super().watch_value()
+
+
+class Choice(Select[str]):
+    """A list that drops down; page keys typed before it is drawn do no harm."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup", "page(-8)", show=False, priority=True, tooltip="One page up"),
+        Binding("pagedown", "page(8)", show=False, priority=True, tooltip="One page down"),
+    ]
+
+    def action_page(self, step: int) -> None:
+        """Move the choice by some rows."""
+        rows = self.query_one(OptionList)
+        if self.expanded and rows.option_count:
+            rows.highlighted = max(0, min((rows.highlighted or 0) + step, rows.option_count - 1))
 
 
 class LaunchScreen(DeckScreen):
@@ -146,9 +161,9 @@ class LaunchScreen(DeckScreen):
         entry.cursor_blink = False
         return self._field(name, label, entry)
 
-    def _select(self, options: list[tuple[str, str]], name: str) -> Select[str]:
+    def _select(self, options: list[tuple[str, str]], name: str) -> Choice:
         # An empty choice stands in until the models are known: Textual's own would stay a choice.
-        return Select(options or [("", "")], allow_blank=False, compact=True, id=name)
+        return Choice(options or [("", "")], allow_blank=False, compact=True, id=name)
 
     def on_mount(self) -> None:
         """Take over the open dataset and find the models."""

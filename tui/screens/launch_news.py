@@ -19,7 +19,7 @@ _TONES = {
     "success": "$text-success",
     "warning": "$text-warning",
     "error": "$text-error",
-    "muted": "$text-muted",
+    "muted": "$foreground-muted",
 }
 
 

@@ -255,5 +255,5 @@ def _line(entry: Entry, width: int, folder: str, kind: str) -> Content:
     name = shorten_path(path, width - len(note) - 2)
     gap = " " * max(1, width - Content(name).cell_length - len(note))
     return Content.assemble(
-        (name, "$text-muted" if entry.folder else ""), gap, (note, "$text-muted")
+        (name, "$foreground-muted" if entry.folder else ""), gap, (note, "$foreground-muted")
     )

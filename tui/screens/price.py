@@ -15,6 +15,7 @@ from tui.errors import ConfigError
 from tui.messages import GoLaunch, LaunchPrefill
 from tui.screens.base import DeckScreen
 from tui.workspace import Change
+from widgets.numbers import counted as number_of
 from widgets.numbers import integer, usd
 from widgets.rows import Pieces, VirtualList
 from widgets.text import clean, pad
@@ -253,7 +254,7 @@ class PriceScreen(DeckScreen):
             text = "What a run costs, before anything is uploaded"
         else:
             text = (
-                f"{integer(len(counted))} examples, "
+                f"{number_of(len(counted), 'example')}, "
                 f"{integer(int(counted.billed.sum()))} billable tokens an epoch"
             )
             if counted.approximate:

@@ -16,6 +16,7 @@ from tui.screens.base import DeckScreen
 from tui.workspace import Change
 from widgets.histogram import Histogram
 from widgets.numbers import compact, integer, percent
+from widgets.numbers import counted as number_of
 from widgets.text import clean, pad
 
 if TYPE_CHECKING:
@@ -134,13 +135,13 @@ class TokensScreen(DeckScreen):
         lines = [
             Content.assemble(
                 (f"{integer(int(counted.classic.sum()))} tokens", "bold"),
-                f" in {integer(len(counted))} examples, "
+                f" in {number_of(len(counted), 'example')}, "
                 f"{integer(int(counted.trained.sum()))} of them trained "
                 f"({percent(int(counted.trained.sum()), int(counted.classic.sum()))})",
                 (f"   counted {workspace.fraction:.0%}" if workspace.working else "", "$accent"),
             ),
             Content.assemble(
-                (f"{clean(workspace.model)}, {info.encoding}, {exact}", "$text-muted"),
+                (f"{clean(workspace.model)}, {info.encoding}, {exact}", "$foreground-muted"),
                 ("   ", ""),
                 _over(over, info.context_limit),
             ),
@@ -180,9 +181,9 @@ class TokensScreen(DeckScreen):
 
 def _over(over: int, limit: int | None) -> tuple[str, str]:
     if limit is None:
-        return "no limit known", "$text-muted"
+        return "no limit known", "$foreground-muted"
     if not over:
-        return f"none over the limit of {integer(limit)}", "$text-muted"
+        return f"none over the limit of {integer(limit)}", "$foreground-muted"
     verb = "is" if over == 1 else "are"
     return f"{integer(over)} {verb} over the limit of {integer(limit)}: cut in training", "$error"
 
@@ -199,7 +200,7 @@ def percentiles(
     """
     room = max(6, min(10, (width - _LABEL) // len(columns)))
     heads = "".join(pad(_HEADS.get(name, name), room, align="right") for name in columns)
-    lines = [Content.styled(" " * _LABEL + heads, "$text-muted")]
+    lines = [Content.styled(" " * _LABEL + heads, "$foreground-muted")]
     for name, title, _ in PARTS:
         values = (_cell(getattr(shown[name], column), room - 1) for column in columns)
         cells = "".join(pad(value, room, align="right") for value in values)
@@ -229,5 +230,5 @@ def roles(counted: TokenTable) -> Content:
     return Content.assemble(
         ("Messages by role  ", "bold"),
         said,
-        ("   " + ", ".join(missing) if missing else "", "$text-muted"),
+        ("   " + ", ".join(missing) if missing else "", "$foreground-muted"),
     )
