@@ -7,8 +7,11 @@ import pytest
 from tests.app.conftest import assert_golden
 from tests.app.job_fakes import NOW, FakeProvider, application, job, metrics, screen_text, until
 from tui.config import Paths
+from tui.jobfeed import RunRow
 from tui.jobs import open_ledger
+from tui.runstate import Price
 from tui.screens.job import JobScreen
+from tui.screens.job_rows import cost
 from tui.screens.jobs import JobsScreen
 from tui.workspace import Stage
 
@@ -179,3 +182,16 @@ async def test_the_list_looks_as_kept(app, provider, size) -> None:
         await until(pilot, lambda: app.workspace.stage == Stage.DONE, "the scan")
         await pilot.pause()
         assert_golden(app, f"jobs-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize(
+    ("status", "trained", "said"),
+    [
+        ("running", None, "~$30.00"),
+        ("succeeded", 500_000, "$15.00"),
+        ("failed", None, "–"),
+    ],
+)
+def test_a_cost_is_an_estimate_until_tokens_are_counted(status, trained, said) -> None:
+    row = RunRow(job(status=status, trained_tokens=trained), NOW, price=Price(1_000_000, 30.0))
+    assert cost(row, 80) == said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -129,14 +130,14 @@ class RunsList(VirtualList):
         for text, column in zip(self._values(row, width), columns_for(width), strict=True):
             columns.append((" " + column.fit(text), "rows--muted" if column.quiet else ""))
         left = width - sum(cell_width(text) for text, _ in columns) - 1
-        name = job.suffix or job.fine_tuned_model or ""
+        name = job.suffix or job.fine_tuned_model or os.path.basename(row.file)
         label = f"{name}  {job.id}" if name else job.id
         columns.append((" " + fit(clean(label, limit=200), max(0, left)), ""))
         return columns
 
     def _values(self, row: RunRow, width: int) -> list[str]:
         began = words.ago(row.job.created_at, self.clock())
-        return [row.job.model or "–", _steps(row), _loss(row), began, _cost(row, width)]
+        return [row.job.model or "–", _steps(row), _loss(row), began, cost(row, width)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +191,22 @@ def _loss(row: RunRow) -> str:
     return metric(value) if value is not None else "–"
 
 
-def _cost(row: RunRow, width: int) -> str:
-    """Money where an estimate was made, tokens once the provider has counted them."""
+def cost(row: RunRow, width: int) -> str:
+    """Money where an estimate was made, tokens once the provider has counted them.
+
+    Until then ``~`` and the estimate for the whole run; nothing for a run that ended untrained.
+
+    Args:
+        row: The run.
+        width: Cells of the list; a wide one has room for both.
+    """
     job, price = row.job, row.price
     parts = []
     if price is not None and price.usd:
-        done = job.trained_tokens or 0
-        spent = price.usd * done / price.tokens if done and price.tokens else price.usd
-        parts.append(usd(spent))
+        if job.trained_tokens and price.tokens:
+            parts.append(usd(price.usd * job.trained_tokens / price.tokens))
+        elif not job.terminal:
+            parts.append(f"~{usd(price.usd)}")
     if job.trained_tokens:
         parts.append(f"{compact(job.trained_tokens)} tok")
     if not parts and price is not None and price.usd == 0:

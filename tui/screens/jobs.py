@@ -49,6 +49,7 @@ class JobsScreen(JobActions):
     Every run the provider lists, and those this machine remembers when the provider is away.
     Enter opens the live panel. x cancels: it asks first, y does it, anything else does not.
     p pauses and u resumes where the provider can. / shows only runs with a word in them.
+    A cost with ~ is the estimate for the whole run; without, it is for the tokens trained.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "cancel_run", "cancel", id="jobs.cancel", tooltip="Cancel; asks first"),
