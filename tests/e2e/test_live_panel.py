@@ -33,6 +33,6 @@ def test_launch_watch_and_cancel(home: Path) -> None:
         terminal.type("y")
         terminal.wait_for("■ cancelled").wait_for("Cancelled after")
         terminal.type("q")
-        terminal.wait_for("1 run at local, 0 going on")
+        terminal.wait_for("1 run on this machine, none going on")
         terminal.type("\x11")
         terminal.wait_end()

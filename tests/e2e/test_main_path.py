@@ -70,7 +70,7 @@ def test_one_key_cancels_what_a_terminal_watches(home: Path) -> None:
         terminal.wait_for("Cancel this run?")
         terminal.type("n")
         terminal.wait_for(lambda term: "Cancel this run?" not in term.text)
-        assert "cancel" not in terminal.text.split("status", 1)[1].splitlines()[0]
+        assert "cancel" not in terminal.text.split("Status", 1)[1].splitlines()[0]
         terminal.type("x")
         terminal.wait_for("Cancel this run?")
         terminal.type("y")
