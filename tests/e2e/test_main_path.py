@@ -122,6 +122,10 @@ def test_the_terminal_may_go_away_at_any_time(home: Path) -> None:
     assert job["status"] == "running"
     cancelled = json.loads(_run("cancel", job["id"], "--yes", "--json"))
     assert "cancelled" in json.dumps(cancelled)
+    # A cancelled run leaves no results file, but what it measured is not lost.
+    results = json.loads(_run("results", job["id"], "--json"))
+    assert results["columns"][:2] == ["step", "train_loss"]
+    assert results["rows"][0]["step"] == 1
 
 
 @pytest.mark.parametrize(
