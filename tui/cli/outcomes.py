@@ -43,11 +43,16 @@ def results(args: argparse.Namespace) -> int:
 
 
 async def _results(args: argparse.Namespace) -> int:
-    from tui.jobs import fetch_results
+    from tui.jobs import fetch_results, results_of_events
 
+    file_id: str | None = None
     async with session(args, job=args.job) as opened:
         job = await opened.provider.retrieve(await find_job(opened, args.job))
-        file_id, table = await fetch_results(opened.provider, job)
+        if job.result_files or not job.terminal:
+            file_id, table = await fetch_results(opened.provider, job)
+        else:
+            note(f"{job.id} ended {job.status} and left no results file; these are its events")
+            table = await results_of_events(opened.provider, opened.ledger, job)
     if args.output is not None:
         _write(args.output, table.text)
         note(f"wrote {len(table.rows)} rows to {args.output}")

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     from tui.jobs.provider import Provider, open_provider
     from tui.jobs.recovery import Reconciled, reconcile
     from tui.jobs.request import LaunchRequest, Problem
-    from tui.jobs.results import ResultsTable, decode_results, fetch_results
+    from tui.jobs.results import (
+        ResultsTable,
+        decode_results,
+        fetch_results,
+        results_of_events,
+    )
     from tui.jobs.rows import JobRow, LaunchRow, LaunchState, Progress
     from tui.jobs.transport import CallError
     from tui.jobs.watcher import Update, Watcher
@@ -51,7 +56,12 @@ _HOMES = {
     "provider": ("Provider", "open_provider"),
     "recovery": ("Reconciled", "reconcile"),
     "request": ("LaunchRequest", "Problem"),
-    "results": ("ResultsTable", "decode_results", "fetch_results"),
+    "results": (
+        "ResultsTable",
+        "decode_results",
+        "fetch_results",
+        "results_of_events",
+    ),
     "rows": ("JobRow", "LaunchRow", "LaunchState", "Progress"),
     "transport": ("CallError",),
     "watcher": ("Update", "Watcher"),
@@ -93,6 +103,7 @@ __all__ = [
     "point_of",
     "preflight",
     "reconcile",
+    "results_of_events",
 ]
 
 

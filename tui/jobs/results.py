@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui.errors import ProviderError
+from tui.jobs.ledger import Ledger
 from tui.jobs.models import Job
 from tui.jobs.provider import Provider
 from tui.jobs.transport import looks_like_page
+from tui.jobs.watcher import Watcher
 
 Cell = float | str | None
 
@@ -124,3 +126,25 @@ async def fetch_results(provider: Provider, job: Job) -> tuple[str, ResultsTable
             problem = problem or error
     assert problem is not None
     raise problem
+
+
+async def results_of_events(provider: Provider, ledger: Ledger, job: Job) -> ResultsTable:
+    """Return the metrics in the events of an ended job, for one that left no results file.
+
+    A run that was cancelled or failed has none, but what it measured is in its events.
+    """
+    steps: dict[int, dict[str, float]] = {}
+    async for update in Watcher(job.id, provider, ledger).updates():
+        for point in (*update.points, *update.amended):
+            steps.setdefault(point.step, {}).update(point.values)
+    names = dict.fromkeys(name for values in steps.values() for name in values)
+    columns = ("step", *names)
+    rows = tuple(
+        (float(step), *(values.get(name) for name in names))
+        for step, values in sorted(steps.items())
+    )
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows((int(row[0] or 0), *row[1:]) for row in rows)
+    return ResultsTable(columns, rows, text.getvalue())
