@@ -33,7 +33,7 @@ def main() -> None:
         os.environ.update(TUNEDECK_HOME=home, TERM="xterm-256color", COLORTERM="truecolor")
         try:
             job = _train()
-            asyncio.run(_draw("panel.svg", lambda screen: "succeeded" in screen, open_job=job))
+            asyncio.run(_draw("panel.svg", lambda screen: "successfully" in screen, open_job=job))
             asyncio.run(_draw("data.svg", lambda screen: "✗ 1" in screen, first=FAULTY, keys="e"))
         finally:
             _tunedeck("serve", "--stop")
