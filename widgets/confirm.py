@@ -8,13 +8,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from widgets.dialog import Dialog
 from widgets.text import clean
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(Dialog[bool]):
     """Asks; ``y`` is yes, any other key, and a click beside it, is no.
 
     There is no button to press by mistake: Enter means no, like everything but ``y``.

@@ -74,3 +74,21 @@ def test_what_another_program_wrote_over_the_screen_goes(home: Path, chat_file: 
         assert terminal.text != before
         terminal.type("\x0c")
         terminal.wait_for(lambda now: now.text == before)
+
+
+async def test_a_dialog_closes_only_itself(make_app: MakeApp, chat_file: Path) -> None:
+    async with make_app(chat_file).run_test(size=(80, 24)) as pilot:
+        app = pilot.app
+        await pilot.press("ctrl+p")
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        app.action_mode("issues")
+        await wait_for(pilot, "the issues", lambda: app.current_mode == "issues")
+        palette.action_run()
+        palette.action_close()
+        palette.action_close()
+        await pilot.pause()
+        assert app.current_mode == "issues"
+        assert len(app.screen_stack) == 1
+        await pilot.press("1", "escape")
+        await wait_for(pilot, "the data", lambda: len(app.screen_stack) == 1)

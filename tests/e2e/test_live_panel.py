@@ -22,7 +22,7 @@ def test_launch_watch_and_cancel(home: Path) -> None:
     )
     with Terminal(command, size=(120, 40)) as terminal:
         terminal.wait_for("● running").wait_for("Train loss").wait_for(has_chart)
-        assert "Fine-tuning job started" in terminal.text
+        terminal.wait_for("Fine-tuning job started")
         terminal.type("x")
         terminal.wait_for("Cancel this run?").wait_for("costs nothing")
         terminal.type("n")

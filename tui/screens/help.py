@@ -10,10 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.screens.base import key_name
+from widgets.dialog import Dialog
 from widgets.text import cell_width, pad, wrap
 
 _LEFT_OUT = frozenset(
@@ -32,7 +33,7 @@ _COLUMN = 50
 Line = tuple[str, str]
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Show keys in groups, and what each does.
 
     Args:

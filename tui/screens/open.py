@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
@@ -19,11 +18,12 @@ from textual.worker import get_current_worker
 from tui.errors import TunedeckError
 from tui.files import Entry, best_first, existing, kind_of, matching
 from tui.opening import Opened, load
+from widgets.dialog import Dialog
 from widgets.numbers import size
 from widgets.text import clean, shorten_path
 
 
-class OpenScreen(ModalScreen["Opened | None"]):
+class OpenScreen(Dialog["Opened | None"]):
     """Ask which dataset to open; the result is the opened file, or ``None``.
 
     While the input is empty the recent files stand first, then the datasets of the folder.
@@ -240,8 +240,11 @@ class OpenScreen(ModalScreen["Opened | None"]):
         self.run_worker(work, group="open", thread=True, exclusive=True, exit_on_error=False)
 
     def on_open_screen_loaded(self, message: Loaded) -> None:
-        """Hand the open file over."""
-        self.dismiss(message.opened)
+        """Hand the open file over, unless another screen has come over the dialog."""
+        if self.is_active:
+            self.dismiss(message.opened)
+        else:
+            message.opened.source.close()
 
     def on_open_screen_refused(self, message: Refused) -> None:
         """Say what is wrong with it; the dialog stays."""

@@ -9,9 +9,9 @@ from textual import getters, on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from widgets.dialog import Dialog
 from widgets.rows import Pieces, VirtualList
 from widgets.text import cell_width, clean, fit, pad
 
@@ -62,7 +62,7 @@ class CommandRows(VirtualList, can_focus=False):
             screen.action_run()
 
 
-class Palette(ModalScreen[None]):
+class Palette(Dialog[None]):
     """Choose a command by typing some of its name.
 
     Args:
@@ -141,7 +141,7 @@ class Palette(ModalScreen[None]):
 
     def action_run(self) -> None:
         """Close, then do what was chosen: it may open a dialog of its own."""
-        if self.rows.commands:
+        if self.rows.commands and self.is_active:
             command = self.rows.commands[self.rows.cursor]
             self.dismiss(None)
             self.app.call_later(command.callback)
