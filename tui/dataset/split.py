@@ -275,7 +275,7 @@ class _FirstPass:
 
         if not self._by:
             return {}
-        values = np.frombuffer(self._values, dtype=np.dtype("L"))
+        values = np.frombuffer(self._values, dtype=np.dtype("L")).astype(np.intp)
         kinds = len(self._names)
         held = np.bincount(values[chosen], minlength=kinds)
         whole = np.bincount(values, minlength=kinds)
