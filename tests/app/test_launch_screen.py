@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from tests.app.conftest import assert_golden
 from tests.app.job_fakes import FakeProvider, application, screen_text, until
@@ -45,11 +45,13 @@ async def test_the_open_dataset_is_checked_and_priced_at_once(make, sample_data)
     app = make(sample_data / "support_chat.jsonl")
     async with app.run_test(size=(120, 40)) as pilot:
         await ready(pilot)
-        shown = screen_text(app)
-        assert "54 records, chat" in shown
-        assert "No format errors" in shown
-        assert "12,450 tokens billed" in shown
-        assert "3 epochs, automatic" in shown
+        for words in (
+            "54 records, chat",
+            "No format errors",
+            "12,450 tokens billed",
+            "3 epochs, automatic",
+        ):
+            await until(pilot, lambda words=words: words in screen_text(app), words)
         await pilot.click("#epochs")
         await pilot.press("7")
         await until(pilot, lambda: "7 epochs, as set" in screen_text(app), "the new price")
@@ -244,6 +246,10 @@ async def test_page_keys_typed_before_a_list_is_drawn_do_no_harm(make, sample_da
         await pilot.press("enter", "pageup", "pagedown", "pagedown", "escape", "pageup")
         screen = app.screen
         screen.model.expanded = True
-        screen.model.set_options([("a", "a"), ("b", "b")])
-        await pilot.press("pageup", "pagedown")
-        assert app.is_running
+        screen.model.set_options([(name, name) for name in "abcdefghijkl"])
+        rows = screen.model.query_one(OptionList)
+        rows.highlighted = 1
+        rows.action_page_down()
+        assert rows.highlighted == 9
+        rows.action_page_up()
+        assert rows.highlighted == 1
