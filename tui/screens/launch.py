@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Button, Checkbox, Input, Label, OptionList, Select, Static
+from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
@@ -21,6 +21,7 @@ from tui.jobwords import status_sign as mark
 from tui.launchform import METHODS, Form, Line, preflight_lines, question, read_form
 from tui.messages import LaunchPrefill, OpenJob
 from tui.screens.base import DeckScreen
+from tui.screens.fields import Choice, Tick
 from tui.screens.launch_news import Checked, Ended, Offered, Reading, Told, content_of
 from tui.workspace import Change
 from widgets.confirm import Confirm
@@ -43,43 +44,6 @@ _FIELDS = (
 )
 _AFTER_TYPING = 0.4
 _PROGRESS_EVERY = 0.5
-
-
-class Tick(Checkbox):
-    """A checkbox whose state is seen without colour: ``[ ]`` or ``[x]``."""
-
-    BUTTON_LEFT = ""
-    BUTTON_INNER = "[ ]"
-    BUTTON_RIGHT = ""
-    DEFAULT_CSS = """
-    Tick > .toggle--button, Tick.-on > .toggle--button {
-        color: $foreground; background: transparent; text-style: bold;
-    }
-    Tick:focus > .toggle--button { color: $accent; text-style: bold reverse; }
-    """
-
-    def __init__(self, label: str, *, id: str) -> None:  # noqa: A002 - Textual's name
-        super().__init__(label, id=id, compact=True)
-
-    def watch_value(self) -> None:
-        """Draw the state."""
-        self.BUTTON_INNER = "[x]" if self.value else "[ ]"
-        super().watch_value()
-
-
-class Choice(Select[str]):
-    """A list that drops down; page keys typed before it is drawn do no harm."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("pageup", "page(-8)", show=False, priority=True, tooltip="One page up"),
-        Binding("pagedown", "page(8)", show=False, priority=True, tooltip="One page down"),
-    ]
-
-    def action_page(self, step: int) -> None:
-        """Move the choice by some rows."""
-        rows = self.query_one(OptionList)
-        if self.expanded and rows.option_count:
-            rows.highlighted = max(0, min((rows.highlighted or 0) + step, rows.option_count - 1))
 
 
 class LaunchScreen(DeckScreen):
