@@ -7,15 +7,10 @@ Here only the characters of what is repaired change.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection
 
-from tui.dataset.locate import Locator
+from tui.dataset.locate import Locator, end_of
 from tui.dataset.model import JsonPath
-
-_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_SCALAR = re.compile(r"[^,\]}\s]*+")
-_STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 
 
 class Draft:
@@ -114,24 +109,3 @@ class Draft:
         self.text, self.value = text, value
         self._locator = Locator(text)
         return True
-
-
-def end_of(text: str, offset: int) -> int:
-    """Return where the JSON value that starts at ``offset`` ends."""
-    first = text[offset : offset + 1]
-    if first == '"':
-        match = _STRING.match(text, offset)
-        return match.end() if match else len(text)
-    if first not in ("{", "["):
-        match = _SCALAR.match(text, offset)
-        return match.end() if match else len(text)
-    depth = 0
-    for match in _STRUCTURE.finditer(text, offset):
-        token = match.group()
-        if token in ("{", "["):
-            depth += 1
-        elif token in ("}", "]"):
-            depth -= 1
-            if depth == 0:
-                return match.end()
-    return len(text)

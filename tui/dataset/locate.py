@@ -100,11 +100,11 @@ class Locator:
         found: list[Child] = []
         here = self._skip_space(offset + 1)
         while text[here : here + 1] == '"':
-            end = self._skip_value(here)
+            end = end_of(self._text, here)
             colon = self._skip_space(end)
             value = self._skip_space(colon + 1)
             found.append(Child(_decode(text[here:end]), here, value))
-            here = self._skip_space(self._skip_value(value))
+            here = self._skip_space(end_of(self._text, value))
             if text[here : here + 1] != ",":
                 break
             here = self._skip_space(here + 1)
@@ -116,7 +116,7 @@ class Locator:
         here = self._skip_space(offset + 1)
         while here < len(text) and text[here] != "]":
             found.append(Child(len(found), here, here))
-            here = self._skip_space(self._skip_value(here))
+            here = self._skip_space(end_of(self._text, here))
             if text[here : here + 1] != ",":
                 break
             here = self._skip_space(here + 1)
@@ -126,25 +126,26 @@ class Locator:
         match = _WS.match(self._text, offset)
         return match.end() if match else offset
 
-    def _skip_value(self, offset: int) -> int:
-        text = self._text
-        first = text[offset : offset + 1]
-        if first == '"':
-            match = _STRING.match(text, offset)
-            return match.end() if match else len(text)
-        if first not in ("{", "["):
-            match = _SCALAR.match(text, offset)
-            return match.end() if match else len(text)
-        depth = 0
-        for match in _STRUCTURE.finditer(text, offset):
-            token = match.group()
-            if token in ("{", "["):
-                depth += 1
-            elif token in ("}", "]"):
-                depth -= 1
-                if depth == 0:
-                    return match.end()
-        return len(text)
+
+def end_of(text: str, offset: int) -> int:
+    """Return where the JSON value that starts at ``offset`` ends."""
+    first = text[offset : offset + 1]
+    if first == '"':
+        match = _STRING.match(text, offset)
+        return match.end() if match else len(text)
+    if first not in ("{", "["):
+        match = _SCALAR.match(text, offset)
+        return match.end() if match else len(text)
+    depth = 0
+    for match in _STRUCTURE.finditer(text, offset):
+        token = match.group()
+        if token in ("{", "["):
+            depth += 1
+        elif token in ("}", "]"):
+            depth -= 1
+            if depth == 0:
+                return match.end()
+    return len(text)
 
 
 def _decode(token: str) -> str:
