@@ -112,7 +112,7 @@ async def test_errors_in_the_file_need_the_force_switch(make, provider, broken_f
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         screen = await launch_screen(pilot)
         await until(pilot, lambda: "Blocked" in screen_text(app), "the preflight")
-        assert "2 format errors" in screen_text(app)
+        await until(pilot, lambda: "2 format errors" in screen_text(app), "what is wrong")
         assert screen.go.disabled
         await pilot.press("ctrl+l")
         await pilot.pause()

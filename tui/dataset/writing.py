@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import gzip
 import os
+import secrets
 import stat
 import tempfile
 from pathlib import Path
@@ -15,6 +17,18 @@ from typing import IO, Self
 from tui.errors import FileError, UsageError
 
 _BUFFER = 1 << 20
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+
+# A signal that ends the program may come before the `with` block is entered that would clean up:
+# names are noted before their files exist, and what is still noted at the end is removed.
+_unfinished: set[Path] = set()
+
+
+@atexit.register
+def _remove_unfinished() -> None:
+    for path in _unfinished:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 class NewFile:
@@ -40,18 +54,19 @@ class NewFile:
         self.shown = "" if path is None else _quote(os.fspath(path))
         self._force = force
         self._done = False
-        folder: str | None = None
-        name = "trial"
+        folder, name = tempfile.gettempdir(), "trial"
         self.path: Path | None = None
         if path is not None:
             self.path = _target(os.fspath(path), self.shown)
             _refuse(self.path, self.shown, source, force)
             folder, name = str(self.path.parent), self.path.name
+        self.temporary = Path(folder, f".{name[:100]}.{secrets.token_hex(6)}")
+        _unfinished.add(self.temporary)
         try:
-            handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name[:100]}.")
+            handle = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
         except (OSError, ValueError) as error:
+            _unfinished.discard(self.temporary)
             raise _write_error(self.shown, error) from error
-        self.temporary = Path(temporary)
         self._raw: IO[bytes] = os.fdopen(handle, "wb", buffering=_BUFFER)
         self._file: IO[bytes] = self._raw
         if name.endswith(".gz"):
@@ -106,6 +121,7 @@ class NewFile:
             else:
                 _take_name(self.temporary, self.path)
             self._done = True
+            _unfinished.discard(self.temporary)
             _sync_folder(self.path.parent)
         except FileExistsError as error:
             raise _exists(self.shown) from error
@@ -120,6 +136,7 @@ class NewFile:
         with contextlib.suppress(OSError):
             self._raw.close()
         self.temporary.unlink(missing_ok=True)
+        _unfinished.discard(self.temporary)
 
     def __enter__(self) -> Self:
         return self
