@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +12,7 @@ from textual.message import Message
 
 from widgets.numbers import compact
 from widgets.rows import Pieces, VirtualList
-from widgets.text import clean, pad
+from widgets.text import clean, pad, pattern_of
 
 KEPT_ROWS = 4096
 PREVIEW_CHARS = 400
@@ -126,7 +127,7 @@ class RecordList(VirtualList):
         self._fetch = fetch
         self._count = count
         self._rows: dict[int, RowView] = {}
-        self._highlight = ""
+        self._highlight: str | re.Pattern[str] = ""
         self.empty_text = empty_text
 
     @property
@@ -140,12 +141,15 @@ class RecordList(VirtualList):
         return self._count
 
     @property
-    def highlight(self) -> str:
-        """Text marked wherever a row shows it, without regard to case; empty for none."""
+    def highlight(self) -> str | re.Pattern[str]:
+        """What is marked wherever a row shows it: a text without regard to case, or a pattern.
+
+        Empty for nothing.
+        """
         return self._highlight
 
     @highlight.setter
-    def highlight(self, text: str) -> None:
+    def highlight(self, text: str | re.Pattern[str]) -> None:
         if text != self._highlight:
             self._highlight = text
             self.refresh()
@@ -227,17 +231,22 @@ class RecordList(VirtualList):
         return pieces
 
 
-def marked(text: str, needle: str, style: str = "") -> list[tuple[str, str]]:
-    """Cleaned text as pieces, every place where it shows `needle` marked (case does not matter)."""
-    needle = clean(needle).lower()
-    low = text.lower()
-    if not needle or len(low) != len(text):
+def marked(text: str, needle: str | re.Pattern[str], style: str = "") -> list[tuple[str, str]]:
+    """Cleaned text as pieces, every place where it shows `needle` marked.
+
+    Args:
+        text: What is shown.
+        needle: A text (foreign, as it stands in the data; case does not matter), or a pattern.
+        style: The component class of what is not marked.
+    """
+    pattern = pattern_of(clean(needle) if isinstance(needle, str) else needle)
+    if pattern is None:
         return [(text, style)]
     pieces: list[tuple[str, str]] = []
     position = 0
-    while (found := low.find(needle, position)) >= 0:
-        pieces.append((text[position:found], style))
-        pieces.append((text[found : found + len(needle)], "rows--match"))
-        position = found + len(needle)
+    for match in pattern.finditer(text):
+        pieces.append((text[position : match.start()], style))
+        pieces.append((match.group(), "rows--match"))
+        position = match.end()
     pieces.append((text[position:], style))
     return [piece for piece in pieces if piece[0]]

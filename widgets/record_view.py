@@ -13,8 +13,11 @@ from textual.reactive import var
 from widgets.record_data import RecordData
 from widgets.record_layout import PART, Laid, chat_rows, fault_span, raw_rows
 from widgets.rows import Pieces, RowsView
+from widgets.text import pattern_of
 
 MORE = 8
+REACH = 256
+"""Characters beyond a row in which a match that touches it may begin or end."""
 
 _KEY = re.compile(r'"(?:[^"\\]|\\.)*"(?=\s*:)')
 
@@ -112,7 +115,7 @@ class RecordView(RowsView):
         self._record: RecordData | None = None
         self._rows: Sequence[Laid] = ()
         self._limit = PART
-        self._needle = ""
+        self._needle: re.Pattern[str] | None = None
         self._hit: tuple[int, int] | None = None
         self._faults: list[tuple[int, int]] = []
 
@@ -232,18 +235,19 @@ class RecordView(RowsView):
         self.scroll_rows(max(0, index - self.page // 2))
         return True
 
-    def find(self, text: str, *, backwards: bool = False) -> bool:
-        """Mark a text everywhere, without regard to case, and go to its next place.
+    def find(self, text: str | re.Pattern[str], *, backwards: bool = False) -> bool:
+        """Mark a text everywhere and go to its next place.
 
         Args:
-            text: What to look for, in the values as they are (not as they are shown).
+            text: What to look for, in the values as they are (not as they are shown): a text
+                without regard to case, or a pattern.
             backwards: Go to the place before instead.
 
         Returns:
             Whether there is one in that direction; False leaves the view where it is, so that the
             caller can go on with the next record.
         """
-        needle = text.lower()
+        needle = pattern_of(text)
         if needle != self._needle:
             self._needle, self._hit = needle, None
             self.refresh()
@@ -264,8 +268,8 @@ class RecordView(RowsView):
 
     def clear_find(self) -> None:
         """Stop marking a text."""
-        if self._needle:
-            self._needle, self._hit = "", None
+        if self._needle is not None:
+            self._needle, self._hit = None, None
             self.refresh()
 
     def _holds(self, row: Laid, hit: tuple[int, int]) -> bool:
@@ -280,15 +284,12 @@ class RecordView(RowsView):
                     (row.row.start, row.row.end)
                 )
         hits: list[tuple[int, int]] = []
-        if not self._needle:
+        if self._needle is None:
             return hits
         for block, (source, parts) in ranges.items():
-            low = source.lower()
             for start, end in parts:
-                at = low.find(self._needle, start, end + len(self._needle) - 1)
-                while 0 <= at < end:
-                    hits.append((block, at))
-                    at = low.find(self._needle, at + 1, end + len(self._needle) - 1)
+                found = self._needle.finditer(source, start, end + REACH)
+                hits += [(block, m.start()) for m in found if m.start() < end and m.group()]
         return hits
 
     # Drawing
@@ -314,17 +315,13 @@ class RecordView(RowsView):
         if laid.row is None:
             return []
         found: list[tuple[int, int, str]] = []
-        if self._needle:
-            size = len(self._needle)
-            low = laid.source[max(0, laid.row.start - size) : laid.row.end + size].lower()
-            base = max(0, laid.row.start - size)
-            at = low.find(self._needle)
-            while at >= 0:
-                span = laid.row.span(laid.source, base + at, base + at + size)
+        if self._needle is not None:
+            low, high = max(0, laid.row.start - REACH), laid.row.end + REACH
+            for match in self._needle.finditer(laid.source, low, high):
+                span = laid.row.span(laid.source, *match.span()) if match.group() else None
                 if span:
-                    here = self._hit == (laid.block, base + at)
+                    here = self._hit == (laid.block, match.start())
                     found.append((*span, "record-view--hit" if here else "rows--match"))
-                at = low.find(self._needle, at + size)
         if self.mode == "raw" or (self._record is not None and not self._record.turns):
             for start, end in self._faults:
                 span = laid.row.span(laid.source, start, end)

@@ -10,6 +10,7 @@ Widths are those of `rich.cells`, because Textual lays rows out with them.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ __all__ = [
     "ellipsis_mark",
     "fit",
     "pad",
+    "pattern_of",
     "shorten_path",
     "use_ascii",
     "wrap",
@@ -410,3 +412,17 @@ def _piece(shown: str, column: int, marks: int) -> tuple[str, int, int]:
     if cells:
         return shown, cells, 0
     return _tame(shown, marks)
+
+
+def pattern_of(text: str | re.Pattern[str]) -> re.Pattern[str] | None:
+    """What finds a text, without regard to case; a pattern as it is.
+
+    Args:
+        text: A text as it stands, or a pattern.
+
+    Returns:
+        None for an empty text: nothing is looked for.
+    """
+    if isinstance(text, re.Pattern):
+        return text
+    return re.compile(re.escape(text), re.IGNORECASE) if text else None
