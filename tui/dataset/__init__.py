@@ -21,12 +21,22 @@ if TYPE_CHECKING:
     from tui.dataset.profile import get_profile as get_profile
     from tui.dataset.record import Record as Record
     from tui.dataset.record import read_record as read_record
+    from tui.dataset.record import record_from as record_from
     from tui.dataset.record import sniff_format as sniff_format
     from tui.dataset.repair.file import FixReport as FixReport
     from tui.dataset.repair.file import fix_file as fix_file
+    from tui.dataset.repair.file import fix_source as fix_source
+    from tui.dataset.repair.model import ON_REQUEST as ON_REQUEST
+    from tui.dataset.repair.model import SAFE as SAFE
     from tui.dataset.repair.model import Repair as Repair
     from tui.dataset.repair.record import Repaired as Repaired
     from tui.dataset.repair.record import repair_record as repair_record
+    from tui.dataset.repair.survey import Found as Found
+    from tui.dataset.repair.survey import Preview as Preview
+    from tui.dataset.repair.survey import Survey as Survey
+    from tui.dataset.repair.survey import one_line as one_line
+    from tui.dataset.repair.survey import preview as preview
+    from tui.dataset.repair.survey import read_raw as read_raw
     from tui.dataset.report import CheckReport as CheckReport
     from tui.dataset.report import IssueLog as IssueLog
     from tui.dataset.rules.catalogue import RULES as RULES
@@ -67,7 +77,17 @@ _HOMES = {
     "SplitReport": "split",
     "check_file": "scan",
     "convert_file": "convert.file",
+    "Found": "repair.survey",
+    "ON_REQUEST": "repair.model",
+    "Preview": "repair.survey",
+    "SAFE": "repair.model",
+    "Survey": "repair.survey",
     "fix_file": "repair.file",
+    "fix_source": "repair.file",
+    "preview": "repair.survey",
+    "read_raw": "repair.survey",
+    "one_line": "repair.survey",
+    "record_from": "record",
     "foreign_kind": "signature",
     "get_profile": "profile",
     "read_record": "record",

@@ -84,6 +84,23 @@ def read_record(
     return Record(line, offset, size, raw, cut, text, checked.value, tuple(checked.issues))
 
 
+def record_from(
+    raw: bytes,
+    *,
+    line: int,
+    offset: int = 0,
+    column: int = 1,
+    profile: Profile | str = "openai",
+    format: Format | str = Format.CHAT,  # noqa: A002  (the word of the command line)
+) -> Record:
+    """Return a record from its bytes, such as those a person edited, with its issues."""
+    name = profile if isinstance(profile, str) else profile.name
+    checked = _checker(name, Format(format)).check(raw, line, column)
+    text = raw.decode("utf-8", "replace")
+    issues = tuple(checked.issues)
+    return Record(line, offset, len(raw), raw, False, text, checked.value, issues)
+
+
 @lru_cache(maxsize=32)
 def _checker(profile: str, kind: Format) -> Checker:
     return Checker(CheckSettings(get_profile(profile), kind))

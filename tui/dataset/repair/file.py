@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from tui.dataset.arrays import is_array
 from tui.dataset.checker import Checker, CheckSettings
@@ -15,10 +15,21 @@ from tui.dataset.record import sniff_format
 from tui.dataset.repair.model import Repair
 from tui.dataset.repair.record import chosen, repair_record
 from tui.dataset.report import CheckReport
-from tui.dataset.rows import BLANK, BROKEN, Cancelled, Progress, Row, digest, on_one_line, rows
+from tui.dataset.rows import (
+    BLANK,
+    BROKEN,
+    Cancelled,
+    Progress,
+    Row,
+    digest,
+    on_one_line,
+    parse,
+    rows,
+)
 from tui.dataset.scan import check_file
 from tui.dataset.source import Source
 from tui.dataset.writing import NewFile
+from tui.errors import FileError, TunedeckError
 
 MAX_CHANGES = 100_000
 """Changes kept in the report; all are counted."""
@@ -35,6 +46,7 @@ class FixReport:
         records: Records read.
         written: Records written.
         changed: Records written that differ from what was read.
+        edited: Records written as a person edited them.
         dropped: Records left out: copies, and where asked for, invalid ones.
         invalid: Those of them left out because errors were left after the repair.
         invalid_counts: The errors of those, by code; one record may have several.
@@ -52,6 +64,7 @@ class FixReport:
     records: int = 0
     written: int = 0
     changed: int = 0
+    edited: int = 0
     dropped: int = 0
     invalid: int = 0
     invalid_counts: dict[str, int] = field(default_factory=dict)
@@ -124,38 +137,95 @@ def fix_file(
         FileError: A file cannot be read or written.
         UsageError: An unknown code, or the output is the input.
     """
-    codes = chosen(rules)
+    with Source.open(path, cancelled=cancelled) as source:
+        return fix_source(
+            source,
+            output,
+            rules=rules,
+            drop_invalid=drop_invalid,
+            profile=profile,
+            format=format,
+            model=model,
+            force=force,
+            progress=progress,
+            cancelled=cancelled,
+        )
+
+
+def fix_source(
+    source: Source,
+    output: str | os.PathLike[str] | None,
+    *,
+    rules: Collection[str] | None = (),
+    edits: Mapping[int, bytes] | None = None,
+    drop_invalid: bool = False,
+    profile: str = "openai",
+    format: str = "auto",  # noqa: A002  (the word of the command line)
+    model: str | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+    checking: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> FixReport:
+    """Do what `fix_file` does with a file that is open, and put edited records in their places.
+
+    Args:
+        source: The file, which stays open.
+        output: As for `fix_file`.
+        rules: As for `fix_file`; ``None`` makes no repair.
+        edits: JSON texts that stand in place of records, by position: the 0-based line a record
+            starts on, or the element of an array. The repairs are made in them as well.
+        drop_invalid: As for `fix_file`.
+        profile: As for `fix_file`.
+        format: As for `fix_file`.
+        model: As for `fix_file`.
+        force: As for `fix_file`.
+        progress: As for `fix_file`.
+        checking: Told bytes done and bytes in all while the result is checked.
+        cancelled: As for `fix_file`.
+
+    Raises:
+        FileError: A file cannot be read or written, or an edit is of no record.
+        UsageError: An unknown code, or the output is the input.
+    """
+    codes = chosen(rules) if rules is not None else frozenset()
+    default = rules is not None and not rules
     weights = get_profile(profile)
-    if not rules and weights.severity("byte_order_mark", Severity.WARNING) is Severity.ADVICE:
+    if default and weights.severity("byte_order_mark", Severity.WARNING) is Severity.ADVICE:
         # This provider wants one.
         codes -= {"byte_order_mark"}
-    with Source.open(path, cancelled=cancelled) as source:
-        kind = sniff_format(source) if format == "auto" else Format(format)
-        checker = _checker(profile, kind, model) if drop_invalid else None
-        while True:
-            with NewFile(output, force=force, source=source.path) as new:
-                shown = None if output is None else os.fspath(output)
-                report = FixReport(source.path, shown, kind)
-                fixer = _Fixer(report, codes, new, checker)
-                fixer.run(source, progress, cancelled)
-                if not rules and fixer.short_of(weights.min_examples):
-                    codes -= {"duplicate_example"}
-                    continue
-                report.copies_kept = not rules and "duplicate_example" not in codes
-                new.finish()
-                report.check = check_file(
-                    new.temporary,
-                    profile=profile,
-                    format=format if kind is Format.UNKNOWN else str(kind),
-                    model=model,
-                    cancelled=cancelled,
-                )
-                report.check.file = shown or source.path
-                new.commit()
-                return report
+    kind = sniff_format(source) if format == "auto" else Format(format)
+    checker = checker_for(profile, kind, model) if drop_invalid else None
+    while True:
+        with NewFile(output, force=force, source=source.path) as new:
+            shown = None if output is None else os.fspath(output)
+            report = FixReport(source.path, shown, kind)
+            fixer = Fixer(report, codes, new, checker, edits)
+            fixer.run(source, progress, cancelled)
+            if default and fixer.short_of(weights.min_examples):
+                codes -= {"duplicate_example"}
+                continue
+            report.copies_kept = (
+                rules is not None and not rules and "duplicate_example" not in codes
+            )
+            new.finish()
+            report.check = check_file(
+                new.temporary,
+                profile=profile,
+                format=format if kind is Format.UNKNOWN else str(kind),
+                model=model,
+                progress=checking,
+                cancelled=cancelled,
+            )
+            if cancelled is not None and cancelled():
+                raise TunedeckError("stopped", "nothing was written", code="cancelled")
+            report.check.file = shown or source.path
+            new.commit()
+            return report
 
 
-def _checker(profile: str, kind: Format, model: str | None) -> Checker:
+def checker_for(profile: str, kind: Format, model: str | None) -> Checker:
+    """Return what finds the records that are wrong, under a profile and a model's limit."""
     if model is None:
         return Checker(CheckSettings(get_profile(profile), kind))
     from tui.pricing import model_info
@@ -169,28 +239,49 @@ def _checker(profile: str, kind: Format, model: str | None) -> Checker:
     )  # fmt: skip
 
 
-class _Fixer:
-    """Takes the records one by one and writes what becomes of them."""
+class Fixer:
+    """Takes the records one by one and writes what becomes of them.
+
+    Args:
+        report: What was done is told here.
+        codes: The repairs to make.
+        new: Where the records go; ``None`` only keeps account.
+        checker: Finds records to leave out; ``None`` leaves none out.
+        edits: Texts that stand in place of records; see `fix_source`.
+    """
 
     def __init__(
         self,
         report: FixReport,
         codes: frozenset[str],
-        new: NewFile,
+        new: NewFile | None,
         checker: Checker | None,
+        edits: Mapping[int, bytes] | None = None,
     ) -> None:
         self.report = report
         self.seen = DigestSet()
         self._codes = codes
         self._new = new
         self._checker = checker
+        self._edits = edits or {}
 
     def run(self, source: Source, progress: Progress | None, cancelled: Cancelled | None) -> None:
         """Take every record of a file."""
         if is_array(source):
             self._unwrap()
+        elements = 0
         for row in rows(source, progress=progress, cancelled=cancelled):
-            self.take(row)
+            position = elements if row.element else row.line - 1
+            elements += row.element
+            edited = self._edits.get(position)
+            if edited is not None:
+                row = replace(row, raw=edited, value=parse(edited), lines=1)
+                self.report.edited += 1
+            self.take(row, position)
+        if self.report.edited < len(self._edits):
+            raise FileError(
+                "an edited record is not where it was in the file", "open the file again"
+            )
         self.report.duplicates_unfinished = self.seen.full
 
     def short_of(self, least: int) -> bool:
@@ -201,8 +292,14 @@ class _Fixer:
     def _unwrap(self) -> None:
         self._note(Repair(1, "pretty_printed", "", "rewritten", "a JSON array", "a record a line"))
 
-    def take(self, row: Row) -> None:
-        """Write one row, or leave it out, and keep account."""
+    def take(self, row: Row, position: int) -> None:
+        """Write one row, or leave it out, and keep account.
+
+        Args:
+            row: The row.
+            position: Its place in the file; see `fix_source`.
+        """
+        del position
         if row.mark:
             self._mark(row)
         if row.value is BLANK:
@@ -289,7 +386,7 @@ class _Fixer:
         self._raw(raw + (b"\n" if row.element else row.end))
 
     def _raw(self, data: bytes) -> None:
-        if data:
+        if data and self._new is not None:
             self._new.write(data)
 
     def _note(self, change: Repair, *, repair: bool = True) -> None:
