@@ -30,7 +30,16 @@ from tui.messages import (
 from tui.opening import Lease, Opened, load
 
 if TYPE_CHECKING:
-    from tui.dataset import CheckReport, Format, Issue, LineIndex, Record, ScanUpdate, Source
+    from tui.dataset import (
+        CheckReport,
+        Facets,
+        Format,
+        Issue,
+        LineIndex,
+        Record,
+        ScanUpdate,
+        Source,
+    )
     from tui.deck import Deck
     from tui.tokens import TokenTable
 
@@ -74,6 +83,7 @@ class Workspace:
         stage: How far the work has got.
         report: The latest check report; partial until ``stage`` is ``DONE``.
         table: The latest token table; partial until ``stage`` is ``DONE``.
+        facets: What is known of each record; partial until ``stage`` is ``DONE``.
         model: The model whose limits and encoding the scan uses.
         profile: The name of the rule profile.
         fraction: How much of the current work is done, 0 to 1.
@@ -99,6 +109,7 @@ class Workspace:
         self.stage = Stage.CLOSED
         self.report: CheckReport | None = None
         self.table: TokenTable | None = None
+        self.facets: Facets | None = None
         self.fraction = 0.0
         self.failure = ""
         self.stale = ""
@@ -231,14 +242,9 @@ class Workspace:
 
     def tokens_of(self, i: int) -> int | None:
         """Return the tokens of the record ``i`` (0-based), once it has been counted."""
-        table = self.table
-        if table is None:
+        if self.facets is None or i >= self.facets.rows:
             return None
-        line = self.line_of(i)
-        at = int(table.line.searchsorted(line))
-        if at < len(table) and table.line[at] == line:
-            return int(table.classic[at])
-        return None
+        return int(self.facets.read("tokens", i, i + 1)[0]) or None
 
     def lease(self) -> Lease | None:
         """Return the open file for use in a worker: ``with lease as source``."""
@@ -258,10 +264,12 @@ class Workspace:
                 self._index_ready()
             case ScanGrew(update=update):
                 self.report, self.table = update.report, update.table
+                self.facets = update.facets
                 self.fraction = update.bytes_done / max(1, update.bytes_total)
                 self.changes.publish(Change.SCAN)
             case ScanEnded(result=result):
                 self.report, self.table = result.report, result.table
+                self.facets = result.facets
                 self.stage = Stage.STOPPED if result.cancelled else Stage.DONE
                 self.fraction = 0.0 if result.cancelled else 1.0
                 self.changes.publish(Change.ENDED)
@@ -339,6 +347,7 @@ class Workspace:
             model=self.model,
             encoding=model_info(self.model).encoding,
             background=True,
+            facets=True,
         )
 
         def news(update: ScanUpdate) -> None:

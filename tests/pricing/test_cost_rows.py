@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.errors import UsageError
 from tui.pricing import CostRow, Price, PriceBook, automatic_epochs, estimate, load_prices
-from tui.tokens import TokenTable
+from tui.tokens import TokenTable, ValueCounts
 
 TODAY = datetime.date(2026, 11, 21)
 ENDED = datetime.date(2027, 1, 6)
@@ -34,8 +33,7 @@ pytestmark = pytest.mark.usefixtures("home")
 
 
 def table(*billed: int, approximate: bool = False) -> TokenTable:
-    column = np.array(billed, dtype=np.int64)
-    return TokenTable(column, column, column, column, column, column, approximate=approximate)
+    return TokenTable(billed=ValueCounts(billed), approximate=approximate)
 
 
 def row(*billed: int, model: str = "gpt-4.1-mini", **more: object) -> CostRow:

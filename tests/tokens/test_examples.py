@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -32,7 +31,7 @@ def n(text: str) -> int:
 
 
 def one(counter: ExampleCounter, value: object) -> dict[str, Any]:
-    table = counter.count([value])
+    table = counter.rows([value])
     assert len(table) == 1
     return {"approximate": table.approximate, **{c: int(getattr(table, c)[0]) for c in COLUMNS}}
 
@@ -58,7 +57,7 @@ def test_public_bills(
     name: str, encoding: str, epochs: int, billed: int, approximate: bool
 ) -> None:
     table = ExampleCounter(encoding).count(read(name))
-    assert int(table.billed.sum()) * epochs == billed
+    assert table.billed.sum() * epochs == billed
     assert table.approximate is approximate
 
 
@@ -87,7 +86,7 @@ MESSAGES = st.fixed_dictionaries(
 @slow_ok
 @given(st.lists(st.lists(MESSAGES, min_size=1, max_size=5), max_size=6))
 def test_counts_equal_the_naive_loop(counter: ExampleCounter, chats: list[Any]) -> None:
-    table = counter.count([{"messages": chat} for chat in chats])
+    table = counter.rows([{"messages": chat} for chat in chats])
     assert len(table) == len(chats)
     for i, chat in enumerate(chats):
         assert {key: int(getattr(table, key)[i]) for key in naive(chat)} == naive(chat)
@@ -157,16 +156,18 @@ JSON = st.recursive(
     )
 )
 def test_any_json_is_counted_or_left_out(counter: ExampleCounter, values: list[Any]) -> None:
-    table = counter.count(values)
+    table = counter.rows(values)
     assert len(table) <= len(values)
-    assert all(getattr(table, name).size == len(table) for name in COLUMNS)
-    assert all(getattr(table, name).dtype == np.int64 for name in COLUMNS)
-    assert not (table.classic < table.billed).any()
+    assert all(len(getattr(table, name)) == len(table) for name in COLUMNS)
+    assert all(getattr(table, name).typecode == "q" for name in COLUMNS)
+    assert all(
+        classic >= billed for classic, billed in zip(table.classic, table.billed, strict=True)
+    )
 
 
 @pytest.mark.parametrize("value", [None, 3, "x", [], {}, {"messages": []}, {"messages": "no"}])
 def test_what_is_no_example_gets_no_row(counter: ExampleCounter, value: object) -> None:
-    assert len(counter.count([value])) == 0
+    assert len(counter.rows([value])) == 0
 
 
 def test_depth_does_not_matter(counter: ExampleCounter) -> None:
@@ -175,23 +176,19 @@ def test_depth_does_not_matter(counter: ExampleCounter) -> None:
         deep = {"anyOf": [deep], "properties": {"a": deep}, "items": deep, "type": ["array"]}
     message = {"role": "user", "content": deep}
     tools = [{"type": "function", "function": {"name": "f", "parameters": deep}}]
-    assert len(counter.count([{"messages": [message], "tools": tools}])) == 1
+    assert len(counter.rows([{"messages": [message], "tools": tools}])) == 1
 
 
 def test_lines_are_kept(counter: ExampleCounter) -> None:
     chat = {"messages": [{"role": "user", "content": "x"}]}
-    assert counter.count([chat, None, chat]).line.tolist() == [1, 3]
-    assert counter.count([chat, None, chat], lines=[7, 9, 12]).line.tolist() == [7, 12]
+    assert counter.rows([chat, None, chat]).line.tolist() == [1, 3]
+    assert counter.rows([chat, None, chat], lines=[7, 9, 12]).line.tolist() == [7, 12]
 
 
 def test_parts_of_a_file_join_to_the_whole(counter: ExampleCounter) -> None:
     values = read("cookbook_toy_chat_fine_tuning.jsonl")
-    whole = counter.count(values)
-    parts = [counter.count(values[:2], [1, 2]), counter.count(values[2:], [3, 4, 5])]
-    joined = TokenTable.concat(parts)
-    for name in COLUMNS:
-        assert getattr(joined, name).tolist() == getattr(whole, name).tolist()
-    assert joined.roles == whole.roles
+    joined = TokenTable.concat([counter.count(values[:2]), counter.count(values[2:])])
+    assert joined == counter.count(values)
 
 
 def test_content_in_parts_is_its_texts(counter: ExampleCounter) -> None:

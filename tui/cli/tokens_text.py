@@ -137,7 +137,7 @@ def _say_head(answer: dict[str, Any]) -> None:
 
 def _say_totals(answer: dict[str, Any], table: TokenTable) -> None:
     exact = "some counts are estimates" if answer["approximate"] else "exact"
-    total, trained = int(table.classic.sum()), answer["trained_tokens_total"]
+    total, trained = table.classic.sum(), answer["trained_tokens_total"]
     say(f"{integer(total)} tokens, {integer(trained)} of them trained ({percent(trained, total)})")
     say(f"counted with {clean(answer['encoding'])} for {clean(answer['model'], 60)}, {exact}")
     limit, over = answer["context_limit"], answer["over_limit"]

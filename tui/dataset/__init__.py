@@ -11,8 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tui.dataset.checking import check_file as check_file
+    from tui.dataset.checking import scan_file as scan_file
     from tui.dataset.convert.file import ConvertReport as ConvertReport
     from tui.dataset.convert.file import convert_file as convert_file
+    from tui.dataset.facets import Facets as Facets
+    from tui.dataset.gather import Gathered as Gathered
     from tui.dataset.index import LineIndex as LineIndex
     from tui.dataset.model import Format as Format
     from tui.dataset.model import Issue as Issue
@@ -44,8 +48,6 @@ if TYPE_CHECKING:
     from tui.dataset.scan import Scan as Scan
     from tui.dataset.scan import ScanResult as ScanResult
     from tui.dataset.scan import ScanUpdate as ScanUpdate
-    from tui.dataset.scan import check_file as check_file
-    from tui.dataset.scan import scan_file as scan_file
     from tui.dataset.signature import foreign_kind as foreign_kind
     from tui.dataset.source import Change as Change
     from tui.dataset.source import Source as Source
@@ -57,9 +59,11 @@ _HOMES = {
     "Change": "source",
     "CheckReport": "report",
     "ConvertReport": "convert.file",
+    "Facets": "facets",
     "FixReport": "repair.file",
     "Format": "model",
     "Issue": "model",
+    "Gathered": "gather",
     "IssueLog": "report",
     "LineIndex": "index",
     "NewFile": "writing",
@@ -75,7 +79,7 @@ _HOMES = {
     "Severity": "model",
     "Source": "source",
     "SplitReport": "split",
-    "check_file": "scan",
+    "check_file": "checking",
     "convert_file": "convert.file",
     "Found": "repair.survey",
     "ON_REQUEST": "repair.model",
@@ -92,7 +96,7 @@ _HOMES = {
     "get_profile": "profile",
     "read_record": "record",
     "repair_record": "repair.record",
-    "scan_file": "scan",
+    "scan_file": "checking",
     "sniff_format": "record",
     "split_file": "split",
 }

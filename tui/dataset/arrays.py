@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import orjson
 
+from tui.dataset.lines import Span
 from tui.dataset.machine import JsonMachine
-from tui.dataset.ranges import Span
 from tui.dataset.signature import BOM
 from tui.dataset.source import Source
 

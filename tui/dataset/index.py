@@ -44,9 +44,12 @@ class LineIndex:
             self._decide(source)
 
     def _reset(self) -> None:
-        # Each block holds where records end (at their line feed); `_firsts` tells which record
-        # each block starts with. In an array, starts and line numbers are kept beside the ends.
-        self._blocks: list[npt.NDArray[np.int64] | array[int]] = []
+        # Each block holds where records end (at their line feed), less the block's base, in 32
+        # bits; `_firsts` tells which record a block starts with, `_lasts` where its last one ends.
+        # In an array, blocks hold whole offsets, and starts and line numbers are kept beside them.
+        self._blocks: list[npt.NDArray[np.uint32] | array[int]] = []
+        self._bases: list[int] = []
+        self._lasts: list[int] = []
         self._firsts: list[int] = []
         self._starts: list[array[int]] = []
         self._numbers: list[array[int]] = []
@@ -74,12 +77,12 @@ class LineIndex:
             self._elements(source, lambda: self.bytes_seen >= n_bytes or self.lines >= 1000, None)
             return self.lines
         data = source.read(0, n_bytes)
-        ends = array("q")
+        ends = array("I")
         at = data.find(b"\n")
         while at >= 0:
             ends.append(at)
             at = data.find(b"\n", at + 1)
-        self._append(ends)
+        self._append(0, ends)
         self._reach(len(data), source)
         return self.lines
 
@@ -114,7 +117,7 @@ class LineIndex:
         if self.complete and self.bytes_seen == source.size:
             return True
         self.complete = False
-        gathered: list[npt.NDArray[np.int64]] = []
+        gathered: list[npt.NDArray[np.uint32]] = []
         at = self.bytes_seen
         published = at
         stopped = False
@@ -127,14 +130,14 @@ class LineIndex:
                 raise FileError("the file became shorter while it was read", "open it again")
             found = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10)
             if found.size:
-                gathered.append(found + at)
+                gathered.append((found + (at - published)).astype(np.uint32))
             at += len(data)
             if at - published >= _PUBLISH:
-                self._publish(gathered, at, source)
+                self._publish(published, gathered, at, source)
                 gathered, published = [], at
                 if progress is not None:
                     progress(at, source.size)
-        self._publish(gathered, at, source)
+        self._publish(published, gathered, at, source)
         if progress is not None:
             progress(at, source.size)
         return not stopped
@@ -166,10 +169,10 @@ class LineIndex:
         if self._array:
             count = sum(bisect_right(starts, offset) for starts in self._starts)
             return max(0, count - 1)
-        block = bisect_left(self._blocks, offset, key=lambda ends: int(ends[-1]))
-        if block == len(self._blocks):
+        block = bisect_left(self._lasts, offset)
+        if block == len(self._lasts):
             return min(self._closed, self.lines - 1)
-        return self._firsts[block] + bisect_left(self._blocks[block], offset)
+        return self._firsts[block] + bisect_left(self._blocks[block], offset - self._bases[block])
 
     def line_number(self, i: int) -> int:
         """Return the 1-based line of the file on which record ``i`` starts."""
@@ -254,17 +257,21 @@ class LineIndex:
                 progress(source.size, source.size)
         return self.complete
 
-    def _publish(self, gathered: list[npt.NDArray[np.int64]], seen: int, source: Source) -> None:
+    def _publish(
+        self, base: int, gathered: list[npt.NDArray[np.uint32]], seen: int, source: Source
+    ) -> None:
         if gathered:
             import numpy as np
 
-            self._append(np.concatenate(gathered) if len(gathered) > 1 else gathered[0])
+            self._append(base, np.concatenate(gathered) if len(gathered) > 1 else gathered[0])
         self._reach(seen, source)
 
-    def _append(self, ends: npt.NDArray[np.int64] | array[int]) -> None:
+    def _append(self, base: int, ends: npt.NDArray[np.uint32] | array[int]) -> None:
         # In this order a reader in another thread never sees a count without its block.
         if len(ends):
             self._blocks.append(ends)
+            self._bases.append(base)
+            self._lasts.append(base + int(ends[-1]))
             self._firsts.append(self._closed)
             self._closed += len(ends)
 
@@ -278,4 +285,4 @@ class LineIndex:
 
     def _end_of(self, i: int) -> int:
         block = bisect_right(self._firsts, i) - 1
-        return int(self._blocks[block][i - self._firsts[block]])
+        return self._bases[block] + int(self._blocks[block][i - self._firsts[block]])

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from tui.dataset.ranges import Found, RangeWorker, Task, WorkSettings
+from tui.dataset.lines import Task
+from tui.dataset.ranges import Found, RangeWorker, WorkSettings
 from tui.dataset.source import FdSource, Source
 from tui.errors import FileError, TunedeckError
 

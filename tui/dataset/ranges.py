@@ -8,25 +8,23 @@ the range then ends there: whoever merges ranges sees that, and has the next one
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import orjson
 
 from tui.dataset.checker import Checked, Checker, CheckSettings, quotes_match
+from tui.dataset.describe import BLANK, MOST, SEVERITY_BITS, FacetRows, describe
+from tui.dataset.lines import BLOCK, MAX_LINE, LineFeed, Print, Readable, Span, Task
 from tui.dataset.machine import JsonMachine
 from tui.dataset.model import Format, Issue, Severity
+from tui.dataset.rules.catalogue import RULES
 from tui.dataset.rules.chat import PLAIN_SHIFT, PLAIN_SYSTEM, PLAIN_USER, plain
 from tui.dataset.rules.tally import Tally
-from tui.errors import FileError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tui.tokens import ExampleCounter, TokenRows
-
-RANGE = 4 << 20
-"""Bytes a range starts with."""
-
-MAX_LINE = 512 << 20
-"""The longest line that is parsed; no provider takes a file that large in one request."""
 
 MAX_SPREAD = 64 << 20
 """The most text one object spread over lines may have."""
@@ -34,44 +32,9 @@ MAX_SPREAD = 64 << 20
 # What reading one more line costs, besides its bytes, when an object is followed over lines.
 _LINE_COST = 64
 
-_BLOCK = 256 << 10
 _COUNT_BATCH = 512
 _TOO_MANY = 1 << 62
-
-
-class Readable(Protocol):
-    """Anything bytes can be read from at an offset."""
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Return bytes at ``offset``."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where one element of a JSON array stands: bytes, and the line it starts on."""
-
-    offset: int
-    length: int
-    line: int
-    line_start: int
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A piece of a file to check.
-
-    Attributes:
-        start: Lines that start at or after this offset.
-        end: Lines that start before this offset.
-        aligned: Whether a line is known to start at ``start``.
-        spans: The elements of a JSON array to check instead of lines.
-    """
-
-    start: int
-    end: int
-    aligned: bool = False
-    spans: tuple[Span, ...] | None = None
+_CODES = {code: at for at, code in enumerate(RULES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +47,7 @@ class WorkSettings:
         max_issues: Issues a range sends with their words; all are counted.
         size: The file's size when the scan began.
         niceness: How far a worker process stands back for others; see ``nice(2)``.
+        facets: Describe every record, for filters.
     """
 
     check: CheckSettings
@@ -91,6 +55,7 @@ class WorkSettings:
     max_issues: int
     size: int
     niceness: int = 0
+    facets: bool = False
 
 
 @dataclass(slots=True)
@@ -113,6 +78,9 @@ class Found:
         issues: The issues, as many as may be sent.
         tokens: Token counts, where asked for.
         tally: What rules about the whole file gather.
+        facets: What every record is like, where asked for.
+        prints: Pieces of the range by offset, length and checksum (CRC-32), where facets are asked
+            for: they tell later whether the file still holds what was read.
     """
 
     start: int | None
@@ -130,6 +98,8 @@ class Found:
     issues: list[Issue] = field(default_factory=list)
     tokens: TokenRows | None = None
     tally: Tally = field(default_factory=Tally)
+    facets: FacetRows | None = None
+    prints: tuple[Print, ...] = ()
 
 
 class RangeWorker:
@@ -145,8 +115,11 @@ class RangeWorker:
         self._bytes_limit = _TOO_MANY if limit is None else limit
         self._counter: ExampleCounter | None = None
         self._batch: list[object] = []
-        self._batch_lines: list[int] = []
+        self._batch_places: list[int] = []
         self._rows: TokenRows | None = None
+        # The record that is looked at, by its position in the range.
+        self._place = 0
+        self._facets: FacetRows | None = None
 
     def warm_up(self) -> None:
         """Load the vocabulary, if one is needed, before the first task comes."""
@@ -157,25 +130,29 @@ class RangeWorker:
 
     def run(self, task: Task) -> Found:
         """Check one task."""
+        self._facets = FacetRows() if self._settings.facets else None
         found = self._lines(task) if task.spans is None else self._spans(task)
         self._flush()
         found.tokens, self._rows = self._rows, None
         found.tally.last = None
+        found.facets = self._facets
         return found
 
     # Lines
 
     def _lines(self, task: Task) -> Found:
-        feed = _Feed(self._source, task, self._settings.size)
-        found = Found(feed.start, task.end)
+        feed = LineFeed(self._source, task, self._settings.size, prints=self._settings.facets)
+        found = Found(feed.start, task.end, prints=tuple(feed.prints))
         if feed.start is None:
             return found
+        self._reach(len(feed.lines))
         budget = 4 * (task.end - task.start) + (1 << 20)
-        keep = self._settings.encoding is not None
+        keep = self._settings.encoding is not None or self._settings.facets
         loads, limit, chat = orjson.loads, self._bytes_limit, self._chat
         position = plainly = users = systems = 0
         while position < feed.inside:
             raw = feed.lines[position]
+            self._place = position
             position += 1
             try:
                 value = loads(raw)
@@ -198,10 +175,11 @@ class RangeWorker:
                     users += flags & PLAIN_USER
                     systems += flags & PLAIN_SYSTEM
                     if keep:
-                        self._count(value, position)
+                        self._keep(value)
                     continue
             self._careful(found, raw, position)
         found.lines = position
+        self._reach(position)
         found.end = feed.end_of(position)
         found.records += plainly
         found.valid += plainly
@@ -213,6 +191,8 @@ class RangeWorker:
 
     def _blank(self, found: Found, line: int) -> None:
         found.blank += 1
+        if self._facets is not None:
+            self._facets.flags[self._place] |= BLANK
         if len(found.issues) <= self._settings.max_issues:
             issue = self._checker.issue("blank_line", line, 1, "the line is blank", "remove it")
             self._add(found, (issue,))
@@ -232,17 +212,16 @@ class RangeWorker:
             )
             self._add(found, (issue,))
             return
-        self._take(found, self._checker.check(raw, line, column), line)
+        self._take(found, self._checker.check(raw, line, column))
 
-    def _take(self, found: Found, checked: Checked, line: int) -> None:
+    def _take(self, found: Found, checked: Checked) -> None:
         self._add(found, checked.issues)
         if not any(issue.severity is Severity.ERROR for issue in checked.issues):
             found.valid += 1
         if isinstance(checked.value, dict):
             found.parsed += 1
             found.tally.add(checked.value, self._settings.check.format, checked.images)
-            if self._settings.encoding is not None:
-                self._count(checked.value, line)
+            self._keep(checked.value)
         roles = checked.roles
         # A message whose role cannot be told may be the one that seems missing.
         if roles is not None:
@@ -250,7 +229,7 @@ class RangeWorker:
             found.without_user += not roles & {"user", None}
             found.without_system += not roles & {"system", "developer", None}
 
-    def _spread(self, found: Found, feed: _Feed, first: int, budget: int) -> tuple[int, int]:
+    def _spread(self, found: Found, feed: LineFeed, first: int, budget: int) -> tuple[int, int]:
         """Try to read one object over several lines; return lines taken (0 for no) and bytes spent.
 
         A line that was cut off looks the same until a line comes that cannot continue it. Then
@@ -286,7 +265,7 @@ class RangeWorker:
             ),
         )
         found.records += 1
-        self._take(found, checked, first + 1)
+        self._take(found, checked)
         return taken, 0
 
     # Elements of a JSON array
@@ -294,7 +273,9 @@ class RangeWorker:
     def _spans(self, task: Task) -> Found:
         found = Found(task.start, task.end)
         place = _Columns(self._source)
-        for span in task.spans or ():
+        spans = task.spans or ()
+        self._reach(len(spans))
+        for self._place, span in enumerate(spans):
             raw = self._source.read(span.offset, min(span.length, MAX_LINE + 1))
             self._careful(found, raw, span.line, place.column(span))
         return found
@@ -307,10 +288,30 @@ class RangeWorker:
             found.levels[issue.severity] += 1
             if len(found.issues) <= self._settings.max_issues:
                 found.issues.append(issue)
+        if self._facets is not None:
+            self._note(self._facets, issues)
 
-    def _count(self, value: object, line: int) -> None:
+    def _note(self, facets: FacetRows, issues: Sequence[Issue]) -> None:
+        place = self._place
+        for code in {issue.code for issue in issues}:
+            facets.hit_rows.append(place)
+            facets.hit_codes.append(_CODES[code])
+        for issue in issues:
+            facets.flags[place] |= SEVERITY_BITS[issue.severity]
+        facets.issues[place] = min(MOST, facets.issues[place] + len(issues))
+
+    def _reach(self, count: int) -> None:
+        if self._facets is not None:
+            self._facets.reach(count)
+
+    def _keep(self, value: dict[str, object]) -> None:
+        """Remember what is wanted of a record: its tokens, and what it is like."""
+        if self._facets is not None:
+            self._facets.flags[self._place] |= describe(value)
+        if self._settings.encoding is None:
+            return
         self._batch.append(value)
-        self._batch_lines.append(line)
+        self._batch_places.append(self._place)
         if len(self._batch) >= _COUNT_BATCH:
             self._flush()
 
@@ -319,12 +320,14 @@ class RangeWorker:
             return
         self.warm_up()
         assert self._counter is not None
-        rows = self._counter.rows(self._batch, self._batch_lines)
+        rows = self._counter.rows(self._batch, self._batch_places)
+        if self._facets is not None:
+            self._facets.count(rows.line, rows.classic, rows.assistant, rows.messages)
         if self._rows is None:
             self._rows = rows
         else:
             self._rows.extend(rows)
-        self._batch, self._batch_lines = [], []
+        self._batch, self._batch_places = [], []
 
 
 class _Columns:
@@ -341,7 +344,7 @@ class _Columns:
             self._line_start = self._offset = span.line_start
             self._characters = 0
         while self._offset < span.offset:
-            block = self._source.read(self._offset, min(_BLOCK, span.offset - self._offset))
+            block = self._source.read(self._offset, min(BLOCK, span.offset - self._offset))
             if not block:
                 break
             # Continuation bytes of UTF-8 start no character.
@@ -351,97 +354,6 @@ class _Columns:
 
 
 _CONTINUATION = bytes(range(0x80, 0xC0))
-
-
-class _Feed:
-    """The lines of a task, and as many after it as somebody asks for.
-
-    Attributes:
-        start: Where the first line starts; ``None`` where no line starts in the task.
-        lines: The lines read so far, without their line feeds.
-        inside: How many of them start in the task.
-    """
-
-    def __init__(self, source: Readable, task: Task, size: int) -> None:
-        self._source = source
-        self._size = size
-        self.lines: list[bytes] = []
-        self.inside = 0
-        self._beyond: dict[int, int] = {}
-        self._carry = b""
-        self.start = self._first(task)
-        self._offset = self.start or 0
-        if self.start is None:
-            return
-        data = self._read(min(task.end, size) - self.start)
-        self.lines = data.split(b"\n")
-        tail = self.lines.pop()
-        if tail:
-            self._finish(tail)
-        self.inside = len(self.lines)
-        self._inside_end = self._offset - len(self._carry)
-
-    def get(self, position: int) -> bytes | None:
-        """Return a line by position, reading on where needed; ``None`` past the end of the file."""
-        while position >= len(self.lines):
-            line, mark, rest = self._carry.partition(b"\n")
-            if mark:
-                self.lines.append(line)
-                self._carry = rest
-            elif not self._carry and self._offset >= self._size:
-                return None
-            else:
-                self._carry = b""
-                self._finish(line)
-            self._beyond[len(self.lines)] = self._offset - len(self._carry)
-        return self.lines[position]
-
-    def end_of(self, position: int) -> int:
-        """Return where the line after the first ``position`` lines starts."""
-        return self._beyond[position] if position > self.inside else self._inside_end
-
-    def _first(self, task: Task) -> int | None:
-        if task.aligned or task.start == 0:
-            return task.start if task.start < min(task.end, self._size) else None
-        offset = task.start - 1
-        while offset < task.end:
-            block = self._source.read(offset, min(_BLOCK, task.end - offset))
-            if not block:
-                return None
-            found = block.find(b"\n")
-            if found >= 0:
-                start = offset + found + 1
-                return start if start < min(task.end, self._size) else None
-            offset += len(block)
-        return None
-
-    def _read(self, length: int) -> bytes:
-        """Read on; what the file gained since the scan began is not there yet."""
-        length = min(length, self._size - self._offset)
-        data = self._source.read(self._offset, length)
-        if len(data) < length:
-            raise FileError(
-                "the file became shorter while it was read",
-                "wait until it is written, then try again",
-            )
-        self._offset += len(data)
-        return data
-
-    def _finish(self, begun: bytes) -> None:
-        """Read to the end of a line that has begun, and keep what was read past it."""
-        parts, length = [begun], len(begun)
-        size = _BLOCK
-        while self._offset < self._size:
-            block = self._read(size)
-            line, mark, rest = block.partition(b"\n")
-            if length <= MAX_LINE:
-                parts.append(line)
-            length += len(line)
-            if mark:
-                self._carry = rest
-                break
-            size = min(2 * size, RANGE)
-        self.lines.append(b"".join(parts))
 
 
 def _utf8(raw: bytes) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import overload
 
 from tui.dataset.model import Format, Issue, Severity
@@ -58,6 +58,15 @@ class IssueLog(Sequence[Issue]):
             self._columns.append(issue.column)
             self._words.append(number)
             self._lines.append(issue.line)
+
+    def copy(self) -> IssueLog:
+        """Return a log with the same issues, which does not change with this one."""
+        made = IssueLog(limit=self.limit)
+        made.truncated = self.truncated
+        made._file, made._table, made._ids = list(self._file), list(self._table), dict(self._ids)
+        made._lines, made._columns, made._words = self._lines[:], self._columns[:], self._words[:]
+        made._codes = {code: places[:] for code, places in self._codes.items()}
+        return made
 
     def set_file_issues(self, issues: Iterable[Issue]) -> None:
         """Replace what is said about the whole file."""
@@ -193,6 +202,10 @@ class CheckReport:
     def issues_truncated(self) -> bool:
         """Whether more issues were found than are kept."""
         return self.issues.truncated
+
+    def copy(self) -> CheckReport:
+        """Return the same report, which does not change with this one."""
+        return replace(self, counts=dict(self.counts), issues=self.issues.copy())
 
     def to_json(self) -> dict[str, object]:
         """Return the object that ``check --json`` prints."""

@@ -6,27 +6,29 @@ way the results are merged in the order of the file, so that both give the same 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui.dataset.arrays import array_spans, is_array, names_json
 from tui.dataset.checker import Checker, CheckSettings
-from tui.dataset.model import Format, Issue, Severity
+from tui.dataset.gather import Gathered
+from tui.dataset.lines import BLOCK, RANGE, Span, Task
+from tui.dataset.model import Format, Issue
 from tui.dataset.pool import Pool, can_start, processors
 from tui.dataset.profile import Profile, get_profile
-from tui.dataset.ranges import RANGE, Found, RangeWorker, Span, Task, WorkSettings
+from tui.dataset.ranges import Found, RangeWorker, WorkSettings
 from tui.dataset.record import sniff_format
-from tui.dataset.report import MAX_ISSUES, CheckReport, IssueLog
+from tui.dataset.report import MAX_ISSUES, CheckReport
 from tui.dataset.rules.text import DEFAULT_ENCODING
-from tui.dataset.rules.whole import Totals, whole_file_issues
+from tui.dataset.rules.whole import whole_file_issues
 from tui.dataset.signature import BOM, foreign_kind
 from tui.dataset.source import Source
 
 if TYPE_CHECKING:
-    from tui.tokens import TableBuilder, TokenTable
+    from tui.dataset.facets import Facets
+    from tui.tokens import TokenTable
 
 Cancelled = Callable[[], bool]
 
@@ -44,7 +46,6 @@ _BACKGROUND_NICENESS = 10
 _UPDATE_SECONDS = 0.2
 _POLL_SECONDS = 0.04
 _INLINE_STEP = 256 << 10
-_MOST_ROOM = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,15 @@ class ScanUpdate:
         bytes_done: Bytes whose results are in the report.
         bytes_total: Bytes of the file.
         report: The live report; it goes on changing.
-        table: Token counts so far, where they were asked for.
+        table: Token counts so far, where they were asked for; they do not change any more.
+        facets: What each record is like, where asked for; they go on growing.
     """
 
     bytes_done: int
     bytes_total: int
     report: CheckReport
     table: TokenTable | None
+    facets: Facets | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,16 @@ class ScanResult:
         report: The report; not `complete` where the scan was cancelled.
         table: Token counts, where an encoding was given.
         cancelled: Whether it was stopped before the end.
+        facets: What each record is like, where asked for.
+        settled: What later scans of the same file may begin with when it has grown: everything
+            but a last line without its line feed. ``None`` where there is nothing to begin with.
     """
 
     report: CheckReport
     table: TokenTable | None
     cancelled: bool
+    facets: Facets | None = None
+    settled: Gathered | None = None
 
 
 class Scan:
@@ -91,6 +99,9 @@ class Scan:
         max_issues: Issues kept with their words; all are counted.
         workers: Worker processes; 0 checks in this process, ``None`` chooses by size.
         background: Somebody works at a screen meanwhile: the workers give way to it.
+        facets: Describe every record, for filters; needs more time and room on the disk.
+        settled: What an earlier scan of the same file with the same settings found; only what is
+            behind it is read.
 
     Raises:
         UsageError: No such profile or format.
@@ -107,6 +118,8 @@ class Scan:
         max_issues: int | None = None,
         workers: int | None = None,
         background: bool = False,
+        facets: bool = False,
+        settled: Gathered | None = None,
     ) -> None:
         self.source = source
         self.profile = get_profile(profile) if isinstance(profile, str) else profile
@@ -117,15 +130,14 @@ class Scan:
         self._array = is_array(source)
         self._format = sniff_format(source) if format == "auto" else Format(format)
         self._check = _settings(self.profile, self._format, model, encoding)
-        self.report = CheckReport(
-            file=source.path,
-            bytes=source.size,
-            format=self._format,
-            issues=IssueLog(limit=self._max_issues),
-        )
-        self._tokens: TableBuilder | None = None
-        self._totals = Totals()
+        self._state = self._begin(settled, facets)
+        self._resumed = settled is not None
         self._last_update = 0.0
+
+    @property
+    def report(self) -> CheckReport:
+        """The live report."""
+        return self._state.report
 
     def run(
         self,
@@ -149,22 +161,85 @@ class Scan:
         if kind is not None:
             self._foreign(kind)
             self.report.complete = True
-            return ScanResult(self.report, self._table(), False)
+            return self._result(True, None)
         begin = len(BOM) if head.startswith(BOM) else 0
-        if begin:
+        if not self._resumed:
+            self._first_words(begin)
+        begin = max(begin, self._state.offset)
+        facets = self._state.facets is not None
+        settings = WorkSettings(
+            self._check, self.encoding, self._max_issues, size, self._niceness, facets
+        )
+        whole = self._last_whole(size) if facets and not self._array else size
+        settled = None
+        finished = self._pass(begin, whole, settings, notify, stop)
+        if finished and facets and not self._array:
+            settled = self._state.settle()
+        if finished and whole < size:
+            finished = self._pass(whole, size, settings, notify, stop)
+        self._update(notify, size, force=finished)
+        self.report.complete = finished
+        self._file_issues(finished)
+        return self._result(finished, settled)
+
+    def _begin(self, settled: Gathered | None, facets: bool) -> Gathered:
+        if settled is not None:
+            state = settled.resume()
+            state.report.file, state.report.bytes = self.source.path, self.source.size
+            return state
+        return Gathered.begin(
+            self.source.path,
+            self.source.size,
+            self._format,
+            max_issues=self._max_issues,
+            tokens=self.encoding is not None,
+            facets=facets,
+        )
+
+    def _result(self, finished: bool, settled: Gathered | None) -> ScanResult:
+        state = self._state
+        if state.facets is not None:
+            state.facets.complete = finished
+        return ScanResult(state.report, state.table, not finished, state.facets, settled)
+
+    def _first_words(self, mark: int) -> None:
+        if mark:
             self._mark()
         if self._array and not names_json(self.source):
             self._one_array()
-        settings = WorkSettings(self._check, self.encoding, self._max_issues, size, self._niceness)
-        count = self._count(size)
-        tasks = self._tasks(begin, size, RANGE if count else _INLINE_STEP)
+
+    def _last_whole(self, size: int) -> int:
+        """Return where a last line without its line feed starts; the size where there is none.
+
+        Somebody may be writing it just now, so that it is checked again when there is more.
+        """
+        if not size or self.source.read(size - 1, 1) == b"\n":
+            return size
+        at = size
+        while at > max(0, size - RANGE):
+            start = max(0, at - BLOCK)
+            found = self.source.read(start, at - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            at = start
+        return size
+
+    def _pass(
+        self,
+        begin: int,
+        end: int,
+        settings: WorkSettings,
+        notify: Callable[[ScanUpdate], object],
+        stop: Cancelled,
+    ) -> bool:
+        """Check what starts between two offsets; return whether it was not stopped."""
+        if begin >= end:
+            return not stop()
+        count = self._count(end - begin)
+        tasks = self._tasks(begin, end, RANGE if count else _INLINE_STEP)
         if count == 0:
-            finished = self._inline(tasks, settings, notify, stop)
-        else:
-            finished = self._parallel(tasks, settings, count, notify, stop)
-        self.report.complete = finished
-        self._file_issues(finished)
-        return ScanResult(self.report, self._table(), not finished)
+            return self._inline(tasks, settings, notify, stop)
+        return self._parallel(tasks, settings, count, notify, stop)
 
     def _count(self, size: int) -> int:
         if self._workers is not None:
@@ -175,13 +250,13 @@ class Scan:
         most = MOST_WORKERS if self.encoding is None else MOST_COUNTING
         return max(1, min(processors(), most, -(-size // RANGE)))
 
-    def _tasks(self, begin: int, size: int, step: int) -> Iterator[Task]:
+    def _tasks(self, begin: int, end: int, step: int) -> Iterator[Task]:
         if self._array:
-            spans = array_spans(self.source, begin, size, self._out_of_place)
+            spans = array_spans(self.source, begin, end, self._out_of_place)
             return _span_tasks(spans, step)
         return (
-            Task(max(begin, start), min(start + step, size), aligned=start == 0)
-            for start in range(0, size, step)
+            Task(start, min(start + step, end), aligned=start == begin)
+            for start in range(begin, end, step)
         )
 
     def _inline(
@@ -202,9 +277,8 @@ class Scan:
                 continue
             found = worker.run(task)
             reached = max(reached, found.end) if found.start is not None else reached
-            self._merge(found)
+            self._state.merge(found, array=self._array)
             self._update(notify, found.end)
-        self._update(notify, self.source.size, force=True)
         return True
 
     def _parallel(
@@ -253,28 +327,9 @@ class Scan:
                     if late or found.start is None:
                         continue
                     reached = max(reached, found.end)
-                    self._merge(found)
+                    self._state.merge(found, array=self._array)
                     self._update(notify, found.end)
-        self._update(notify, self.source.size, force=True)
         return True
-
-    def _merge(self, found: Found) -> None:
-        report, base = self.report, 0 if self._array else self.report.lines
-        report.lines += found.lines
-        report.records += found.records
-        report.blank_lines += found.blank
-        report.valid += found.valid
-        for code, times in found.counts.items():
-            report.counts[code] = report.counts.get(code, 0) + times
-        report.errors += found.levels[Severity.ERROR]
-        report.warnings += found.levels[Severity.WARNING]
-        report.advice += found.levels[Severity.ADVICE]
-        report.issues.extend(
-            replace(issue, line=issue.line + base) if base else issue for issue in found.issues
-        )
-        self._totals.add(found)
-        if found.tokens is not None:
-            self._builder(found).add(found.tokens, line=base)
 
     def _update(
         self, notify: Callable[[ScanUpdate], object], done: int, *, force: bool = False
@@ -282,45 +337,20 @@ class Scan:
         now = time.monotonic()
         if force or now - self._last_update >= _UPDATE_SECONDS:
             self._last_update = now
-            notify(ScanUpdate(done, self.source.size, self.report, self._table()))
-
-    def _builder(self, found: Found) -> TableBuilder:
-        if self._tokens is None:
-            from tui.tokens import TableBuilder
-
-            # As many rows as the file has if it goes on like this: a table that grows is in memory
-            # twice meanwhile, and room that is not used takes none.
-            rows = int(1.2 * found.records * self.source.size / max(1, found.end))
-            self._tokens = TableBuilder(min(_MOST_ROOM, 4096 + rows))
-        return self._tokens
-
-    def _table(self) -> TokenTable | None:
-        if self.encoding is None:
-            return None
-        if self._tokens is None:
-            from tui.tokens import TokenTable
-
-            return TokenTable.empty()
-        return self._tokens.table()
+            state = self._state
+            table = None if state.table is None else state.table.copy()
+            notify(ScanUpdate(done, self.source.size, state.report, table, state.facets))
 
     # What is said about the file and not about a record
-
-    def _add(self, issue: Issue) -> None:
-        report = self.report
-        report.counts[issue.code] = report.counts.get(issue.code, 0) + 1
-        report.errors += issue.severity is Severity.ERROR
-        report.warnings += issue.severity is Severity.WARNING
-        report.advice += issue.severity is Severity.ADVICE
-        report.issues.extend((issue,))
 
     def _issue(self, code: str, line: int, column: int, message: str, hint: str) -> Issue:
         return Checker(self._check).issue(code, line, column, message, hint)
 
     def _out_of_place(self, line: int, column: int, message: str, hint: str) -> None:
-        self._add(self._issue("invalid_json", line, column, message, hint))
+        self._state.add(self._issue("invalid_json", line, column, message, hint))
 
     def _mark(self) -> None:
-        self._add(
+        self._state.add(
             self._issue(
                 "byte_order_mark",
                 1,
@@ -331,7 +361,7 @@ class Scan:
         )
 
     def _one_array(self) -> None:
-        self._add(
+        self._state.add(
             self._issue(
                 "pretty_printed",
                 1,
@@ -343,7 +373,9 @@ class Scan:
 
     def _foreign(self, kind: tuple[str, str]) -> None:
         name, hint = kind
-        self._add(self._issue("invalid_utf8", 1, 1, f"the file is {name}, not text in UTF-8", hint))
+        self._state.add(
+            self._issue("invalid_utf8", 1, 1, f"the file is {name}, not text in UTF-8", hint)
+        )
         offset = 0
         while block := self.source.read(offset, RANGE):
             self.report.lines += block.count(b"\n")
@@ -351,9 +383,9 @@ class Scan:
         self.report.records = max(1, self.report.lines)
 
     def _file_issues(self, finished: bool) -> None:
-        for issue in whole_file_issues(self.report, self._totals, self.profile):
+        for issue in whole_file_issues(self.report, self._state.totals, self.profile):
             if finished or issue.code == "file_too_large":
-                self._add(issue)
+                self._state.add(issue)
 
 
 def _settings(
@@ -388,73 +420,3 @@ def _span_tasks(spans: Iterator[Span], step: int) -> Iterator[Task]:
     if group:
         last = group[-1]
         yield Task(group[0].offset, last.offset + last.length, spans=tuple(group))
-
-
-def check_file(
-    path: str | os.PathLike[str],
-    *,
-    profile: Profile | str = "openai",
-    format: str = "auto",  # noqa: A002  (the word of the command line)
-    model: str | None = None,
-    max_issues: int | None = None,
-    workers: int | None = None,
-    progress: Callable[[int, int], object] | None = None,
-    cancelled: Cancelled | None = None,
-) -> CheckReport:
-    """Check a file and return the report.
-
-    Args:
-        path: The file, or ``-`` for standard input.
-        profile: Whose limits and severities apply.
-        format: ``auto``, or the format its records must have.
-        model: The model whose context limit applies.
-        max_issues: Issues kept with their words.
-        workers: Worker processes; ``None`` chooses by size.
-        progress: Told bytes done and bytes in all, at most five times a second.
-        cancelled: Asked often; true stops.
-
-    Raises:
-        FileError: The file cannot be read.
-        UsageError: An unknown profile or format.
-    """
-    return scan_file(
-        path,
-        profile=profile,
-        format=format,
-        model=model,
-        max_issues=max_issues,
-        workers=workers,
-        progress=progress,
-        cancelled=cancelled,
-    ).report
-
-
-def scan_file(
-    path: str | os.PathLike[str],
-    *,
-    encoding: str | None = None,
-    profile: Profile | str = "openai",
-    format: str = "auto",  # noqa: A002  (the word of the command line)
-    model: str | None = None,
-    max_issues: int | None = None,
-    workers: int | None = None,
-    progress: Callable[[int, int], object] | None = None,
-    cancelled: Cancelled | None = None,
-) -> ScanResult:
-    """Check a file and, with an encoding, count its tokens; the rest is as in `check_file`."""
-
-    def on_update(update: ScanUpdate) -> None:
-        if progress is not None:
-            progress(update.bytes_done, update.bytes_total)
-
-    with Source.open(path, cancelled=cancelled) as source:
-        scan = Scan(
-            source,
-            profile=profile,
-            format=format,
-            model=model,
-            encoding=encoding,
-            max_issues=max_issues,
-            workers=workers,
-        )
-        return scan.run(on_update, cancelled)

@@ -135,7 +135,7 @@ def estimate(
     passes = automatic_epochs(len(table)) if epochs is None else check_epochs(epochs)
     hourly = price is not None and price.training_per_hour is not None
     timed = hourly or method == _TIMED_METHOD
-    per_epoch = int(table.truncated(info.context_limit).sum())
+    per_epoch = table.billed.sum(info.context_limit)
     billed = 0 if timed else per_epoch * passes
     rate = None if price is None else price.training
     offer = info.offer(where)
@@ -223,7 +223,7 @@ def _count_notes(table: TokenTable, info: ModelInfo) -> list[str]:
         notes.append("Approximate: how tools, images and pairs are billed is not published")
     over = table.over(info.context_limit)
     if over:
-        lost = int((table.billed - table.truncated(info.context_limit)).sum())
+        lost = table.billed.sum() - table.billed.sum(info.context_limit)
         verb = "example is" if over == 1 else "examples are"
         notes.append(
             f"{over:,} {verb} longer than {info.context_limit:,} tokens and cut at the end: "

@@ -255,7 +255,7 @@ class PriceScreen(DeckScreen):
         else:
             text = (
                 f"{number_of(len(counted), 'example')}, "
-                f"{integer(int(counted.billed.sum()))} billable tokens an epoch"
+                f"{integer(counted.billed.sum())} billable tokens an epoch"
             )
             if counted.approximate:
                 text += ", some of them estimated"

@@ -134,10 +134,10 @@ class TokensScreen(DeckScreen):
         exact = "approximate" if info.approximate or counted.approximate else "exact"
         lines = [
             Content.assemble(
-                (f"{integer(int(counted.classic.sum()))} tokens", "bold"),
+                (f"{integer(counted.classic.sum())} tokens", "bold"),
                 f" in {number_of(len(counted), 'example')}, "
-                f"{integer(int(counted.trained.sum()))} of them trained "
-                f"({percent(int(counted.trained.sum()), int(counted.classic.sum()))})",
+                f"{integer(counted.trained.sum())} of them trained "
+                f"({percent(counted.trained.sum(), counted.classic.sum())})",
                 (f"   counted {workspace.fraction:.0%}" if workspace.working else "", "$accent"),
             ),
             Content.assemble(
@@ -150,13 +150,15 @@ class TokensScreen(DeckScreen):
 
     def on_histogram_selected(self, event: Histogram.Selected) -> None:
         """Go to the first example of a bar."""
-        counted = self.deck.workspace.table
-        if counted is None:
+        facets = self.deck.workspace.facets
+        if facets is None:
             return
-        values = getattr(counted, str(event.histogram.id))
-        inside = (values >= event.low) & (values < event.high)
+        names = {"classic": "tokens", "assistant": "assistant", "messages": "messages"}
+        values = facets.read(names[str(event.histogram.id)])
+        inside = (values >= event.low) & (values < event.high) & (facets.read("tokens") > 0)
         if inside.any():
-            self.post_message(ShowRecord(int(counted.line[inside.argmax()])))
+            place = int(inside.argmax())
+            self.post_message(ShowRecord(self.deck.workspace.line_of(place)))
 
     async def action_model(self) -> None:
         """Ask for another model."""

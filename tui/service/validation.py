@@ -68,7 +68,7 @@ def check_files(folder: Path, names: dict[str, str], model: str) -> dict[str, An
             verdict = {
                 "type": "valid",
                 "n_examples": len(result.table),
-                "tokens_per_epoch": int(result.table.truncated(info.context_limit).sum()),
+                "tokens_per_epoch": result.table.billed.sum(info.context_limit),
             }
     return verdict
 

@@ -9,18 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tui.tokens.counts import ValueCounts
     from tui.tokens.encodings import encoding_names, get_encoding
     from tui.tokens.examples import ExampleCounter
     from tui.tokens.rows import TokenRows
     from tui.tokens.stats import stats_json
-    from tui.tokens.table import Distribution, TableBuilder, TokenTable, distribution
+    from tui.tokens.table import Distribution, TokenTable, distribution
 
 __all__ = [
     "Distribution",
     "ExampleCounter",
-    "TableBuilder",
     "TokenRows",
     "TokenTable",
+    "ValueCounts",
     "distribution",
     "encoding_names",
     "get_encoding",
@@ -30,9 +31,9 @@ __all__ = [
 _HOMES = {
     "Distribution": "table",
     "ExampleCounter": "examples",
-    "TableBuilder": "table",
     "TokenRows": "rows",
     "TokenTable": "table",
+    "ValueCounts": "counts",
     "distribution": "table",
     "encoding_names": "encodings",
     "get_encoding": "encodings",

@@ -10,7 +10,8 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-COLUMNS = ("line", "billed", "classic", "assistant", "trained", "messages")
+NUMBERS = ("billed", "classic", "assistant", "trained", "messages")
+COLUMNS = ("line", *NUMBERS)
 # Roles come from the dataset, so their number is somebody else's choice.
 MAX_ROLES = 24
 OTHER_ROLE = "(other)"
@@ -24,7 +25,8 @@ def _empty() -> array[int]:
 class TokenRows:
     """Counts of some examples, in file order; what each column means tells ``TokenTable``.
 
-    All columns are 64-bit integers and equally long.
+    All columns are 64-bit integers and equally long. `line` is the number that was given for each
+    record when it was counted.
     """
 
     line: array[int] = field(default_factory=_empty)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from tui.tokens.table import TokenTable, distribution
 
 # What each distribution is made of: the column of the table it reads.
@@ -40,9 +38,6 @@ def stats_json(
         context_limit: Tokens an example may have in training; ``None`` where unknown.
         approximate: The model's own tokenizer is not at hand.
     """
-    limited = table.classic
-    if context_limit is not None:
-        limited = np.minimum(limited, context_limit)
     return {
         **head,
         "encoding": encoding,
@@ -50,9 +45,9 @@ def stats_json(
         "approximate": approximate or table.approximate,
         "examples": len(table),
         "left_out": max(0, int(head.get("records", len(table))) - len(table)),
-        "tokens_total": int(limited.sum()),
-        "assistant_tokens_total": int(table.assistant.sum()),
-        "trained_tokens_total": int(table.trained.sum()),
+        "tokens_total": table.classic.sum(context_limit),
+        "assistant_tokens_total": table.assistant.sum(),
+        "trained_tokens_total": table.trained.sum(),
         "context_limit": context_limit,
         "over_limit": table.over(context_limit),
         "missing_system": table.missing_system,

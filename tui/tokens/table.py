@@ -1,4 +1,4 @@
-"""Token counts of a dataset as columns, and the distributions people read them by."""
+"""Token counts of a dataset, and the distributions people read them by."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from tui.tokens.rows import COLUMNS, TokenRows, add_roles
-
-Column = npt.NDArray[np.int64]
+from tui.tokens.counts import ValueCounts
+from tui.tokens.rows import NUMBERS, TokenRows, add_roles
 
 PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 BINS = 20
@@ -19,19 +15,14 @@ BINS = 20
 _DECIMALS = 6
 
 
-def _empty() -> Column:
-    return np.zeros(0, dtype=np.int64)
-
-
 @dataclass(slots=True)
 class TokenTable:
-    """Token counts, one entry a record that is an example, in file order.
+    """Token counts of the records that are examples.
 
-    All columns are int64 and equally long. The table is plain data: it pickles, and tables of
-    parts of a file join with :meth:`concat`.
+    How often each count occurs is kept, not which example has it, so that a file of ten million
+    examples takes no more memory than one of ten thousand.
 
     Attributes:
-        line: The 1-based physical line the example stands on.
         billed: Tokens a provider bills for one epoch, before truncation:
             1 + sum over messages of (3 + role + content), and tool calls and definitions.
         classic: The well-known estimate of the cookbook, ``billed`` + 2 + names.
@@ -45,19 +36,18 @@ class TokenTable:
         approximate: Whether any count is an estimate (tools, images, preference pairs, …).
     """
 
-    line: Column = field(default_factory=_empty)
-    billed: Column = field(default_factory=_empty)
-    classic: Column = field(default_factory=_empty)
-    assistant: Column = field(default_factory=_empty)
-    trained: Column = field(default_factory=_empty)
-    messages: Column = field(default_factory=_empty)
+    billed: ValueCounts = field(default_factory=ValueCounts)
+    classic: ValueCounts = field(default_factory=ValueCounts)
+    assistant: ValueCounts = field(default_factory=ValueCounts)
+    trained: ValueCounts = field(default_factory=ValueCounts)
+    messages: ValueCounts = field(default_factory=ValueCounts)
     roles: dict[str, int] = field(default_factory=dict)
     missing_system: int = 0
     missing_user: int = 0
     approximate: bool = False
 
     def __len__(self) -> int:
-        return int(self.billed.size)
+        return len(self.billed)
 
     @classmethod
     def empty(cls) -> TokenTable:
@@ -66,95 +56,40 @@ class TokenTable:
 
     @classmethod
     def of(cls, rows: TokenRows) -> TokenTable:
-        """Return a table of rows; it shares their memory, so they must not grow any more."""
-        return cls(
-            **{name: np.frombuffer(getattr(rows, name), dtype=np.int64) for name in COLUMNS},
-            roles=rows.roles,
-            missing_system=rows.missing_system,
-            missing_user=rows.missing_user,
-            approximate=rows.approximate,
-        )
+        """Return a table of rows."""
+        table = cls()
+        table.add(rows)
+        return table
 
     @classmethod
     def concat(cls, tables: Iterable[TokenTable]) -> TokenTable:
-        """Return one table with the examples of all ``tables``, in the order given."""
-        parts = list(tables)
-        if not parts:
-            return cls()
-        columns = {
-            name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS
-        }
-        roles: dict[str, int] = {}
-        for part in parts:
-            add_roles(roles, part.roles)
-        return cls(
-            **columns,
-            roles=roles,
-            missing_system=sum(part.missing_system for part in parts),
-            missing_user=sum(part.missing_user for part in parts),
-            approximate=any(part.approximate for part in parts),
-        )
+        """Return one table with the examples of all ``tables``."""
+        whole = cls()
+        for table in tables:
+            for name in NUMBERS:
+                getattr(whole, name).merge(getattr(table, name))
+            whole._add_facts(table)
+        return whole
 
-    def append(self, other: TokenTable) -> TokenTable:
-        """Return a new table: this one's examples, then those of ``other``."""
-        return TokenTable.concat((self, other))
+    def add(self, rows: TokenRows) -> None:
+        """Add the examples of some rows."""
+        for name in NUMBERS:
+            getattr(self, name).add(getattr(rows, name))
+        self._add_facts(rows)
 
-    def truncated(self, limit: int | None) -> Column:
-        """Return ``billed`` as a service with this context limit bills it, one entry an example."""
-        return self.billed if limit is None else np.minimum(self.billed, limit)
+    def copy(self) -> TokenTable:
+        """Return another with the same counts, which does not change with this one."""
+        return TokenTable.concat((self,))
 
     def over(self, limit: int | None) -> int:
         """Return how many examples are longer than ``limit`` tokens."""
-        return 0 if limit is None else int(np.count_nonzero(self.billed > limit))
+        return self.billed.above(limit)
 
-
-class TableBuilder:
-    """A table that grows at its end, and can be looked at in between without being copied.
-
-    Tables handed out are views of the same columns: adding writes only behind what they show. One
-    thread adds; any may read a table it was given.
-
-    Args:
-        rows: How many rows to have room for; memory that is not filled is not taken.
-    """
-
-    def __init__(self, rows: int = 1 << 16) -> None:
-        self._room = rows
-        self._used = 0
-        self._columns = {name: np.empty(rows, dtype=np.int64) for name in COLUMNS}
-        self._facts = TokenRows()
-
-    def add(self, rows: TokenRows, *, line: int = 0) -> None:
-        """Add rows at the end, ``line`` added to their line numbers."""
-        end = self._used + len(rows)
-        if end > self._room:
-            self._grow(end)
-        for name, column in self._columns.items():
-            column[self._used : end] = np.frombuffer(getattr(rows, name), dtype=np.int64)
-        self._columns["line"][self._used : end] += line
-        self._used = end
-        facts = self._facts
-        add_roles(facts.roles, rows.roles)
-        facts.missing_system += rows.missing_system
-        facts.missing_user += rows.missing_user
-        facts.approximate |= rows.approximate
-
-    def table(self) -> TokenTable:
-        """Return what was added so far."""
-        facts = self._facts
-        return TokenTable(
-            **{name: column[: self._used] for name, column in self._columns.items()},
-            roles=dict(facts.roles),
-            missing_system=facts.missing_system,
-            missing_user=facts.missing_user,
-            approximate=facts.approximate,
-        )
-
-    def _grow(self, rows: int) -> None:
-        self._room = max(rows, self._room + self._room // 2)
-        for name, column in self._columns.items():
-            self._columns[name] = np.empty(self._room, dtype=np.int64)
-            self._columns[name][: self._used] = column[: self._used]
+    def _add_facts(self, other: TokenTable | TokenRows) -> None:
+        add_roles(self.roles, other.roles)
+        self.missing_system += other.missing_system
+        self.missing_user += other.missing_user
+        self.approximate |= other.approximate
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,26 +129,25 @@ class Distribution:
         }
 
 
-def distribution(values: Column, *, bins: int = BINS) -> Distribution:
-    """Return the distribution of a column of whole numbers.
+def distribution(values: ValueCounts, *, bins: int = BINS) -> Distribution:
+    """Return the distribution of some whole numbers.
 
     Args:
         values: One number an example.
         bins: At most this many histogram bins; all are equally wide, a round number wide.
     """
-    if values.size == 0:
+    low, high = values.min, values.max
+    if low is None or high is None:
         return Distribution(None, None, None, dict.fromkeys(PERCENTILES), (), ())
-    points = np.percentile(values, PERCENTILES)
-    low, high = int(values.min()), int(values.max())
+    points = values.percentiles(PERCENTILES)
     edges = _edges(low, high, bins)
-    counts, _ = np.histogram(values, bins=np.asarray(edges))
     return Distribution(
         low,
         high,
-        round(float(values.mean()), _DECIMALS),
-        {p: round(float(value), _DECIMALS) for p, value in zip(PERCENTILES, points, strict=True)},
+        round(values.sum() / len(values), _DECIMALS),
+        {p: round(value, _DECIMALS) for p, value in zip(PERCENTILES, points, strict=True)},
         tuple(edges),
-        tuple(int(count) for count in counts),
+        tuple(values.histogram(edges)),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tui.dataset.checking import check_file
 from tui.dataset.convert.detect import READY, convert_record
 from tui.dataset.convert.model import SkipError, message
 from tui.dataset.convert.table import Table, is_table
@@ -15,7 +16,6 @@ from tui.dataset.model import Format
 from tui.dataset.repair.file import verdict_json
 from tui.dataset.report import CheckReport
 from tui.dataset.rows import BLANK, BROKEN, Cancelled, Progress, rows
-from tui.dataset.scan import check_file
 from tui.dataset.source import Source
 from tui.dataset.writing import NewFile
 from tui.errors import TunedeckError, UsageError

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from tui.dataset.arrays import is_array
 from tui.dataset.checker import Checker, CheckSettings
+from tui.dataset.checking import check_file
 from tui.dataset.digests import DigestSet
 from tui.dataset.model import Format, Severity
 from tui.dataset.profile import get_profile
@@ -26,7 +27,6 @@ from tui.dataset.rows import (
     parse,
     rows,
 )
-from tui.dataset.scan import check_file
 from tui.dataset.source import Source
 from tui.dataset.writing import NewFile
 from tui.errors import FileError, TunedeckError

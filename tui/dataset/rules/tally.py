@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import orjson
@@ -62,6 +62,10 @@ class Tally:
         self.differing |= other.differing
         for name, digest in other.functions.items():
             self._function(name, digest)
+
+    def copy(self) -> Tally:
+        """Return the same, which does not change with this one."""
+        return replace(self, functions=dict(self.functions), differing=set(self.differing))
 
     def _seen(self, tools: list[object]) -> bool:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tui.dataset.model import Format, Issue
@@ -42,6 +42,10 @@ class Totals:
         self.without_user += found.without_user
         self.without_system += found.without_system
         self.tally.merge(found.tally)
+
+    def copy(self) -> Totals:
+        """Return the same, which does not change with this one."""
+        return replace(self, tally=self.tally.copy())
 
 
 def whole_file_issues(report: CheckReport, totals: Totals, profile: Profile) -> Iterator[Issue]:

@@ -1,0 +1,114 @@
+"""What the ranges of a file come to when they are put together in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tui.dataset.model import Format, Issue, Severity
+from tui.dataset.report import CheckReport, IssueLog
+from tui.dataset.rules.whole import Totals
+
+if TYPE_CHECKING:
+    from tui.dataset.facets import Facets
+    from tui.dataset.lines import Print
+    from tui.dataset.ranges import Found
+    from tui.tokens import TokenTable
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Everything known of the first ``offset`` bytes of a file.
+
+    Attributes:
+        report: What was found, without what is said about the file as a whole.
+        offset: Where the first line starts that is not in it.
+        totals: What rules about the whole file gather.
+        table: Token counts, where they were asked for.
+        facets: What each record is like, where asked for.
+        prints: Checksums of the bytes, where facets were asked for.
+        rows: How many of the facets' positions belong to it.
+    """
+
+    report: CheckReport
+    offset: int = 0
+    totals: Totals = field(default_factory=Totals)
+    table: TokenTable | None = None
+    facets: Facets | None = None
+    prints: list[Print] = field(default_factory=list)
+    rows: int = 0
+
+    @classmethod
+    def begin(
+        cls, file: str, size: int, kind: Format, *, max_issues: int, tokens: bool, facets: bool
+    ) -> Gathered:
+        """Return what is known at the start: nothing."""
+        made = cls(CheckReport(file, size, kind, issues=IssueLog(limit=max_issues)))
+        if tokens:
+            from tui.tokens import TokenTable
+
+            made.table = TokenTable.empty()
+        if facets:
+            from tui.dataset.facets import Facets
+
+            made.facets = Facets()
+        return made
+
+    def merge(self, found: Found, *, array: bool) -> None:
+        """Add the next range; of a JSON array, lines are those of the file already."""
+        report, base = self.report, 0 if array else self.report.lines
+        report.lines += found.lines
+        report.records += found.records
+        report.blank_lines += found.blank
+        report.valid += found.valid
+        for code, times in found.counts.items():
+            report.counts[code] = report.counts.get(code, 0) + times
+        report.errors += found.levels[Severity.ERROR]
+        report.warnings += found.levels[Severity.WARNING]
+        report.advice += found.levels[Severity.ADVICE]
+        report.issues.extend(
+            replace(issue, line=issue.line + base) if base else issue for issue in found.issues
+        )
+        self.totals.add(found)
+        if self.table is not None and found.tokens is not None:
+            self.table.add(found.tokens)
+        if self.facets is not None and found.facets is not None:
+            self.facets.add(found.facets)
+            self.rows = self.facets.rows
+            self.prints += found.prints
+        self.offset = max(self.offset, found.end)
+
+    def add(self, issue: Issue) -> None:
+        """Add an issue about the file rather than about a record."""
+        report = self.report
+        report.counts[issue.code] = report.counts.get(issue.code, 0) + 1
+        report.errors += issue.severity is Severity.ERROR
+        report.warnings += issue.severity is Severity.WARNING
+        report.advice += issue.severity is Severity.ADVICE
+        report.issues.extend((issue,))
+
+    def settle(self) -> Gathered:
+        """Return what is known now, which stays as it is while this one goes on.
+
+        The facets are the same; only `rows` of them belong to it.
+        """
+        return Gathered(
+            self.report.copy(),
+            self.offset,
+            self.totals.copy(),
+            None if self.table is None else self.table.copy(),
+            self.facets,
+            list(self.prints),
+            self.rows,
+        )
+
+    def resume(self) -> Gathered:
+        """Return the same, to be added to without changing this one or its facets.
+
+        Raises:
+            FileError: There is no room on the disk for the facets.
+        """
+        made = self.settle()
+        if self.facets is not None:
+            made.facets = self.facets.head(self.rows)
+        return made
