@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from tui.dataset.model import Severity as Severity
     from tui.dataset.profile import Profile as Profile
     from tui.dataset.profile import get_profile as get_profile
+    from tui.dataset.query.find import find as find
+    from tui.dataset.query.model import Filter as Filter
+    from tui.dataset.query.model import Search as Search
+    from tui.dataset.query.model import Selection as Selection
+    from tui.dataset.query.model import Sort as Sort
+    from tui.dataset.query.select import select as select
+    from tui.dataset.query.write import write_selection as write_selection
     from tui.dataset.record import Record as Record
     from tui.dataset.record import read_record as read_record
     from tui.dataset.record import record_from as record_from
@@ -57,44 +64,51 @@ _HOMES = {
     "Change": "source",
     "CheckReport": "report",
     "ConvertReport": "convert.file",
+    "Filter": "query.model",
     "FixReport": "repair.file",
     "Format": "model",
+    "Found": "repair.survey",
     "Issue": "model",
     "IssueLog": "report",
     "LineIndex": "index",
     "NewFile": "writing",
+    "ON_REQUEST": "repair.model",
+    "Preview": "repair.survey",
     "Profile": "profile",
     "RULES": "rules.catalogue",
     "Record": "record",
     "Repair": "repair.model",
     "Repaired": "repair.record",
     "Rule": "rules.catalogue",
+    "SAFE": "repair.model",
     "Scan": "scan",
     "ScanResult": "scan",
     "ScanUpdate": "scan",
+    "Search": "query.model",
+    "Selection": "query.model",
     "Severity": "model",
+    "Sort": "query.model",
     "Source": "source",
     "SplitReport": "split",
+    "Survey": "repair.survey",
     "check_file": "scan",
     "convert_file": "convert.file",
-    "Found": "repair.survey",
-    "ON_REQUEST": "repair.model",
-    "Preview": "repair.survey",
-    "SAFE": "repair.model",
-    "Survey": "repair.survey",
+    "find": "query.find",
     "fix_file": "repair.file",
     "fix_source": "repair.file",
-    "preview": "repair.survey",
-    "read_raw": "repair.survey",
-    "one_line": "repair.survey",
-    "record_from": "record",
     "foreign_kind": "signature",
     "get_profile": "profile",
+    "one_line": "repair.survey",
+    "preview": "repair.survey",
+    "read_raw": "repair.survey",
     "read_record": "record",
+    "record_from": "record",
     "repair_record": "repair.record",
     "scan_file": "scan",
+    "select": "query.select",
     "sniff_format": "record",
     "split_file": "split",
+    "write_selection": "query.write",
 }
 
 __all__ = list(_HOMES)
