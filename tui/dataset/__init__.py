@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tui.dataset.convert.file import ConvertReport as ConvertReport
     from tui.dataset.convert.file import convert_file as convert_file
     from tui.dataset.index import LineIndex as LineIndex
+    from tui.dataset.joined import open_all as open_all
+    from tui.dataset.joined import place_of as place_of
     from tui.dataset.model import Format as Format
     from tui.dataset.model import Issue as Issue
     from tui.dataset.model import Severity as Severity
@@ -101,6 +103,8 @@ _HOMES = {
     "one_line": "repair.survey",
     "preview": "repair.survey",
     "read_raw": "repair.survey",
+    "place_of": "joined",
+    "open_all": "joined",
     "read_record": "record",
     "record_from": "record",
     "repair_record": "repair.record",
