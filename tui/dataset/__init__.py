@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from tui.dataset.model import Severity as Severity
     from tui.dataset.profile import Profile as Profile
     from tui.dataset.profile import get_profile as get_profile
-    from tui.dataset.query.find import find as find
+    from tui.dataset.query.finding import find as find
     from tui.dataset.query.model import Filter as Filter
     from tui.dataset.query.model import Search as Search
     from tui.dataset.query.model import Selection as Selection
     from tui.dataset.query.model import Sort as Sort
-    from tui.dataset.query.select import select as select
-    from tui.dataset.query.write import write_selection as write_selection
+    from tui.dataset.query.selecting import select as select
+    from tui.dataset.query.writing import write_selection as write_selection
     from tui.dataset.record import Record as Record
     from tui.dataset.record import read_record as read_record
     from tui.dataset.record import record_from as record_from
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tui.dataset.repair.survey import one_line as one_line
     from tui.dataset.repair.survey import preview as preview
     from tui.dataset.repair.survey import read_raw as read_raw
+    from tui.dataset.repair.survey import whole_record as whole_record
     from tui.dataset.report import CheckReport as CheckReport
     from tui.dataset.report import IssueLog as IssueLog
     from tui.dataset.rules.catalogue import RULES as RULES
@@ -95,12 +96,13 @@ _HOMES = {
     "Survey": "repair.survey",
     "check_file": "scan",
     "convert_file": "convert.file",
-    "find": "query.find",
+    "find": "query.finding",
     "fix_file": "repair.file",
     "fix_source": "repair.file",
     "foreign_kind": "signature",
     "get_profile": "profile",
     "one_line": "repair.survey",
+    "whole_record": "repair.survey",
     "preview": "repair.survey",
     "read_raw": "repair.survey",
     "place_of": "joined",
@@ -109,10 +111,10 @@ _HOMES = {
     "record_from": "record",
     "repair_record": "repair.record",
     "scan_file": "scan",
-    "select": "query.select",
+    "select": "query.selecting",
     "sniff_format": "record",
     "split_file": "split",
-    "write_selection": "query.write",
+    "write_selection": "query.writing",
 }
 
 __all__ = list(_HOMES)

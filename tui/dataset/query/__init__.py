@@ -10,22 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tui.dataset.query.find import find as find
+    from tui.dataset.query.finding import find as find
     from tui.dataset.query.model import Filter as Filter
     from tui.dataset.query.model import Search as Search
     from tui.dataset.query.model import Selection as Selection
     from tui.dataset.query.model import Sort as Sort
-    from tui.dataset.query.select import select as select
-    from tui.dataset.query.write import write_selection as write_selection
+    from tui.dataset.query.selecting import select as select
+    from tui.dataset.query.writing import write_selection as write_selection
 
 _HOMES = {
     "Filter": "model",
     "Search": "model",
     "Selection": "model",
     "Sort": "model",
-    "find": "find",
-    "select": "select",
-    "write_selection": "write",
+    "find": "finding",
+    "select": "selecting",
+    "write_selection": "writing",
 }
 
 __all__ = list(_HOMES)
