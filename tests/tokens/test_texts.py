@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tui.tokens import get_encoding, texts
-from tui.tokens.texts import SEPARATOR, TextCounter
+from tui.tokens import get_encoding, joined, texts
+from tui.tokens.joined import SEPARATOR, Tiktoken, sanitise
+from tui.tokens.texts import TextCounter
 
 ENCODINGS = ("cl100k_base", "o200k_base", "r50k_base", "p50k_base")
 
@@ -42,10 +43,10 @@ def test_counts_equal_tiktoken(encoding: str, given_texts: list[str]) -> None:
 @slow_ok
 @given(text=TEXTS, run=st.integers(2, 4))
 def test_cutting_runs_of_blanks_changes_nothing(encoding: str, text: str, run: int) -> None:
-    counter = TextCounter(encoding)
+    counter = Tiktoken(encoding)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(texts, "_RUN", run)
-        parts = sum(counter._count_parts(texts.sanitise(text)))
+        patch.setattr(joined, "_RUN", run)
+        parts = sum(counter._count_parts(sanitise(text)))
     assert parts == plain(encoding, text)
 
 
@@ -84,7 +85,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "_MEMO_CHARS", 2_000)
     counter = TextCounter("cl100k_base")
     for start in range(0, 3_000, 50):
-        counter.count_all([f"text number {i}" for i in range(start, start + 50)])
+        counter.count_all([f"text number {i}" for i in range(start, start + 50)] * 2)
     assert len(counter._young) + len(counter._old) < 400
     # Forgotten or not, the answer is the same.
     assert counter.count("text number 1") == plain("cl100k_base", "text number 1")
@@ -92,13 +93,23 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_repeats_is_not_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     counter = TextCounter("cl100k_base")
-    first = counter.count_all(["system prompt", "question"])
+    first = counter.count_all(["system prompt", "question", "system prompt", "question"])
 
     def fail(batch: list[str]) -> list[int]:
-        raise AssertionError(batch)
+        assert not batch
+        return []
 
-    monkeypatch.setattr(counter, "_count_batch", fail)
+    monkeypatch.setattr(counter._engine, "count", fail)
     assert counter.count_all(["question", "system prompt", "question"]) == first
+
+
+@slow_ok
+@given(st.lists(TEXTS, max_size=12), st.lists(st.integers(0, 11), max_size=40))
+def test_counts_come_in_the_order_of_the_texts(some: list[str], places: list[int]) -> None:
+    counter = TextCounter("o200k_base")
+    for _ in range(2):
+        chosen = [some[place] for place in places if place < len(some)]
+        assert counter.count_each(chosen) == [plain("o200k_base", text) for text in chosen]
 
 
 def test_an_unknown_encoding_is_refused() -> None:

@@ -18,11 +18,20 @@ if TYPE_CHECKING:
     from tui.dataset.facets import Facets as Facets
     from tui.dataset.gather import Gathered as Gathered
     from tui.dataset.index import LineIndex as LineIndex
+    from tui.dataset.joined import open_all as open_all
+    from tui.dataset.joined import place_of as place_of
     from tui.dataset.model import Format as Format
     from tui.dataset.model import Issue as Issue
     from tui.dataset.model import Severity as Severity
     from tui.dataset.profile import Profile as Profile
     from tui.dataset.profile import get_profile as get_profile
+    from tui.dataset.query.finding import find as find
+    from tui.dataset.query.model import Filter as Filter
+    from tui.dataset.query.model import Search as Search
+    from tui.dataset.query.model import Selection as Selection
+    from tui.dataset.query.model import Sort as Sort
+    from tui.dataset.query.selecting import select as select
+    from tui.dataset.query.writing import write_selection as write_selection
     from tui.dataset.record import Record as Record
     from tui.dataset.record import read_record as read_record
     from tui.dataset.record import record_from as record_from
@@ -41,6 +50,7 @@ if TYPE_CHECKING:
     from tui.dataset.repair.survey import one_line as one_line
     from tui.dataset.repair.survey import preview as preview
     from tui.dataset.repair.survey import read_raw as read_raw
+    from tui.dataset.repair.survey import whole_record as whole_record
     from tui.dataset.report import CheckReport as CheckReport
     from tui.dataset.report import IssueLog as IssueLog
     from tui.dataset.rules.catalogue import RULES as RULES
@@ -57,48 +67,58 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Change": "source",
+    "check_file": "checking",
     "CheckReport": "report",
+    "convert_file": "convert.file",
     "ConvertReport": "convert.file",
     "Facets": "facets",
+    "Filter": "query.model",
+    "find": "query.finding",
+    "fix_file": "repair.file",
+    "fix_source": "repair.file",
     "FixReport": "repair.file",
+    "foreign_kind": "signature",
     "Format": "model",
-    "Issue": "model",
+    "Found": "repair.survey",
     "Gathered": "gather",
+    "get_profile": "profile",
+    "Issue": "model",
     "IssueLog": "report",
     "LineIndex": "index",
     "NewFile": "writing",
+    "ON_REQUEST": "repair.model",
+    "one_line": "repair.survey",
+    "open_all": "joined",
+    "place_of": "joined",
+    "Preview": "repair.survey",
+    "preview": "repair.survey",
     "Profile": "profile",
-    "RULES": "rules.catalogue",
+    "read_raw": "repair.survey",
+    "read_record": "record",
     "Record": "record",
+    "record_from": "record",
     "Repair": "repair.model",
+    "repair_record": "repair.record",
     "Repaired": "repair.record",
     "Rule": "rules.catalogue",
+    "RULES": "rules.catalogue",
+    "SAFE": "repair.model",
     "Scan": "scan",
+    "scan_file": "checking",
     "ScanResult": "scan",
     "ScanUpdate": "scan",
+    "Search": "query.model",
+    "select": "query.selecting",
+    "Selection": "query.model",
     "Severity": "model",
-    "Source": "source",
-    "SplitReport": "split",
-    "check_file": "checking",
-    "convert_file": "convert.file",
-    "Found": "repair.survey",
-    "ON_REQUEST": "repair.model",
-    "Preview": "repair.survey",
-    "SAFE": "repair.model",
-    "Survey": "repair.survey",
-    "fix_file": "repair.file",
-    "fix_source": "repair.file",
-    "preview": "repair.survey",
-    "read_raw": "repair.survey",
-    "one_line": "repair.survey",
-    "record_from": "record",
-    "foreign_kind": "signature",
-    "get_profile": "profile",
-    "read_record": "record",
-    "repair_record": "repair.record",
-    "scan_file": "checking",
     "sniff_format": "record",
+    "Sort": "query.model",
+    "Source": "source",
     "split_file": "split",
+    "SplitReport": "split",
+    "Survey": "repair.survey",
+    "whole_record": "repair.survey",
+    "write_selection": "query.writing",
 }
 
 __all__ = list(_HOMES)

@@ -24,7 +24,7 @@ _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
 
 def names_json(source: Source) -> bool:
     """Return whether the file's name promises one JSON value, or promises nothing."""
-    name = source.path.lower().removesuffix(".gz")
+    name = source.path.lower().removesuffix(".gz").removesuffix(".zst")
     return name.endswith(".json") or name == "-"
 
 

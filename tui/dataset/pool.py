@@ -15,13 +15,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from tui.dataset.joined import InheritedSource
 from tui.dataset.lines import Task
 from tui.dataset.ranges import Found, RangeWorker, WorkSettings
-from tui.dataset.source import FdSource, Source
+from tui.dataset.source import Piece, Source
 from tui.errors import FileError, TunedeckError
 
 _BOOT = (
@@ -47,7 +48,7 @@ class Pool:
     """Worker processes over one source.
 
     Args:
-        source: The file; its descriptor is handed to every worker.
+        source: The file; its descriptors are handed to every worker.
         settings: What the workers need to know.
         count: How many to start.
     """
@@ -136,9 +137,15 @@ def _died(worker: _Worker) -> WorkerDied:
 
 def _start(source: Source, settings: WorkSettings) -> _Worker:
     ours, theirs = socket.socketpair()
-    # The copy keeps the number from clashing with one the child uses before it has run.
-    handle = os.dup(source.fileno())
+    handles: list[int] = []
     try:
+        pieces: list[Piece] = []
+        for piece in source.pieces():
+            if piece.fd >= 0:
+                # A copy's number clashes with none that the child uses before it has run.
+                handles.append(os.dup(piece.fd))
+                piece = replace(piece, fd=handles[-1])
+            pieces.append(piece)
         boot = [
             sys.executable,
             "-c",
@@ -146,11 +153,11 @@ def _start(source: Source, settings: WorkSettings) -> _Worker:
             json.dumps([p for p in sys.path if isinstance(p, str)]),
         ]
         process = subprocess.Popen(
-            [*boot, str(theirs.fileno()), str(handle)],
+            [*boot, str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(), handle),
+            pass_fds=(theirs.fileno(), *handles),
             start_new_session=True,
         )
     except OSError as error:
@@ -160,10 +167,11 @@ def _start(source: Source, settings: WorkSettings) -> _Worker:
         ) from error
     finally:
         theirs.close()
-        os.close(handle)
+        for handle in handles:
+            os.close(handle)
     worker = _Worker(process, Connection(ours.detach()))
     try:
-        worker.link.send(settings)
+        worker.link.send((settings, pieces))
     except OSError as error:
         worker.link.close()
         raise _died(worker) from error
@@ -173,9 +181,11 @@ def _start(source: Source, settings: WorkSettings) -> _Worker:
 def work() -> None:
     """Check tasks until the parent hangs up: the whole life of a worker process."""
     link = Connection(int(sys.argv[2]))
-    settings: WorkSettings = link.recv()
+    settings: WorkSettings
+    pieces: list[Piece]
+    settings, pieces = link.recv()
     os.nice(settings.niceness)
-    source = FdSource("the file", int(sys.argv[3]), settings.size)
+    source = InheritedSource(pieces, settings.size)
     worker = RangeWorker(source, settings)
     # The parent's death is the end of the link, and that is the worker's end too.
     with contextlib.suppress(EOFError, OSError):

@@ -5,6 +5,12 @@ from __future__ import annotations
 BOM = b"\xef\xbb\xbf"
 """The byte order mark of UTF-8."""
 
+GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+MAGIC_BYTES = 4
+"""Bytes at the start of a file that tell what packs it."""
+
+_SKIPPABLE_TAIL = b"\x2a\x4d\x18"
 _CONVERT_TEXT = "save it as UTF-8: iconv -f {0} -t UTF-8 FILE > OUT"
 _MARKS = (
     (b"\xff\xfe\x00\x00", "UTF-32", "UTF-32"),
@@ -16,7 +22,7 @@ _UNPACK = "unpack it and name the JSONL file in it"
 _EXPORT = "export it as JSONL and name that file"
 _MAGIC = (
     (b"PK\x03\x04", "a zip archive (or a spreadsheet)", _UNPACK),
-    (b"\x28\xb5\x2f\xfd", "packed with zstd", _UNPACK),
+    (ZSTD_MAGIC, "packed with zstd", _UNPACK),
     (b"\xfd7zXZ\x00", "packed with xz", _UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
     (b"PAR1", "a Parquet table", _EXPORT),
@@ -30,6 +36,15 @@ _MAGIC = (
     (b"\x7fELF", "a program", "name a JSONL file"),
 )
 _LEAST = 16
+
+
+def packing(head: bytes) -> str:
+    """Return what packs a file that starts like this: ``gzip``, ``zstd``, or nothing."""
+    if head.startswith(GZIP_MAGIC):
+        return "gzip"
+    # Parallel packers of zstd put a frame to be skipped first.
+    skipped = head[1:4] == _SKIPPABLE_TAIL and 0x50 <= head[0] <= 0x5F
+    return "zstd" if skipped or head.startswith(ZSTD_MAGIC) else ""
 
 
 def foreign_kind(head: bytes) -> tuple[str, str] | None:

@@ -370,7 +370,7 @@ def _line(row: Row) -> bytes:
 def _names(path: str, folder: str | os.PathLike[str] | None) -> tuple[Path, Path]:
     given = Path("stdin.jsonl" if path == "-" else path)
     name = given.name
-    for endings in ((".gz",), (".jsonl", ".json", ".ndjson")):
+    for endings in ((".gz", ".zst"), (".jsonl", ".json", ".ndjson")):
         ending = next((known for known in endings if name.lower().endswith(known)), "")
         if ending and len(name) > len(ending):
             name = name[: -len(ending)]

@@ -36,7 +36,7 @@ class NewFile:
 
     They go to a hidden file in the same folder, which is synced to the disk and then takes the name
     in one step. Leaving the ``with`` block without `commit` removes it. A name that ends in ``.gz``
-    is written packed.
+    or ``.zst`` is written packed.
 
     Args:
         path: Where it will stand; ``None`` for a file that is only tried out and never kept.
@@ -74,6 +74,10 @@ class NewFile:
             self._file = gzip.GzipFile(  # type: ignore[assignment]
                 filename="", mode="wb", fileobj=self._raw, mtime=0
             )
+        elif name.endswith(".zst"):
+            from tui.dataset.unpack import zstd_writer
+
+            self._file = zstd_writer(self._raw)
 
     def write(self, data: bytes) -> None:
         """Add bytes.

@@ -167,7 +167,7 @@ def _file_kind(path: Path) -> list[Problem]:
             "write it to a file first: it is checked, hashed and uploaded",
         )
     name = path.name.lower()
-    if name.endswith(".gz"):
+    if name.endswith((".gz", ".zst")):
         return [
             Problem(
                 ERROR,

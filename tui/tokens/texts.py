@@ -1,207 +1,97 @@
-"""Exact token counts of many texts at once.
+"""Exact token counts of many texts at once, by whichever engine may count them.
 
-Calling the tokenizer costs far more than the tokens of a chat message, so hundreds of texts are
-joined by one private special token and encoded in a single call; the places of that token in the
-answer give the counts. It is exact because text between special tokens is always encoded on its
-own, and because a text that holds the separator itself goes the plain way.
+tiktoken is the reference and the default; where `tunedeck[fast]` is installed and a large dataset
+is to be counted, the faster engine takes over, and hands back what it cannot be trusted with.
 """
 
 from __future__ import annotations
 
-import re
-import sys
-import threading
-from collections.abc import Iterator, Sequence
-from functools import cache
-from typing import Protocol, cast
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from tui.tokens.encodings import get_spec, load_ranks
+from tui.tokens.fast import TIKTOKEN, Choice, EngineError, Toktok, choose
+from tui.tokens.joined import Tiktoken
 
-# Two noncharacters at the end of Unicode, which no text is meant to hold. No proper prefix of the
-# pair is also a suffix of it, so a neighbour can never shift where it is found.
-SEPARATOR = "\U0010fffe\U0010fffd"
-# Every byte of its number is another one, and the upper ones stand in no real id, so that in the
-# answer, an array of 32-bit integers, it can be looked for as bytes: fast, and never found astride.
-_SEPARATOR_ID = 0xFDFCFBFA
-_ALLOWED = {SEPARATOR}
-_MARK = _SEPARATOR_ID.to_bytes(4, sys.byteorder)
-_ID_BYTES = 4
-
-# A call takes this many texts and characters at most: enough to make its cost vanish, and short
-# enough (a few ms) to let other threads in.
-_BATCH_TEXTS = 400
-_BATCH_CHARS = 200_000
-
-# What a memo may hold: texts that repeat are system prompts, labels and tool definitions. A long
-# text is kept only when it comes a second time, which a bit for its hash tells.
+# What a memo may hold: texts that repeat are system prompts, labels and tool definitions.
 _MEMO_CHARS = 2_000_000
 _MEMO_ENTRIES = 50_000
-_MEMO_SHORT = 200
-_MARKS = 1 << 18
-
-# tiktoken's regular expression gives up on about a million blanks in a row, because of the
-# look-ahead in `\s+(?!\S)`. Such a run is one piece but for its last blank, whatever its length.
-_RUN = 500_000
-_BLANKS = re.compile("[\t\n\x0b\x0c\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-
-_LOCK = threading.Lock()
-
-
-class _Core(Protocol):
-    """The part of tiktoken that is compiled, as far as it is used here."""
-
-    def encode_to_tiktoken_buffer(self, text: str, allowed: set[str]) -> bytes:
-        """Return the ids of a text as an array of 32-bit integers."""
-        ...
-
-    def encode_single_piece(self, piece: bytes) -> list[int]:
-        """Return the ids of a piece that is not to be cut."""
-        ...
-
-
-def sanitise(text: str) -> str:
-    """Return the text as tiktoken reads it: surrogate pairs joined, lone surrogates replaced."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+_MEMO_LONGEST = 200_000
 
 
 class TextCounter:
     """Counts tokens of texts, exactly as ``len(encoding.encode_ordinary(text))`` would.
 
-    Texts that come again are remembered, within a bound. One counter belongs to one thread at a
-    time.
+    A text that comes twice in one call is remembered for the next, within a bound. One counter
+    belongs to one thread at a time.
 
     Args:
         encoding: The name of an encoding.
+        size: How many bytes of dataset are to be counted, where that is known: the faster engine
+            takes longer to load, and is used only where it saves more than that.
+
+    Attributes:
+        choice: Which engine counts, and why; it changes where the faster one fails.
 
     Raises:
         UsageError: No encoding has this name.
     """
 
-    def __init__(self, encoding: str) -> None:
-        spec = get_spec(encoding)
-        with _LOCK:
-            self._core = _joining(spec.vocabulary, spec.head, spec.pattern)
-        # The older patterns cut no piece at a line end, the newer ones after the last of a run.
-        self._cuts_at_newline = r"\s*[\r\n]" in spec.pattern
+    def __init__(self, encoding: str, size: int | None = None) -> None:
+        self._encoding = encoding
+        self._tiktoken: Tiktoken | None = None
+        self.choice, count = choose(encoding, size)
+        self._engine: Tiktoken | Toktok = (
+            self._reference() if count is None else Toktok(count, self._reference)
+        )
         self._young: dict[str, int] = {"": 0}
         self._old: dict[str, int] = {}
         self._young_chars = 0
-        self._marks = bytearray(_MARKS)
 
     def count(self, text: str) -> int:
         """Return how many tokens one text has."""
         return self.count_all((text,))[text]
 
+    def count_each(self, texts: Sequence[str]) -> list[int]:
+        """Return the token count of every text, in order."""
+        return list(map(self.count_all(texts).__getitem__, texts))
+
     def count_all(self, texts: Sequence[str]) -> dict[str, int]:
         """Return the token count of every text, keyed by the text."""
-        counts: dict[str, int] = {}
-        fresh: list[str] = []
-        for text in dict.fromkeys(texts):
-            known = self._young.get(text)
-            if known is None and (known := self._old.get(text)) is not None:
-                self._remember(text, known)
-            if known is None:
-                fresh.append(text)
-            else:
-                counts[text] = known
-        for batch in _batches(fresh):
-            for text, count in zip(batch, self._count_batch(batch), strict=True):
-                counts[text] = count
-                self._remember(text, count)
+        # Each once, and then in the order of their first coming: one count of the dict's items.
+        times = Counter(texts)
+        young, old = self._young, self._old
+        fresh = [text for text in times if text not in young and text not in old]
+        counts = dict(zip(fresh, self._count(fresh), strict=True))
+        if len(fresh) < len(times):
+            known = [text for text in times if text not in counts]
+            counts.update((text, young[text] if text in young else old[text]) for text in known)
+            self._remember((text for text in known if text not in young), counts)
+        if len(times) < len(texts):
+            repeated = (text for text, n in times.items() if n > 1 and text not in self._young)
+            self._remember(repeated, counts)
         return counts
 
-    def _remember(self, text: str, count: int) -> None:
+    def _count(self, texts: list[str]) -> list[int]:
+        try:
+            return self._engine.count(texts)
+        except EngineError as error:
+            reason = f"toktok-rs failed ({error})"
+            notice = f"{reason}: tokens are counted with tiktoken"
+            self.choice = Choice(TIKTOKEN, reason, notice)
+            self._engine = self._reference()
+            return self._engine.count(texts)
+
+    def _reference(self) -> Tiktoken:
+        if self._tiktoken is None:
+            self._tiktoken = Tiktoken(self._encoding)
+        return self._tiktoken
+
+    def _remember(self, texts: Iterable[str], counts: dict[str, int]) -> None:
         # Two generations: what was not asked for during a whole generation is forgotten.
-        if len(text) > _MEMO_SHORT:
-            mark = hash(text) % _MARKS
-            if len(text) > _BATCH_CHARS or not self._marks[mark]:
-                self._marks[mark] = 1
-                return
-        if self._young_chars > _MEMO_CHARS or len(self._young) > _MEMO_ENTRIES:
-            self._old, self._young, self._young_chars = self._young, {"": 0}, 0
-            self._marks = bytearray(_MARKS)
-        self._young[text] = count
-        self._young_chars += len(text)
-
-    def _count_batch(self, texts: list[str]) -> list[int]:
-        if len(texts) > 1:
-            counts = self._count_joined(texts)
-            if counts is not None:
-                return counts
-        return [self._count_alone(text) for text in texts]
-
-    def _count_joined(self, texts: list[str]) -> list[int] | None:
-        """Count texts in one call, or return ``None`` where they must go one by one."""
-        try:
-            tokens = self._encode(SEPARATOR.join(texts) + SEPARATOR)
-        except ValueError:  # a lone surrogate (UnicodeEncodeError), or too many blanks in a row
-            return None
-        parts = tokens.split(_MARK)
-        if len(parts) != len(texts) + 1:  # a text holds the separator
-            return None
-        return [len(ids) // _ID_BYTES for ids in parts[:-1]]
-
-    def _encode(self, text: str, allowed: set[str] = _ALLOWED) -> bytes:
-        """Return the ids as the bytes of an array.
-
-        Raises:
-            ValueError: A lone surrogate, or too many blanks in a row.
-        """
-        return memoryview(self._core.encode_to_tiktoken_buffer(text, allowed)).tobytes()
-
-    def _count_alone(self, text: str) -> int:
-        text = sanitise(text)
-        try:
-            return self._count_plain(text)
-        except ValueError:
-            return sum(self._count_parts(text))
-
-    def _count_plain(self, text: str) -> int:
-        return len(self._encode(text, set())) // _ID_BYTES
-
-    def _count_parts(self, text: str) -> Iterator[int]:
-        """Yield the counts of the parts of a text with enormous runs of blanks."""
-        done = 0
-        for run in _BLANKS.finditer(text):
-            start, end = run.span()
-            if self._cuts_at_newline:
-                newline = max(text.rfind("\n", start, end), text.rfind("\r", start, end))
-                start = max(start, newline + 1)
-            if end - start < _RUN:
+        for text in list(texts):
+            if len(text) > _MEMO_LONGEST:
                 continue
-            if end < len(text):
-                end -= 1  # the last blank belongs to the next word
-            yield self._count_plain(text[done:start])
-            yield len(self._core.encode_single_piece(text[start:end].encode()))
-            done = end
-        yield self._count_plain(text[done:])
-
-
-def _batches(texts: list[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    chars = 0
-    for text in texts:
-        if batch and (len(batch) >= _BATCH_TEXTS or chars + len(text) > _BATCH_CHARS):
-            yield batch
-            batch, chars = [], 0
-        batch.append(text)
-        chars += len(text)
-    if batch:
-        yield batch
-
-
-@cache
-def _joining(vocabulary: str, head: int | None, pattern: str) -> _Core:
-    """Return a tokenizer whose only special token is the separator.
-
-    Without tiktoken's object around it, which would keep all ranks a second time, 30 MB of them.
-    """
-    # A compiled module, which type checkers cannot see.
-    from tiktoken import _tiktoken  # type: ignore[attr-defined]
-
-    ranks = load_ranks(vocabulary, head)
-    return cast(_Core, _tiktoken.CoreBPE(ranks, {SEPARATOR: _SEPARATOR_ID}, pattern))
+            if self._young_chars > _MEMO_CHARS or len(self._young) > _MEMO_ENTRIES:
+                self._old, self._young, self._young_chars = self._young, {"": 0}, 0
+            self._young[text] = counts[text]
+            self._young_chars += len(text)

@@ -21,7 +21,7 @@ _ENDINGS = (".csv", ".tsv", ".tab")
 
 def is_table(source: Source) -> bool:
     """Return whether a file is CSV, by its name or by a first line that no JSON starts with."""
-    name = source.path.lower().removesuffix(".gz")
+    name = source.path.lower().removesuffix(".gz").removesuffix(".zst")
     if name.endswith(_ENDINGS):
         return True
     if name.endswith((".json", ".jsonl", ".ndjson")):
@@ -113,7 +113,7 @@ class _Stream(io.RawIOBase):
 
 
 def _delimiter(path: str, head: str) -> str:
-    if path.lower().removesuffix(".gz").endswith((".tsv", ".tab")):
+    if path.lower().removesuffix(".gz").removesuffix(".zst").endswith((".tsv", ".tab")):
         return "\t"
     line: list[str] = []
     quoted = False

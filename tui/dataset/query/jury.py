@@ -1,0 +1,251 @@
+"""Worker processes that look at records, because nothing else can be stopped in the middle of it.
+
+Python's regular expressions cannot be interrupted, and some never come to an end; the same goes
+for the parsing of one very long record. The workers get records and send back which of them are
+wanted. They inherit one socket, have a session of their own, and are killed when they are not
+needed any more, whatever they do then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from tui.dataset.query.judge import REGEX_PIECE, Judge
+from tui.dataset.query.model import Search
+from tui.errors import TunedeckError, UsageError
+
+PATIENCE = 60.0
+"""Seconds that the records of one batch, a megabyte or one record, may take."""
+
+BATCH = 1 << 20
+_POLL_SECONDS = 0.03
+_BOOT = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "from tui.dataset.query.jury import work; work()"
+)
+
+Case = tuple[int, bytes, int]
+"""A record: its position, its bytes and where they start in the file."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    cases: list[Case] = field(default_factory=list)
+    size: int = 0
+    end: int = 0
+    answers: list[bool] | None = None
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: subprocess.Popen[bytes]
+    link: Connection
+    batch: _Batch | None = None
+    since: float = 0.0
+
+
+class Jury:
+    """Workers that look for one text.
+
+    Args:
+        search: What to look for; known to be right.
+        most: How many workers there may be.
+    """
+
+    def __init__(self, search: Search, most: int) -> None:
+        self._search = search
+        self._most = most
+        self._workers: list[_Worker] = []
+        self._filling = _Batch()
+        self._queue: deque[_Batch] = deque()
+
+    def __enter__(self) -> Jury:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the workers."""
+        return [worker.process.pid for worker in self._workers]
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should be given before something is decided."""
+        return len(self._queue) > 2 * self._most
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is undecided."""
+        return bool(self._queue) or bool(self._filling.cases)
+
+    def give(self, position: int, raw: bytes, offset: int) -> None:
+        """Hand in a record, after those before it in the file."""
+        self._filling.cases.append((position, raw, offset))
+        self._filling.size += len(raw)
+        if self._filling.size >= BATCH:
+            self.flush()
+
+    def flush(self, end: int = 0) -> None:
+        """Let what was given be looked at now; ``end`` is the byte up to which that is all."""
+        if self._filling.cases:
+            self._queue.append(self._filling)
+            self._filling = _Batch()
+        if self._queue:
+            self._queue[-1].end = max(end, self._queue[-1].end)
+
+    def decided(self, *, pause: bool) -> tuple[list[int], int]:
+        """Return positions that are wanted, in order, and the byte up to which all is decided.
+
+        Args:
+            pause: Whether to wait, for some hundredths of a second, where nothing is decided yet.
+
+        Raises:
+            UsageError: A record takes too long.
+            TunedeckError: A worker died.
+        """
+        self._hand_out()
+        busy = {worker.link: worker for worker in self._workers if worker.batch is not None}
+        if busy:
+            for link in wait(list(busy), _POLL_SECONDS if pause else 0):
+                _take(busy[link])  # type: ignore[index]
+            self._hand_out()
+        found: list[int] = []
+        done = 0
+        while self._queue and self._queue[0].answers is not None:
+            batch = self._queue.popleft()
+            answers = batch.answers or []
+            found += [case[0] for case, yes in zip(batch.cases, answers, strict=True) if yes]
+            done = max(done, batch.end)
+        return found, done
+
+    def close(self) -> None:
+        """End all workers at once."""
+        for worker in self._workers:
+            with contextlib.suppress(OSError):
+                worker.process.kill()
+            worker.link.close()
+        for worker in self._workers:
+            worker.process.wait()
+        self._workers = []
+
+    def _hand_out(self) -> None:
+        now = time.monotonic()
+        taken = {id(worker.batch) for worker in self._workers if worker.batch is not None}
+        for worker in self._workers:
+            if worker.batch is not None and now - worker.since > PATIENCE:
+                raise UsageError(
+                    "the regular expression does not come to an end on some record",
+                    "make it simpler: no repeats within repeats, as in (a+)+",
+                )
+        for batch in self._queue:
+            if batch.answers is not None or id(batch) in taken:
+                continue
+            free = next((worker for worker in self._workers if worker.batch is None), None)
+            if free is None:
+                if len(self._workers) >= self._most:
+                    return
+                free = _start(self._search)
+                self._workers.append(free)
+            _send(free, [(raw, offset) for _, raw, offset in batch.cases])
+            free.batch, free.since = batch, now
+
+
+def _send(worker: _Worker, message: object) -> None:
+    try:
+        worker.link.send(message)
+    except OSError as error:
+        raise _died() from error
+
+
+def _take(worker: _Worker) -> None:
+    try:
+        answers = worker.link.recv()
+    except (EOFError, OSError, pickle.UnpicklingError) as error:
+        raise _died() from error
+    if worker.batch is not None:
+        worker.batch.answers = answers
+        # Their bytes are not needed any more, while batches before them may take long.
+        worker.batch.cases = [(position, b"", 0) for position, _, _ in worker.batch.cases]
+    worker.batch = None
+
+
+def _died() -> TunedeckError:
+    return TunedeckError(
+        "a worker process ended in the middle of the search",
+        "the machine may be short of memory: free some and search again",
+        code="worker_died",
+    )
+
+
+def _start(search: Search) -> _Worker:
+    ours, theirs = socket.socketpair()
+    path = json.dumps([entry for entry in sys.path if isinstance(entry, str)])
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _BOOT, path, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+        )
+    except OSError as error:
+        ours.close()
+        raise TunedeckError(
+            f"cannot start a worker process ({error.strerror or error})",
+            "close some programs",
+            code="worker_died",
+        ) from error
+    finally:
+        theirs.close()
+    worker = _Worker(process, Connection(ours.detach()))
+    try:
+        _send(worker, search)
+    except TunedeckError:
+        worker.link.close()
+        process.wait()
+        raise
+    return worker
+
+
+def work() -> None:
+    """Look at records until the parent hangs up: the whole life of a worker process."""
+    link = Connection(int(sys.argv[2]))
+    with contextlib.suppress(EOFError, OSError):
+        judge = Judge(link.recv())
+        while True:
+            message: Any = link.recv()
+            link.send([_holds(judge, raw, offset) for raw, offset in message])
+    os._exit(0)
+
+
+def _holds(judge: Judge, raw: bytes, offset: int) -> bool:
+    try:
+        if judge.search.role is None and len(raw) > REGEX_PIECE:
+            return any(judge.holds_long(_Bytes(raw), 0, len(raw)))
+        return judge.holds(raw, offset)
+    except RecursionError:
+        return False
+
+
+class _Bytes:
+    """Bytes in memory, read like a file."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self._data[offset : offset + length]
