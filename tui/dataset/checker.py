@@ -18,6 +18,8 @@ from tui.dataset.profile import Profile
 from tui.dataset.rules import chat, completion, images, preference, reinforcement
 from tui.dataset.rules.catalogue import RULES
 from tui.dataset.rules.message import intended_role
+from tui.dataset.rules.quality import record as quality
+from tui.dataset.rules.quality.suspects import is_suspect
 from tui.dataset.rules.text import DEFAULT_ENCODING, a_kind, quote
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class CheckSettings:
         context_limit: Tokens an example may have; ``None`` for no limit.
         model: The model the limit belongs to, for messages.
         approximate: Whether its tokens are counted with another model's encoding.
+        quality: Whether the rules about what an example teaches speak too.
     """
 
     profile: Profile
@@ -82,6 +85,7 @@ class CheckSettings:
     context_limit: int | None = None
     model: str = ""
     approximate: bool = False
+    quality: bool = True
 
 
 class Checker:
@@ -118,6 +122,9 @@ class Checker:
             findings += self._context(raw, checked.value)
             if _IMAGE in raw:
                 findings += self._images(checked, checked.value)
+            if self.settings.quality and not checked.issues:
+                kind = self.settings.format
+                findings += quality.check(checked.value, kind, suspect=is_suspect(raw))
         else:
             findings.append(_not_an_object(checked.value))
         if findings:

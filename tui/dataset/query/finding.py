@@ -63,7 +63,7 @@ def find(
     teller = Teller(on_found)
     look_at(walk, judge, source, cancelled or (lambda: False), teller)
     if not walk.stopped:
-        teller.tell(walk.done)
+        teller.tell(max(walk.done, index.bytes_seen))
     return teller.found
 
 

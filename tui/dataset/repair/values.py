@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from tui.dataset.model import Format, JsonPath
+from tui.dataset.mojibake import undo_mojibake
 from tui.dataset.repair.model import Work
 from tui.dataset.rules.message import ROLES, intended_role, weight_meant
 
@@ -74,37 +74,6 @@ def _is_blank(entry: dict[str, Any]) -> bool:
     content = entry.get("content")
     calls = entry.get("tool_calls") or entry.get("function_call") or "tool_call_id" in entry
     return isinstance(content, str) and bool(content) and content.isspace() and not calls
-
-
-# UTF-8 that was read as Windows-1252: a lead byte's character, then as many others as it promises.
-_TABLE = {byte: bytes((byte,)).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
-_CHARS = {byte: chr(byte) if char == "\ufffd" else char for byte, char in _TABLE.items()}
-_BYTES = {char: byte for byte, char in _CHARS.items()}
-# Latin-1 gives control characters instead of the signs of Windows-1252.
-_BYTES.update({chr(byte): byte for byte in range(0x80, 0xA0)})
-_TAIL = "[" + "".join(re.escape(char) for char, byte in _BYTES.items() if byte < 0xC0) + "]"
-_MOJIBAKE = re.compile(
-    f"[\u00c2-\u00df]{_TAIL}|[\u00e0-\u00ef]{_TAIL}{{2}}|[\u00f0-\u00f4]{_TAIL}{{3}}"
-)
-_TWICE = 3
-
-
-def undo_mojibake(text: str) -> str:
-    """Return text with what was decoded wrongly decoded again, as often as that was done."""
-    for _ in range(_TWICE):
-        better = _MOJIBAKE.sub(_decode, text)
-        if better == text:
-            break
-        text = better
-    return text
-
-
-def _decode(match: re.Match[str]) -> str:
-    found = match.group()
-    try:
-        return bytes(_BYTES.get(char, ord(char)) for char in found).decode("utf-8")
-    except ValueError:
-        return found
 
 
 def mojibake(work: Work) -> None:

@@ -164,6 +164,10 @@ _REINFORCEMENT = (
      "Azure server: “System messages are not supported”"),
     ("too_many_records", _E, "more records than reinforcement training takes",
      "OpenAI guide to reinforcement fine-tuning"),
+    ("validation_required", _E, "reinforcement training without validation data (at launch)",
+     "OpenAI guide to reinforcement fine-tuning"),
+    ("grader_field_missing", _W, "a field the grader reads that some records lack",
+     "OpenAI guide to reinforcement fine-tuning"),
 )  # fmt: skip
 
 _LEGACY = "OpenAI's data preparation tool for completions"
@@ -181,6 +185,28 @@ _COMPLETION = (
      "OpenAI deprecations: babbage-002 and davinci-002 are shut down"),
 )  # fmt: skip
 
+_FIELD = "field reports; OpenAI fine-tuning guide on the quality of examples"
+
+_QUALITY = (
+    ("duplicate_example", _W, "the same content as an earlier record", _PRACTICE, True),
+    ("near_duplicate", _A, "nearly the same text as an earlier record (with --near)", _PRACTICE),
+    ("conflicting_answers", _W, "the same prompt as an earlier record, but another answer",
+     "OpenAI fine-tuning guide: examples should agree with each other"),
+    ("train_validation_overlap", _W, "the same prompt in training and validation data",
+     "OpenAI API specification of validation_file: the two should not share data"),
+    ("secret", _W, "a key, a token or a private key in the text", "shapes their makers document"),
+    ("personal_data", _A, "an e-mail address, phone, card or social security number", _PRACTICE),
+    ("refusal", _A, "an answer that declines", "OpenAI fine-tuning guide: balanced refusals"),
+    ("truncated_answer", _A, "an answer that stops in the middle, where most others do not",
+     _FIELD),
+    ("mojibake", _W, "text that was decoded wrongly on the way", _PRACTICE, True),
+    ("few_examples", _A, "fewer than 50 examples (said once a file)",
+     "OpenAI fine-tuning guide: 50 to 100 good examples show an effect"),
+    ("unbalanced_labels", _A, "answers from a small set, very unevenly (said once a file)",
+     _PRACTICE),
+    ("context_copied", _A, "an answer that repeats the question word for word", _PRACTICE),
+)  # fmt: skip
+
 _SECTIONS = (
     ("Lines and file", _LINES),
     ("Chat", _CHAT),
@@ -189,6 +215,7 @@ _SECTIONS = (
     ("Preference", _PREFERENCE),
     ("Reinforcement", _REINFORCEMENT),
     ("Prompt and completion", _COMPLETION),
+    ("Quality", _QUALITY),
 )
 
 

@@ -1,6 +1,6 @@
 """The chat format: one record is one conversation.
 
-`plain` accepts at a glance the records that certainly have no issue, which is nearly all of them
+`plain` accepts at a glance the records that certainly have no error, which is nearly all of them
 in nearly every file; `check` runs every rule on the others. A test proves that whatever `plain`
 accepts, `check` finds nothing in.
 """
@@ -11,24 +11,29 @@ from collections.abc import Collection, Generator, Iterator
 from difflib import get_close_matches
 
 from tui.dataset.model import Finding, JsonPath
+from tui.dataset.mojibake import looks_odd
 from tui.dataset.rules import definitions, tools
 from tui.dataset.rules import message as message_rules
 from tui.dataset.rules.extra import is_needless_in_record
+from tui.dataset.rules.quality.answers import REFUSAL_STARTS, is_refusal
 from tui.dataset.rules.text import TOKEN_START, a_kind, quote
 
 RECORD_KEYS = frozenset(("messages", "tools", "parallel_tool_calls", "functions"))
 
 PLAIN_USER = 1
 PLAIN_SYSTEM = 2
-PLAIN_SHIFT = 3
+PLAIN_ODD = 8
+PLAIN_SHIFT = 4
 _FLAGS = {"user": PLAIN_USER, "system": PLAIN_SYSTEM, "assistant": 4}
+_ASSISTANT = 4
 
 
-def plain(record: dict[str, object]) -> int:
-    """Return a positive number for an ordinary record without issues, 0 for any other.
+def plain(record: dict[str, object]) -> int:  # noqa: C901  (the loop every record goes through)
+    """Return a positive number for an ordinary record without errors, 0 for any other.
 
-    The number tells by its flags whether it has a user and a system message; what stands above
-    `PLAIN_SHIFT` is how many strings, keys included, the record holds.
+    The number tells by its flags whether it has a user and a system message, and whether the
+    quality rules should look at it (`PLAIN_ODD`); what stands above `PLAIN_SHIFT` is how many
+    strings, keys included, the record holds.
     """
     if len(record) != 1:
         return 0
@@ -36,26 +41,32 @@ def plain(record: dict[str, object]) -> int:
     if type(messages) is not list:
         return 0
     flags = 0
-    previous = None
-    for entry in messages:
-        if type(entry) is not dict or len(entry) != 2:
-            return 0
-        content = entry.get("content")
-        role = entry.get("role")
-        if (
-            type(content) is not str
-            or not content
-            or TOKEN_START in content
-            or content.isspace()
-            or type(role) is not str
-            or role == previous
-        ):
-            return 0
-        flag = _FLAGS.get(role, 0)
-        if not flag or (flag == PLAIN_SYSTEM and previous is not None):
-            return 0
-        flags |= flag
-        previous = role
+    previous = asked = None
+    try:
+        # Whatever is not as expected in kind or key raises: asking first would double the time.
+        for entry in messages:
+            content, role = entry["content"], entry["role"]
+            if (
+                len(entry) != 2
+                # One character is looked for many times faster than two.
+                or ("<" in content and TOKEN_START in content)
+                or not content
+                or content.isspace()
+                or role == previous
+            ):
+                return 0
+            flag = _FLAGS[role]
+            if flag == _ASSISTANT:
+                if content == asked or (content[:4] in REFUSAL_STARTS and is_refusal(content)):
+                    flag |= PLAIN_ODD
+            elif flag == PLAIN_SYSTEM and previous is not None:
+                return 0
+            if not content.isascii() and looks_odd(content):
+                flag |= PLAIN_ODD
+            flags |= flag
+            previous, asked = role, content
+    except (AttributeError, KeyError, TypeError):
+        return 0
     if previous != "assistant":
         return 0
     return (1 + 4 * len(messages)) << PLAIN_SHIFT | flags

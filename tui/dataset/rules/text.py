@@ -19,7 +19,9 @@ def quote(value: object, limit: int = 40) -> str:
     from widgets.text import clean
 
     if isinstance(value, str):
-        return f"“{clean(value[: limit * 4], limit=limit)}”"
+        shown = clean(value[: limit * 4], limit=limit)
+        # Spaces that are not the ordinary one look like it.
+        return "“" + "".join(char if char.isprintable() else " " for char in shown) + "”"
     if value is None:
         return "null"
     if value is True or value is False:
