@@ -1,4 +1,4 @@
-"""The little the application remembers from one start to the next: recent files and the theme.
+"""The little the application remembers from one start to the next: files, searches, the theme.
 
 It is a JSON file in the state folder, replaced in one step so that a closed laptop never leaves
 half of it. Nothing depends on it: a missing or damaged file means a fresh start.
@@ -17,6 +17,7 @@ import orjson
 from tui.config import Paths
 
 MAX_RECENT = 12
+MAX_SEARCHES = 50
 
 
 @dataclass
@@ -27,11 +28,13 @@ class Memory:
         file: Where it is kept.
         recent: Absolute paths of the files opened last, the latest first.
         theme: Name of the theme chosen in the palette; empty for the default.
+        searches: Texts searched for, the latest first.
     """
 
     file: Path
     recent: list[str] = field(default_factory=list)
     theme: str = ""
+    searches: list[str] = field(default_factory=list)
 
     @classmethod
     def load(cls, paths: Paths) -> Memory:
@@ -43,11 +46,13 @@ class Memory:
             return cls(file)
         if not isinstance(data, dict):
             return cls(file)
-        recent, theme = data.get("recent"), data.get("theme")
-        names = (
-            [name for name in recent if isinstance(name, str)] if isinstance(recent, list) else []
+        theme = data.get("theme")
+        return cls(
+            file,
+            _texts(data.get("recent"))[:MAX_RECENT],
+            theme if isinstance(theme, str) else "",
+            _texts(data.get("searches"))[:MAX_SEARCHES],
         )
-        return cls(file, names[:MAX_RECENT], theme if isinstance(theme, str) else "")
 
     def opened(self, path: str) -> None:
         """Put a file at the head of the recent ones and save."""
@@ -55,10 +60,20 @@ class Memory:
         self.recent = [full, *(name for name in self.recent if name != full)][:MAX_RECENT]
         self.save()
 
+    def searched(self, text: str) -> None:
+        """Put a text at the head of those searched for and save."""
+        others = [old for old in self.searches if old != text]
+        self.searches = [text, *others][:MAX_SEARCHES]
+        self.save()
+
     def save(self) -> None:
         """Write it; a folder that cannot be written is no reason to bother anybody."""
         data = orjson.dumps(
-            {"recent": [_utf8(name) for name in self.recent], "theme": self.theme},
+            {
+                "recent": [_utf8(name) for name in self.recent],
+                "theme": self.theme,
+                "searches": [_utf8(text) for text in self.searches],
+            },
             option=orjson.OPT_INDENT_2,
         )
         with contextlib.suppress(OSError):
@@ -71,6 +86,10 @@ class Memory:
             except OSError:
                 os.unlink(name)
                 raise
+
+
+def _texts(value: object) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def _utf8(name: str) -> str:

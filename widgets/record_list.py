@@ -31,6 +31,7 @@ class RowView:
         roles: One letter a message (``sua``), or any short word on its shape.
         tokens: Its tokens, when counted.
         severity: The worst issue: ``"error"``, ``"warning"``, ``"advice"``, or empty.
+        match: Whether a search found it; a star stands before its number.
     """
 
     number: int
@@ -38,6 +39,7 @@ class RowView:
     roles: str = ""
     tokens: int | None = None
     severity: str = ""
+    match: bool = False
 
 
 class RecordList(VirtualList):
@@ -126,6 +128,7 @@ class RecordList(VirtualList):
         super().__init__(id=id, classes=classes)
         self._fetch = fetch
         self._count = count
+        self._largest = count
         self._rows: dict[int, RowView] = {}
         self._highlight: str | re.Pattern[str] = ""
         self.empty_text = empty_text
@@ -158,18 +161,42 @@ class RecordList(VirtualList):
         """Tell how many records are known now; draws only rows that came into view."""
         before, self._count = self._count, max(0, count)
         if before != self._count:
-            digits = len(str(before)) != len(str(self._count))
+            digits = self._digits
+            self._largest = max(self._count, self._largest)
             self.rows_changed(before)
-            if digits and before:
+            if digits != self._digits and before:
                 self.refresh()
 
     def set_fetch(self, fetch: Callable[[int], RowView], count: int) -> None:
         """Show another dataset, from its first record."""
         self._fetch = fetch
         self._rows.clear()
-        self._count = max(0, count)
+        self._count = self._largest = max(0, count)
         self.cursor = self.top = 0
         self.rows_changed(0)
+
+    def show_rows(self, count: int, cursor: int, *, largest: int, told: bool = True) -> None:
+        """Show other records of the same dataset, the cursor as high on the screen as before.
+
+        Args:
+            count: How many there are.
+            cursor: Where the cursor is now.
+            largest: The largest number a row may have, which decides how wide numbers are.
+            told: Post `Highlighted`, because another record is under the cursor now.
+        """
+        height = self.cursor - self.top
+        self._rows.clear()
+        self._count, self._largest = max(0, count), max(count, largest)
+        self.cursor = max(0, min(cursor, self._count - 1))
+        self.top = max(0, min(self.cursor - height, self._count - self.page))
+        self._update_thumb()
+        self.refresh()
+        if told:
+            self.cursor_moved()
+
+    @property
+    def _digits(self) -> int:
+        return max(3, len(str(self._largest)))
 
     def invalidate(self, index: int | None = None) -> None:
         """Fetch a row again, or all of them, because what it shows has changed.
@@ -210,12 +237,13 @@ class RecordList(VirtualList):
     def row_pieces(self, index: int, width: int) -> Pieces:
         """Sign, number, roles, beginning of the text, tokens."""
         row = self._row(index)
-        digits = max(3, len(str(self._count)))
+        digits = self._digits
         sign, sign_style = SIGNS.get(row.severity, (" ", ""))
         pieces = [
             (self.cursor_sign(index), ""),
             (sign, sign_style),
-            (f" {row.number:>{digits}}  ", "record-list--number"),
+            ("*" if row.match else " ", "rows--warning" if row.match else ""),
+            (f"{row.number:>{digits}}  ", "record-list--number"),
         ]
         room = width - digits - 5
         if row.roles and room > 24:

@@ -1,0 +1,169 @@
+"""The words a filter can be made of, as far as they mean something for the open dataset.
+
+Nothing here knows of Textual: the dialog shows what stands here and writes what it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui.dataset import CheckReport
+    from tui.dataset.facets import Facets
+
+FEATURES = {
+    "tools": "define tools",
+    "calls": "call a tool",
+    "images": "have images",
+    "weights": "have a weight at a message",
+    "names": "have a name at a message",
+    "blank": "are blank lines",
+}
+RANGES = (
+    ("tokens:", "so many tokens: tokens:100..500, tokens:>1000, tokens:<20"),
+    ("messages:", "so many messages: messages:2, messages:>10"),
+    ("label:", "a value in the record: label:metadata.kind=refund"),
+)
+_SEVERITIES = {
+    "error": "the provider refuses them",
+    "warning": "accepted, but likely wrong",
+    "advice": "could be better",
+}
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A word that can be picked.
+
+    Attributes:
+        text: The word as typed: ``severity:error``; one that ends with a colon wants a value.
+        note: What it means.
+        count: How many records (of a code: issues) it stands for; ``None`` when not known.
+    """
+
+    text: str
+    note: str = ""
+    count: int | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is a filter as it is, without a value to be typed."""
+        return not self.text.endswith(":")
+
+
+def offered(
+    report: CheckReport | None, tally: Mapping[str, int] | None, codes: Mapping[str, str]
+) -> list[Choice]:
+    """Return what can be picked, the most asked for first.
+
+    Args:
+        report: What the check has found so far.
+        tally: Records that have each flag of the facets; ``None`` when nothing is counted.
+        codes: What each rule is about.
+    """
+    counts = tally or {}
+    found = [
+        Choice(f"severity:{name}", note, counts.get(name))
+        for name, note in _SEVERITIES.items()
+        if tally is None or counts.get(name)
+    ]
+    if report is not None:
+        ordered = sorted(report.counts.items(), key=lambda item: -item[1])
+        found += [Choice(f"code:{code}", codes.get(code, ""), n) for code, n in ordered if n]
+    found += [Choice(text, note) for text, note in RANGES]
+    if tally is not None:
+        found += _flagged(counts)
+    return found
+
+
+def _flagged(tally: Mapping[str, int]) -> list[Choice]:
+    from tui.dataset.facets import ROLES, SCRIPTS
+
+    found = [
+        Choice(f"has:{name}", f"records that {note}", tally[name])
+        for name, note in FEATURES.items()
+        if tally.get(name)
+    ]
+    found += [
+        Choice(f"role:{name}", f"records with a message of this role ({name})", tally[name])
+        for name in ROLES
+        if tally.get(name)
+    ]
+    found += [
+        Choice(f"script:{name}", "records with letters of this script", tally["script " + name])
+        for name in SCRIPTS
+        if tally.get("script " + name)
+    ]
+    return found
+
+
+def count_flags(facets: Facets) -> dict[str, int]:
+    """Return how many records have each flag; reads the whole column, so call it in a thread.
+
+    Args:
+        facets: What is known of the records so far.
+
+    Returns:
+        Counts by the names of roles, features and severities, and by ``script`` and its name.
+    """
+    import numpy as np
+
+    from tui.dataset.facets import FEATURES as NAMES
+    from tui.dataset.facets import ROLES, SCRIPTS, SEVERITIES
+
+    # Both roles and scripts have an “other”: the bit decides, not the name.
+    words = [*ROLES, *NAMES, *SEVERITIES, *(f"script {name}" for name in SCRIPTS)]
+    totals = dict.fromkeys(words, 0)
+    rows = facets.rows
+    for start in range(0, rows, _BLOCK):
+        flags = facets.read("flags", start, min(rows, start + _BLOCK))
+        for bit, word in enumerate(words):
+            totals[word] += int(np.count_nonzero(flags & (1 << bit)))
+    return totals
+
+
+def partial_word(line: str) -> str:
+    """Return the word that is being typed at the end of a line; empty between words."""
+    return "" if not line or line[-1].isspace() else line.split()[-1]
+
+
+def narrowed(choices: Sequence[Choice], line: str) -> list[Choice]:
+    """Return the choices that fit the word being typed; all of them between words."""
+    word = partial_word(line).lower()
+    if not word or any(choice.text == word and choice.whole for choice in choices):
+        return list(choices)
+    starts = [c for c in choices if c.text.startswith(word) or _value(c).startswith(word)]
+    return starts + [c for c in choices if c not in starts and word in f"{c.text} {c.note}".lower()]
+
+
+def picked(line: str, choice: Choice, known: Collection[str]) -> str:
+    """Return the line with a choice put in, or taken out if it stands there already.
+
+    Args:
+        line: What is typed.
+        choice: What is picked.
+        known: Every word that is whole, to tell one from the beginning of one.
+    """
+    words = line.split()
+    if choice.whole and choice.text in words:
+        return _spaced([word for word in words if word != choice.text])
+    word = partial_word(line)
+    if word and word not in known and _begins(choice, word):
+        words = words[:-1]
+    words.append(choice.text)
+    return _spaced(words) if choice.whole else " ".join(words)
+
+
+def _begins(choice: Choice, word: str) -> bool:
+    return word.lower() in f"{choice.text} {choice.note}".lower()
+
+
+def _value(choice: Choice) -> str:
+    return choice.text.partition(":")[2]
+
+
+def _spaced(words: Sequence[str]) -> str:
+    return " ".join(words) + " " if words else ""

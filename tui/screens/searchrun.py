@@ -1,0 +1,123 @@
+"""A search through the whole file as a worker carries it out, and the news it sends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from tui.search import Matches
+
+if TYPE_CHECKING:
+    from tui.dataset import LineIndex, Search, Source
+
+NEWS_SECONDS = 0.5
+
+
+class Found(Message):
+    """Further records match, or the search has got further, or it is over.
+
+    Attributes:
+        matches: The search they belong to.
+        positions: The records found since, ascending.
+        fraction: How much of the file was searched.
+        turned: Whether the end of the file was passed.
+        ended: Whether nothing more will come.
+        trouble: Why the search failed; not cleaned.
+    """
+
+    def __init__(
+        self,
+        matches: Matches,
+        positions: Sequence[int],
+        fraction: float,
+        *,
+        turned: bool = False,
+        ended: bool = False,
+        trouble: str = "",
+    ) -> None:
+        super().__init__()
+        self.matches = matches
+        self.positions = positions
+        self.fraction = fraction
+        self.turned = turned
+        self.ended = ended
+        self.trouble = trouble
+
+
+class SearchRun:
+    """One search in a worker: from its origin to the end of the file, then up to its origin."""
+
+    def __init__(
+        self, screen: MessagePump, matches: Matches, cancelled: Callable[[], bool]
+    ) -> None:
+        self._screen = screen
+        self._matches = matches
+        self._cancelled = cancelled
+        self._found: list[int] = []
+        self._any = False
+        self._due = time.monotonic() + NEWS_SECONDS
+        self._fraction = 0.0
+        self._turned = False
+
+    def search(self, source: Source, index: LineIndex, wanted: Search) -> None:
+        """Search the file and tell what is found, at most twice a second."""
+        from tui.dataset import find
+
+        origin = self._matches.origin
+        begin = index.span(origin)[0] if 0 < origin < index.lines else 0
+        origin = origin if begin else 0
+
+        def rest(positions: Sequence[int], done: int) -> None:
+            self._take(positions, (done - begin) / max(1, source.size))
+
+        def head(positions: Sequence[int], done: int) -> None:
+            new = [position for position in positions if position < origin]
+            self._take(new, (source.size - begin + done) / max(1, source.size))
+
+        find(source, index, wanted, cancelled=self._cancelled, on_found=rest, start=origin)
+        self._turned = True
+        if not begin or self._cancelled():
+            return
+        passed = False
+
+        def up_to_origin(positions: Sequence[int], done: int) -> None:
+            nonlocal passed
+            head(positions, done)
+            passed = done >= begin
+
+        find(
+            source,
+            index,
+            wanted,
+            cancelled=lambda: passed or self._cancelled(),
+            on_found=up_to_origin,
+        )
+
+    def _take(self, positions: Sequence[int], fraction: float) -> None:
+        self._found += [int(position) for position in positions]
+        self._fraction = min(1.0, max(0.0, fraction))
+        # The first match is waited for; the others are numbers that grow.
+        if (self._found and not self._any) or time.monotonic() >= self._due:
+            self.tell()
+
+    def tell(self, *, ended: bool = False, trouble: str = "") -> None:
+        """Post what was found since."""
+        if self._cancelled():
+            return
+        found, self._found = self._found, []
+        self._any = self._any or bool(found)
+        self._due = time.monotonic() + NEWS_SECONDS
+        self._screen.post_message(
+            Found(
+                self._matches,
+                found,
+                1.0 if ended and not trouble else self._fraction,
+                turned=self._turned,
+                ended=ended,
+                trouble=trouble,
+            )
+        )
