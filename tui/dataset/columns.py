@@ -31,6 +31,24 @@ class Column:
         self._tail = bytearray()
         self._file: int | None = None
         self._stored = 0
+        self._base = 0
+        self._sealed = False
+
+    @classmethod
+    def stored(cls, dtype: npt.DTypeLike, fd: int, offset: int, count: int) -> Column:
+        """Return a column that lies in an open file; it is for reading only.
+
+        Args:
+            dtype: The type of the numbers.
+            fd: The file; the column keeps a descriptor of its own.
+            offset: Where the numbers begin in it, in bytes.
+            count: How many they are.
+        """
+        made = cls(dtype)
+        made._file, made._base = os.dup(fd), offset
+        made._stored = count * made.dtype.itemsize
+        made._sealed = True
+        return made
 
     def __len__(self) -> int:
         return (self._stored + len(self._tail)) // self.dtype.itemsize
@@ -40,7 +58,10 @@ class Column:
 
         Raises:
             FileError: There is no room on the disk.
+            TypeError: It is for reading only.
         """
+        if self._sealed:
+            raise TypeError("a column for reading only")
         with self._lock:
             self._tail += data
             if len(self._tail) >= _SPILL:
@@ -60,7 +81,7 @@ class Column:
             data = bytearray(last - first)
             inside = max(0, min(last, self._stored) - first)
             if inside:
-                self._load(memoryview(data)[:inside], first)
+                self._load(memoryview(data)[:inside], self._base + first)
             at = max(first, self._stored) - self._stored
             data[inside:] = self._tail[at : at + len(data) - inside]
         return np.frombuffer(data, dtype=self.dtype)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tui.dataset.signature import BOM
@@ -141,6 +141,24 @@ class LineIndex:
         if progress is not None:
             progress(at, source.size)
         return not stopped
+
+    def blocks(self) -> list[tuple[int, npt.NDArray[np.uint32] | array[int]]]:
+        """Return where the lines end, in blocks: a base, and what to add to it for each line.
+
+        Raises:
+            ValueError: The records are no lines but the elements of an array.
+        """
+        if self._array:
+            raise ValueError("an array is not kept as lines")
+        return list(zip(self._bases, self._blocks, strict=True))
+
+    def restore(self, source: Source, blocks: Iterable[tuple[int, npt.NDArray[np.uint32]]]) -> None:
+        """Take in what `blocks` gave for the same file, instead of reading it to its end."""
+        skip = self._closed
+        for base, ends in blocks:
+            self._append(base, ends[skip:])
+            skip = max(0, skip - len(ends))
+        self._reach(source.size, source)
 
     def span(self, i: int) -> tuple[int, int]:
         """Return offset and length in bytes of record ``i`` (0-based), without its line feed.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import overload
+from typing import Any, overload
 
 from tui.dataset.model import Format, Issue, Severity
 
@@ -32,7 +32,7 @@ class IssueLog(Sequence[Issue]):
         self._file: list[Issue] = []
         self._lines = array("q")
         self._columns = array("q")
-        self._words = array("l")
+        self._words = array("q")
         self._table: list[_Words] = []
         self._ids: dict[_Words, int] = {}
         self._codes: dict[str, array[int]] = {}
@@ -66,6 +66,43 @@ class IssueLog(Sequence[Issue]):
         made._file, made._table, made._ids = list(self._file), list(self._table), dict(self._ids)
         made._lines, made._columns, made._words = self._lines[:], self._columns[:], self._words[:]
         made._codes = {code: places[:] for code, places in self._codes.items()}
+        return made
+
+    def state(self) -> dict[str, Any]:
+        """Return everything the log holds, as JSON values and arrays of 64-bit integers."""
+        return {
+            "limit": self.limit,
+            "truncated": self.truncated,
+            "file": [_fields(issue) for issue in self._file],
+            "table": list(self._table),
+            "lines": self._lines,
+            "columns": self._columns,
+            "words": self._words,
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> IssueLog:
+        """Return the log that gave a `state`.
+
+        Raises:
+            KeyError: Something is missing in it.
+            TypeError: Something is not of its type.
+            ValueError: Something has a value that cannot be.
+            IndexError: It speaks of words that are not there.
+        """
+        made = cls(limit=int(state["limit"]))
+        made.truncated = bool(state["truncated"])
+        made._file = [_issue(fields) for fields in state["file"]]
+        made._table = [
+            (path, code, message, Severity(severity), hint, bool(fixable))
+            for path, code, message, severity, hint, fixable in state["table"]
+        ]
+        made._ids = {words: number for number, words in enumerate(made._table)}
+        for name in ("lines", "columns", "words"):
+            getattr(made, f"_{name}").frombytes(bytes(state[name]))
+        codes = [words[1] for words in made._table]
+        for place, number in enumerate(made._words):
+            made._codes.setdefault(codes[number], array("q")).append(place)
         return made
 
     def set_file_issues(self, issues: Iterable[Issue]) -> None:
@@ -131,6 +168,15 @@ class IssueLog(Sequence[Issue]):
             hint,
             fixable,
         )
+
+
+def _fields(issue: Issue) -> list[Any]:
+    return [getattr(issue, name) for name in Issue.__slots__]
+
+
+def _issue(fields: Sequence[Any]) -> Issue:
+    made = Issue(*fields)
+    return replace(made, severity=Severity(made.severity))
 
 
 class _View(Sequence[Issue]):

@@ -6,9 +6,10 @@ way the results are merged in the order of the file, so that both give the same 
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from tui.dataset.arrays import array_spans, is_array, names_json
@@ -181,6 +182,11 @@ class Scan:
         self.report.complete = finished
         self._file_issues(finished)
         return self._result(finished, settled)
+
+    def settings_key(self) -> str:
+        """Return what the results depend on besides the file, in one spelling."""
+        parts = (asdict(self._check), self.encoding, self._max_issues, self._array)
+        return json.dumps(parts, sort_keys=True, default=list)
 
     def _begin(self, settled: Gathered | None, facets: bool) -> Gathered:
         if settled is not None:

@@ -42,6 +42,7 @@ class NewFile:
         path: Where it will stand; ``None`` for a file that is only tried out and never kept.
         force: Whether a file that is there already may be replaced.
         source: A file it must not be, by name; ``-`` for standard input.
+        private: Nobody but the owner may read it.
 
     Raises:
         FileError: There is a file already, or the folder cannot be written to.
@@ -49,10 +50,16 @@ class NewFile:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str] | None, *, force: bool = False, source: str = "-"
+        self,
+        path: str | os.PathLike[str] | None,
+        *,
+        force: bool = False,
+        source: str = "-",
+        private: bool = False,
     ) -> None:
         self.shown = "" if path is None else _quote(os.fspath(path))
         self._force = force
+        self._private = private
         self._done = False
         folder, name = tempfile.gettempdir(), "trial"
         self.path: Path | None = None
@@ -103,9 +110,10 @@ class NewFile:
                 self._file.close()
             self._raw.flush()
             os.fsync(self._raw.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            os.fchmod(self._raw.fileno(), 0o666 & ~umask)
+            if not self._private:
+                umask = os.umask(0)
+                os.umask(umask)
+                os.fchmod(self._raw.fileno(), 0o666 & ~umask)
             self._raw.close()
         except OSError as error:
             raise _write_error(self.shown, error) from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
+from typing import Any
 
 import orjson
 
@@ -62,6 +64,24 @@ class Tally:
         self.differing |= other.differing
         for name, digest in other.functions.items():
             self._function(name, digest)
+
+    def state(self) -> dict[str, Any]:
+        """Return the same as JSON values."""
+        plain = {item.name: getattr(self, item.name) for item in fields(self)}
+        digests = {name: digest.hex() for name, digest in self.functions.items()}
+        return {**plain, "functions": digests, "differing": sorted(self.differing), "last": None}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Tally:
+        """Return the tally that gave a `state`.
+
+        Raises:
+            KeyError: Something is missing in it.
+            TypeError: It has something that is not known.
+            ValueError: Something cannot be read.
+        """
+        digests = {name: bytes.fromhex(digest) for name, digest in state["functions"].items()}
+        return cls(**{**state, "functions": digests, "differing": set(state["differing"])})
 
     def copy(self) -> Tally:
         """Return the same, which does not change with this one."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from tui.dataset.model import Format, Issue
 from tui.dataset.profile import Profile
@@ -42,6 +42,22 @@ class Totals:
         self.without_user += found.without_user
         self.without_system += found.without_system
         self.tally.merge(found.tally)
+
+    def state(self) -> dict[str, Any]:
+        """Return the same as JSON values."""
+        plain = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {**plain, "tally": self.tally.state()}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Totals:
+        """Return the totals that gave a `state`.
+
+        Raises:
+            KeyError: Something is missing in it.
+            TypeError: It has something that is not known.
+            ValueError: Something cannot be read.
+        """
+        return cls(**{**state, "tally": Tally.restored(state["tally"])})
 
     def copy(self) -> Totals:
         """Return the same, which does not change with this one."""
