@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tui.dataset.describe import BLANK, flag
 from tui.dataset.index import LineIndex
 from tui.dataset.query.finding import Teller, look_at
 from tui.dataset.query.judge import Judge, LabelJudge, Looks
-from tui.dataset.query.language import FEATURES, ROLES, SCRIPTS, SEVERITIES
 from tui.dataset.query.model import ANY, Bounds, Filter, Selection, Sort
 from tui.dataset.query.walk import Place, Walk
 from tui.dataset.source import Source
@@ -29,13 +29,7 @@ _ASK = 64
 _SPARSE = 8
 """Where fewer than one in so many records is left, they are read one by one."""
 
-# Where the bits of each kind of word begin in the column of flags.
-_BITS = {
-    "roles": (ROLES, 0),
-    "features": (FEATURES, 7),
-    "severities": (SEVERITIES, 13),
-    "scripts": (SCRIPTS, 16),
-}
+_GROUPS = {"roles": "role", "features": "feature", "scripts": "script"}
 
 
 def select(
@@ -138,20 +132,24 @@ class _Work:
     def _chunk(self, wanted: Filter, start: int, stop: int) -> npt.NDArray[np.bool_]:
         flags = self._facets.read("flags", start, stop)
         keep = np.ones(stop - start, bool)
-        for name in ("roles", "features", "scripts"):
-            mask = _mask(name, getattr(wanted, name))
+        for name, group in _GROUPS.items():
+            mask = _mask(group, getattr(wanted, name))
             if mask:
                 keep &= (flags & mask) == mask
         if wanted.severities:
-            keep &= (flags & _mask("severities", wanted.severities)) != 0
+            keep &= (flags & _mask("severity", wanted.severities)) != 0
         if not (wanted.codes or wanted.severities or "blank" in wanted.features):
             # A blank line is no record, whatever it has few of.
-            keep &= (flags & _mask("features", frozenset({"blank"}))) == 0
-        for name, bounds in (("tokens", wanted.tokens), ("messages", wanted.messages)):
+            keep &= (flags & np.uint32(BLANK)) == 0
+        ranges = {"tokens": wanted.tokens, "assistant": wanted.assistant}
+        for name, bounds in (ranges | {"messages": wanted.messages}).items():
             if bounds != ANY:
                 keep &= _within(self._facets.read(name, start, stop), bounds)
-        if wanted.tokens[1] is not None and wanted.tokens[0] is None:
-            # What is no example has no tokens rather than few.
+        if wanted.without:
+            keep &= (flags & _mask("roles", wanted.without)) == 0
+        few = wanted.tokens[1] is not None and wanted.tokens[0] is None
+        if few or wanted.assistant != ANY or wanted.without:
+            # What is no example has no tokens rather than few, and no messages to miss one.
             keep &= self._facets.read("tokens", start, stop) > 0
         return keep
 
@@ -231,9 +229,8 @@ class _Work:
         return keys
 
 
-def _mask(kind: str, chosen: frozenset[str]) -> np.uint32:
-    names, first = _BITS[kind]
-    return np.uint32(sum(1 << (first + names.index(name)) for name in chosen))
+def _mask(group: str, chosen: frozenset[str]) -> np.uint32:
+    return np.uint32(sum(flag(group, name) for name in chosen))
 
 
 def _within(values: npt.NDArray[Any], bounds: Bounds) -> npt.NDArray[np.bool_]:
