@@ -24,8 +24,8 @@ from textual.worker import Worker, WorkerState
 
 from tui import messages
 from tui.config import Paths, Settings, load_settings
-from tui.deck import Deck
 from tui.errors import FileError, TunedeckError, UsageError
+from tui.mending import Mending
 from tui.opening import Opened
 from tui.remember import Memory
 from tui.theme import DARK, LIGHT, PlainBars
@@ -81,7 +81,7 @@ def _warm() -> None:
     import tui.screens.tokens  # noqa: F401
 
 
-class TunedeckApp(Deck):
+class TunedeckApp(Mending):
     """The deck: six modes, one dataset, and the way between them.
 
     Args:
@@ -258,7 +258,8 @@ class TunedeckApp(Deck):
 
     async def action_quit(self) -> None:
         """Leave; a cancel that was agreed to reaches the provider first."""
-        await self._leave(0)
+        if self.may_leave(partial(self._told_to_stop, 0)):
+            await self._leave(0)
 
     def _keep_theme(self, _theme: object) -> None:
         if self.ansi_color is None and self.theme != self.memory.theme:
@@ -296,7 +297,7 @@ class TunedeckApp(Deck):
 
         folder, self._folder = self._folder, None
         recent = [*self.offered, *self.memory.recent]
-        self.push_screen(OpenScreen(folder, recent=recent), self._opened)
+        self.push_screen(OpenScreen(folder, recent=recent), self.show_opened)
 
     def action_reload(self) -> None:
         """Read the file again, or go on with a check that was stopped."""
@@ -315,7 +316,8 @@ class TunedeckApp(Deck):
 
     # What screens and workers say.
 
-    def _opened(self, opened: Opened | None) -> None:
+    def show_opened(self, opened: Opened | None) -> None:
+        """Show a dataset that was opened, and begin to check it."""
         if opened is None:
             return
         self.workspace.adopt(opened)
@@ -387,6 +389,7 @@ class TunedeckApp(Deck):
             go = partial(self.action_mode, mode)
             yield SystemCommand(mode.title(), f"Go to the screen (key {number})", go)
         yield SystemCommand("Open", "Open another dataset (key o)", self.action_open)
+        yield from self.mending_commands()
         yield SystemCommand("Reload", "Read the file again (key r)", self.action_reload)
         yield SystemCommand("Stop", "Stop reading and checking (key Esc)", self.action_stop)
         yield SystemCommand("Redraw", "Draw the screen anew (ctrl+l)", self.action_redraw)

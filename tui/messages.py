@@ -47,6 +47,17 @@ class ShowRecord(Message):
 
 
 @dataclass
+class OpenPath(Message):
+    """Open another dataset.
+
+    Attributes:
+        path: Its path.
+    """
+
+    path: str
+
+
+@dataclass
 class GoLaunch(Message):
     """Go to the Launch screen with some fields filled in."""
 

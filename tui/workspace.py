@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from textual.signal import Signal
 from textual.worker import get_current_worker
 
+from tui.edits import Edits
 from tui.errors import FileError, TunedeckError
 from tui.messages import (
     DiskChanged,
@@ -69,6 +70,7 @@ class Change(StrEnum):
     SCAN = "scan"
     ENDED = "ended"
     DISK = "disk"
+    EDITED = "edited"
 
 
 class Workspace:
@@ -89,6 +91,7 @@ class Workspace:
         fraction: How much of the current work is done, 0 to 1.
         failure: Why the work failed; foreign text, not cleaned.
         stale: How the file changed on disk since it was opened; empty when it did not.
+        edits: Records a person edited and has not written to a new file yet.
     """
 
     def __init__(self, deck: Deck, *, model: str = "gpt-4.1-mini", profile: str = "openai") -> None:
@@ -113,6 +116,7 @@ class Workspace:
         self.fraction = 0.0
         self.failure = ""
         self.stale = ""
+        self.edits = Edits()
 
     @property
     def lines(self) -> int:
@@ -140,6 +144,7 @@ class Workspace:
         self._lease = Lease(opened.source)
         self.source, self.index, self.path = opened.source, opened.index, opened.path
         self.stage = Stage.HEAD
+        self.edits = Edits.of(opened.source, self._deck.paths.state)
         self.changes.publish(Change.OPENED)
 
     def close(self) -> None:
@@ -196,17 +201,29 @@ class Workspace:
         Raises:
             FileError: The file can no longer be read there.
         """
-        from tui.dataset import Format, read_record
+        from tui.dataset import Format, read_record, record_from
 
         if self.source is None or self.index is None:
             raise FileError("no dataset is open", "press o to open one")
         known = self.format or Format.CHAT
+        edited = self.edits.get(i)
+        if edited is not None:
+            return record_from(
+                edited,
+                line=self.line_of(i),
+                column=self.column_of(i),
+                profile=self.profile,
+                format=known,
+            )
         return read_record(self.source, self.index, i, profile=self.profile, format=known)
 
     def head_of(self, i: int, limit: int) -> tuple[bytes, int]:
         """Return the first ``limit`` bytes of the record ``i`` (0-based), and its whole size."""
         if self.source is None or self.index is None:
             return b"", 0
+        edited = self.edits.get(i)
+        if edited is not None:
+            return edited[:limit], len(edited)
         offset, length = self.index.span(i)
         return self.source.read(offset, min(length, limit)), length
 
@@ -228,6 +245,8 @@ class Workspace:
         """Return what the scan has found so far in the record ``i`` (0-based)."""
         if self.report is None or self.index is None:
             return []
+        if i in self.edits:
+            return list(self.record(i).issues)
         log = self.report.issues
         first = self.line_of(i)
         found = log.for_line(first)
@@ -245,6 +264,10 @@ class Workspace:
         if self.facets is None or i >= self.facets.rows:
             return None
         return int(self.facets.read("tokens", i, i + 1)[0]) or None
+
+    def edited(self) -> None:
+        """Tell that :attr:`edits` changed."""
+        self.changes.publish(Change.EDITED)
 
     def lease(self) -> Lease | None:
         """Return the open file for use in a worker: ``with lease as source``."""

@@ -115,6 +115,8 @@ def _counts(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Yield what the header says after the file name, the most telling first."""
     if workspace.stale:
         yield "  changed on disk: r reloads", "$warning"
+    if len(workspace.edits):
+        yield f"  {counted(len(workspace.edits), 'edit')} not saved", "$warning"
     yield from _findings(workspace)
     if workspace.stage in _WORKING:
         yield f"  {_WORKING[workspace.stage]} {workspace.fraction:.0%}", "$accent"
