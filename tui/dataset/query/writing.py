@@ -170,7 +170,7 @@ class _Copy:
     def _element(self, position: int) -> None:
         offset, size = self._index.span(position)
         parts = [block for _, block in self._blocks(offset, size)]
-        raw = b"".join(parts)
+        raw = b"".join(parts).strip(b" \t\r\n")
         if b"\n" in raw or b"\r" in raw:
             raw = on_one_line(raw)
             self.joined += 1
