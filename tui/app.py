@@ -11,7 +11,6 @@ import contextlib
 import gc
 import os
 import signal
-import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -24,10 +23,11 @@ from textual.worker import Worker, WorkerState
 
 from tui import messages
 from tui.config import Paths, Settings, load_settings
-from tui.deck import Deck
-from tui.errors import FileError, TunedeckError, UsageError
-from tui.opening import Opened
+from tui.errors import FileError, TunedeckError
+from tui.mending import Mending
+from tui.opening import Opened, opens_at_once
 from tui.remember import Memory
+from tui.terminal import keys_from_terminal, require_terminal, wants_mouse
 from tui.theme import DARK, LIGHT, PlainBars
 from tui.workspace import Stage, Workspace
 from widgets.text import use_ascii
@@ -81,12 +81,13 @@ def _warm() -> None:
     import tui.screens.tokens  # noqa: F401
 
 
-class TunedeckApp(Deck):
+class TunedeckApp(Mending):
     """The deck: six modes, one dataset, and the way between them.
 
     Args:
         first: A folder whose datasets are offered at start, or ``None``.
         others: Further files named on the command line, offered first by the Open dialog.
+        opening: Files to open together once the screen is there, as that takes a while.
         open_job: Open on the live panel of this run.
         paths: Where settings, state and cache are.
         settings: The settings file as read.
@@ -167,6 +168,7 @@ class TunedeckApp(Deck):
         *,
         first: str | None = None,
         others: Sequence[str] = (),
+        opening: Sequence[str] = (),
         open_job: str | None = None,
         paths: Paths,
         settings: Settings,
@@ -198,6 +200,7 @@ class TunedeckApp(Deck):
         self.workspace = Workspace(self)
         self.offered = tuple(others)
         self._folder = first
+        self._wanted = tuple(opening)
         self._open_job = open_job
         self._trail: list[str] = []
 
@@ -209,8 +212,7 @@ class TunedeckApp(Deck):
 
     def _begin(self) -> None:
         self.workspace.start()
-        if self.workspace.path not in ("", "-"):
-            self.memory.opened(self.workspace.path)
+        self._remember(self.workspace.paths)
         if self._open_job is not None:
             self.post_message(messages.OpenJob(self._open_job, self.provider_name))
         elif self.workspace.source is None:
@@ -258,7 +260,8 @@ class TunedeckApp(Deck):
 
     async def action_quit(self) -> None:
         """Leave; a cancel that was agreed to reaches the provider first."""
-        await self._leave(0)
+        if self.may_leave(partial(self._told_to_stop, 0)):
+            await self._leave(0)
 
     def _keep_theme(self, _theme: object) -> None:
         if self.ansi_color is None and self.theme != self.memory.theme:
@@ -296,13 +299,15 @@ class TunedeckApp(Deck):
 
         folder, self._folder = self._folder, None
         recent = [*self.offered, *self.memory.recent]
-        self.push_screen(OpenScreen(folder, recent=recent), self._opened)
+        wanted, self._wanted = self._wanted, ()
+        self.push_screen(OpenScreen(folder, recent=recent, opening=wanted), self.show_opened)
 
     def action_reload(self) -> None:
-        """Read the file again, or go on with a check that was stopped."""
+        """Read the file again, or go on with what was stopped, or with what the file has gained."""
+        stopped = self.workspace.stage is Stage.STOPPED and not self.workspace.stale
         try:
-            if self.workspace.stage is Stage.STOPPED and not self.workspace.stale:
-                self.workspace.start()
+            if stopped or self.workspace.stale == "grown":
+                self.workspace.start(grown=not stopped)
             else:
                 self.workspace.reload()
         except TunedeckError as error:
@@ -315,13 +320,19 @@ class TunedeckApp(Deck):
 
     # What screens and workers say.
 
-    def _opened(self, opened: Opened | None) -> None:
+    def show_opened(self, opened: Opened | None) -> None:
+        """Show a dataset that was opened, and begin to check it."""
         if opened is None:
             return
         self.workspace.adopt(opened)
-        self.memory.opened(opened.path)
+        self._remember(opened.paths)
         self.action_mode("data")
         self.workspace.start()
+
+    def _remember(self, paths: Sequence[str]) -> None:
+        for path in reversed(paths):
+            if path != "-":
+                self.memory.opened(path)
 
     async def on_show_record(self, message: messages.ShowRecord) -> None:
         """Show a record on the Data screen."""
@@ -329,6 +340,13 @@ class TunedeckApp(Deck):
 
         self.action_mode("data")
         cast(DataScreen, self.get_screen_stack("data")[0]).show_line(message.line, message.issue)
+
+    async def on_show_records(self, message: messages.ShowRecords) -> None:
+        """Show on the Data screen the records a filter lets through."""
+        from tui.screens.data import DataScreen
+
+        self.action_mode("data")
+        cast(DataScreen, self.get_screen_stack("data")[0]).show_filter(message.filter)
 
     def on_go_launch(self, message: messages.GoLaunch) -> None:
         """Go to the launch form, which takes over what was suggested."""
@@ -349,9 +367,28 @@ class TunedeckApp(Deck):
     on_index_grew = _from_worker
     on_index_ready = _from_worker
     on_scan_grew = _from_worker
-    on_scan_ended = _from_worker
     on_work_failed = _from_worker
     on_disk_changed = _from_worker
+
+    def on_scan_ended(self, message: messages.ScanEnded) -> None:
+        """Take what the scan came to, and say once if tokens were not counted as one expects."""
+        self.workspace.apply(message)
+        notice = message.result.notice
+        if notice and notice not in self._noticed:
+            self._noticed.add(notice)
+            self.tell(notice, timeout=8)
+
+    def on_reloaded(self, message: messages.Reloaded) -> None:
+        """Put the dataset as it is now in place of the one that was open."""
+        self.workspace.apply(message)
+        name = ", ".join(os.path.basename(path) for path in message.opened.paths)
+        self.tell(f"{name} was read again", timeout=4)
+
+    def on_reload_failed(self, message: messages.ReloadFailed) -> None:
+        """Say why; one that is followed may be back in a moment."""
+        self.workspace.apply(message)
+        if not self.workspace.following:
+            self.tell(message.text, severity="error")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Tell of a worker that failed in a way nobody foresaw; the application goes on."""
@@ -381,12 +418,17 @@ class TunedeckApp(Deck):
     def _wear(self, theme: str) -> None:
         self.theme = theme
 
-    def get_system_commands(self, _screen: Screen[Any]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield what the palette offers: the screens, then what can be done."""
+        from tui.screens.shownkeys import ShownKeys
+
         for number, mode in enumerate(self.MODES, 1):
             go = partial(self.action_mode, mode)
             yield SystemCommand(mode.title(), f"Go to the screen (key {number})", go)
+        if isinstance(screen, ShownKeys):
+            yield from screen.deeds()
         yield SystemCommand("Open", "Open another dataset (key o)", self.action_open)
+        yield from self.mending_commands()
         yield SystemCommand("Reload", "Read the file again (key r)", self.action_reload)
         yield SystemCommand("Stop", "Stop reading and checking (key Esc)", self.action_stop)
         yield SystemCommand("Redraw", "Draw the screen anew (ctrl+l)", self.action_redraw)
@@ -406,7 +448,7 @@ def run_app(
     """Open the application on a dataset, a folder, or nothing, and return its exit code.
 
     Args:
-        paths: Files to open (the first is shown, the others are offered), or one folder.
+        paths: Files to open (several become one dataset), or a folder to choose from.
         provider: The provider to use; the configured default if ``None``.
         open_job: Open on the live panel of this run.
         ascii: Draw with ASCII only.
@@ -419,64 +461,37 @@ def run_app(
     """
     # Nothing made on the way to the first frame is garbage; `_begin` turns collecting on again.
     gc.disable()
-    _require_terminal(paths)
+    require_terminal(paths)
     where = Paths.resolve()
     settings = load_settings(where)
     folder = None
+    at_once = True
     if paths and os.path.isdir(paths[0]):
         from tui.files import find_datasets
 
         folder = paths[0]
         if not find_datasets(folder):
             raise FileError(f"{folder} holds no datasets", "name a .jsonl file, or its folder")
+    elif "-" not in paths:
+        at_once = opens_at_once(paths)
     app = TunedeckApp(
         first=folder,
-        others=paths[1:],
+        others=paths[1:] if folder is not None else (),
+        opening=() if at_once else paths,
         open_job=open_job,
         paths=where,
         settings=settings,
         provider=provider,
         ascii=ascii or settings.ascii or os.environ.get("TUNEDECK_ASCII", "") not in ("", "0"),
     )
-    if paths and folder is None:
-        app.workspace.open(paths[0])
-        if paths[0] == "-":
-            _keys_from_terminal()
+    if paths and folder is None and at_once:
+        app.workspace.open(paths)
+        if "-" in paths:
+            keys_from_terminal()
     try:
-        app.run(mouse=_mouse(mouse, settings))
+        app.run(mouse=wants_mouse(mouse, settings))
     finally:
         app.workspace.close()
     if app._exception is not None:
         raise app._exception
     return app.return_code or 0
-
-
-def _require_terminal(paths: Sequence[str]) -> None:
-    name = paths[0] if paths else "FILE"
-    hint = f"use 'tunedeck check {name}', 'stats' or 'cost'; 'tunedeck --help' lists all commands"
-    piped = bool(paths) and paths[0] == "-"
-    keys = piped or (sys.stdin and sys.stdin.isatty())
-    if not (keys and sys.stdout and sys.stdout.isatty()):
-        raise UsageError("this is not a terminal, so there is nothing to draw on", hint)
-    if not (sys.stderr and sys.stderr.isatty()):  # Textual draws on standard error
-        raise UsageError("standard error is not the terminal", "leave out the 2> redirection")
-    if os.environ.get("TERM", "") in ("dumb", ""):
-        raise UsageError("this terminal (TERM=dumb) cannot draw screens", hint)
-
-
-def _keys_from_terminal() -> None:
-    """Take the keys from the terminal itself: standard input was the dataset."""
-    try:
-        terminal = os.open("/dev/tty", os.O_RDWR)
-    except OSError as error:
-        raise UsageError("there is no terminal for the keys", "name the file instead") from error
-    os.dup2(terminal, 0)
-    os.close(terminal)
-
-
-def _mouse(flag: bool | None, settings: Settings) -> bool:
-    if flag is not None:
-        return flag
-    if settings.mouse != "auto":
-        return settings.mouse == "on"
-    return not os.environ.get("SSH_CONNECTION")

@@ -5,12 +5,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson")
+_PACKED = ("", ".gz", ".zst")
+SUFFIXES = tuple(kind + packed for kind in (".jsonl", ".ndjson") for packed in _PACKED)
+"""What the names of datasets end in."""
+
+MAYBE = tuple(f".json{packed}" for packed in _PACKED)
+"""What the names of files end in that are datasets when they hold an array."""
+
 MAX_LISTED = 500
 OTHER = "other"
 """The kind of a file whose records are of no format a provider takes."""
+
+NONE = "none"
+"""The kind of a JSON file that is not an array, and so no dataset."""
+
 # The part of a name that says that a file is held back from training.
 _HELD_BACK = re.compile(r"[._-]?(validation|valid|val|eval|dev|test)(?=[._-]|$)", re.IGNORECASE)
 
@@ -23,16 +33,23 @@ class Entry:
         path: What is opened, or put into the input when it is a folder.
         folder: Whether it is a folder.
         size: Bytes; 0 for folders.
+        maybe: Whether only its content shows that it is a dataset (see `kind_of`).
     """
 
     path: str
     folder: bool = False
     size: int = 0
+    maybe: bool = False
 
 
 def find_datasets(folder: str) -> list[str]:
-    """Return the dataset files directly in a folder, by name; none if it cannot be read."""
-    return [entry.path for entry in _scan(folder) if not entry.folder]
+    """Return the dataset files directly in a folder, by name; none if it cannot be read.
+
+    JSON files, which must be opened to tell, are looked at only where there is nothing else.
+    """
+    files = [entry for entry in _scan(folder) if not entry.folder]
+    sure = [entry.path for entry in files if not entry.maybe]
+    return sure or [entry.path for entry in files if kind_of(entry.path) != NONE]
 
 
 def matching(typed: str) -> list[Entry]:
@@ -49,7 +66,7 @@ def matching(typed: str) -> list[Entry]:
         if os.path.basename(entry.path).lower().startswith(beginning.lower())
     ]
     if not folder:
-        found = [Entry(os.path.normpath(e.path), e.folder, e.size) for e in found]
+        found = [replace(entry, path=os.path.normpath(entry.path)) for entry in found]
     return found
 
 
@@ -68,18 +85,20 @@ def existing(paths: list[str]) -> list[Entry]:
 def kind_of(path: str) -> str:
     """Return what a file holds: a format's name, `OTHER`, or nothing where that is not known.
 
-    Reads the first records only; may be called in a thread.
+    `NONE` is for a JSON file that is no array. Reads the first records only; may be called in a
+    thread.
     """
     from tui.dataset import Format, Source, sniff_format
     from tui.errors import TunedeckError
 
-    if path.endswith(".gz"):
-        return ""  # it would be unpacked whole
+    maybe = path.lower().endswith(MAYBE)
     try:
-        source = Source.open(path)
+        source = Source.open(path, partly=True)
     except (TunedeckError, OSError):
-        return ""
+        return NONE if maybe else ""
     try:
+        if maybe and not source.read(0, 4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+            return NONE
         known = sniff_format(source)
     except (TunedeckError, OSError):
         return ""
@@ -116,7 +135,8 @@ def best_first(entries: Iterable[Entry], kinds: Mapping[str, str]) -> list[Entry
 def _stem(path: str) -> str:
     """A file's name without what all datasets end in."""
     name = os.path.basename(path)
-    return next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
+    endings = (*SUFFIXES, *MAYBE)
+    return next((name.removesuffix(end) for end in endings if name.endswith(end)), name)
 
 
 def _scan(folder: str) -> list[Entry]:
@@ -129,8 +149,9 @@ def _scan(folder: str) -> list[Entry]:
                     continue
                 if entry.is_dir():
                     folders.append(Entry(entry.path, folder=True))
-                elif entry.name.endswith(SUFFIXES) and entry.is_file():
-                    files.append(Entry(entry.path, size=entry.stat().st_size))
+                elif entry.name.endswith((*SUFFIXES, *MAYBE)) and entry.is_file():
+                    maybe = entry.name.endswith(MAYBE)
+                    files.append(Entry(entry.path, size=entry.stat().st_size, maybe=maybe))
     except (OSError, ValueError):
         return []
     files.sort(key=lambda entry: entry.path)

@@ -14,6 +14,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from tui.dataset import Format, Issue, ScanResult, ScanUpdate
+    from tui.opening import Opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,28 @@ class ShowRecord(Message):
 
     line: int
     issue: Issue | None = None
+
+
+@dataclass
+class ShowRecords(Message):
+    """Go to the Data screen and show only some records.
+
+    Attributes:
+        filter: Which, in the filter language.
+    """
+
+    filter: str
+
+
+@dataclass
+class OpenPath(Message):
+    """Open another dataset.
+
+    Attributes:
+        path: Its path.
+    """
+
+    path: str
 
 
 @dataclass
@@ -120,8 +143,29 @@ class WorkFailed(FromWorker):
 
 
 class DiskChanged(FromWorker):
-    """The open file is not what it was: ``what`` is ``grew``, ``changed`` or ``gone``."""
+    """The open file is not what it was: ``what`` is a word of `tui.dataset.Change`."""
 
     def __init__(self, generation: int, what: str) -> None:
         super().__init__(generation)
         self.what = what
+
+
+class Reloaded(FromWorker):
+    """The open dataset was opened again, as it is on the disk now."""
+
+    def __init__(self, generation: int, opened: Opened) -> None:
+        super().__init__(generation)
+        self.opened = opened
+
+    def can_replace(self, message: Message) -> bool:
+        """Never: each holds an open file that somebody must close."""
+        del message
+        return False
+
+
+class ReloadFailed(FromWorker):
+    """The open dataset could not be opened again; ``text`` says why, not yet cleaned."""
+
+    def __init__(self, generation: int, text: str) -> None:
+        super().__init__(generation)
+        self.text = text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,34 +48,88 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A file that is open, with the lines of its head."""
+    """A dataset that is open, with the lines of its head.
 
-    path: str
+    Attributes:
+        paths: The files it is made of.
+        source: Their bytes; of a pipe or a single packed file perhaps only the first ones.
+        index: Where its first records are.
+    """
+
+    paths: tuple[str, ...]
     source: Source
     index: LineIndex
 
 
-def load(path: str, *, cancelled: Callable[[], bool] | None = None) -> Opened:
-    """Open a file and read its head; may be called in a thread, as a gzip file takes a while.
+def load(
+    paths: str | Sequence[str],
+    *,
+    cancelled: Callable[[], bool] | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Opened:
+    """Open a file, or several as one dataset, and read its head; may be called in a thread.
+
+    A pipe or a packed file is read as far as its beginning; among several files it is unpacked
+    whole, which takes a while.
 
     Args:
-        path: A file, or ``-`` for standard input.
-        cancelled: Asked while a pipe or a gzip file is unpacked.
+        paths: A file or several, ``-`` for standard input.
+        cancelled: Asked while something is unpacked.
+        progress: Told meanwhile how many bytes of that file were read, and of how many.
 
     Raises:
-        FileError: It is missing, a folder, unreadable, empty or not text.
+        FileError: One is missing, a folder, unreadable or not text, or there is nothing in them.
     """
-    from tui.dataset import LineIndex, Source
+    from tui.dataset import LineIndex
 
-    source = Source.open(path, cancelled=cancelled)
+    names = (paths,) if isinstance(paths, str) else tuple(paths)
+    source = _open(names, cancelled, progress)
     try:
-        refuse_unreadable(source.read(0, 8192), clean(os.path.basename(source.name), limit=80))
+        many = len(source.members) > 1
+        for member in source.members:
+            head = source.read(member.offset, 8192)
+            if head or not many or not source.size:
+                refuse_unreadable(head, clean(os.path.basename(member.name), limit=80))
         index = LineIndex()
         index.head(source, HEAD_BYTES)
     except BaseException:
         source.close()
         raise
-    return Opened(path, source, index)
+    return Opened(names, source, index)
+
+
+def _open(
+    names: tuple[str, ...],
+    cancelled: Callable[[], bool] | None,
+    progress: Callable[[int, int], object] | None,
+) -> Source:
+    if len(names) == 1:
+        from tui.dataset import Source
+
+        return Source.open(names[0], cancelled=cancelled, partly=True)
+    from tui.dataset import open_all
+
+    return open_all(names, cancelled=cancelled, progress=progress)
+
+
+def opens_at_once(paths: Sequence[str]) -> bool:
+    """Return whether opening some files takes no time, as none of several must be unpacked.
+
+    What cannot be opened at all is found out at once too.
+    """
+    from tui.dataset.signature import MAGIC_BYTES, packing
+
+    for path in paths if len(paths) > 1 else ():
+        try:
+            if not os.path.isfile(path):
+                return path != "-"
+            with open(path, "rb", buffering=0) as file:
+                head = file.read(64)
+        except (OSError, ValueError):
+            return True
+        if packing(head[:MAGIC_BYTES]) or head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":
+            return False
+    return True
 
 
 def refuse_unreadable(head: bytes, name: str) -> None:

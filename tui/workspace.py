@@ -8,21 +8,29 @@ handlers call :meth:`Workspace.apply`. Screens listen to :attr:`Workspace.change
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.signal import Signal
 from textual.worker import get_current_worker
 
-from tui.errors import FileError, TunedeckError
+from tui.background import NEWS_SECONDS as NEWS_SECONDS
+from tui.background import Work, index_lines, index_tail, scan_all
+from tui.diskwatch import DiskWatch
+from tui.edits import Edits
+from tui.errors import FileError, TunedeckError, UsageError
 from tui.messages import (
     DiskChanged,
     FormatKnown,
     FromWorker,
     IndexGrew,
     IndexReady,
+    Reloaded,
+    ReloadFailed,
     ScanEnded,
     ScanGrew,
     WorkFailed,
@@ -44,8 +52,6 @@ if TYPE_CHECKING:
     from tui.tokens import TokenTable
 
 WATCH_SECONDS = 2.0
-# What moves by itself moves at most twice a second: every frame is bytes on the line.
-NEWS_SECONDS = 0.5
 
 
 class Stage(StrEnum):
@@ -53,6 +59,7 @@ class Stage(StrEnum):
 
     CLOSED = "closed"
     HEAD = "head"
+    UNPACKING = "unpacking"
     INDEXING = "indexing"
     SCANNING = "scanning"
     DONE = "done"
@@ -64,11 +71,13 @@ class Change(StrEnum):
     """What :attr:`Workspace.changes` tells of."""
 
     OPENED = "opened"
+    RELOADED = "reloaded"
     FORMAT = "format"
     LINES = "lines"
     SCAN = "scan"
     ENDED = "ended"
     DISK = "disk"
+    EDITED = "edited"
 
 
 class Workspace:
@@ -78,7 +87,8 @@ class Workspace:
         changes: Published on the event loop whenever something here changed.
         source: The open file, or ``None``.
         index: Its lines, as far as they are known.
-        path: The path it was opened by.
+        paths: The paths it was opened by.
+        path: The path where it is one file; empty where it is several.
         format: What kind of records it holds; ``None`` until enough of it is read.
         stage: How far the work has got.
         report: The latest check report; partial until ``stage`` is ``DONE``.
@@ -88,7 +98,11 @@ class Workspace:
         profile: The name of the rule profile.
         fraction: How much of the current work is done, 0 to 1.
         failure: Why the work failed; foreign text, not cleaned.
-        stale: How the file changed on disk since it was opened; empty when it did not.
+        stale: How the file changed on disk since it was opened (a word of `tui.dataset.Change`),
+            or that the disk is ``silent``; empty when nothing happened.
+        following: Whether what the file gains is shown as it comes, and another file in its place
+            without asking.
+        edits: Records a person edited and has not written to a new file yet.
     """
 
     def __init__(self, deck: Deck, *, model: str = "gpt-4.1-mini", profile: str = "openai") -> None:
@@ -99,11 +113,15 @@ class Workspace:
         self._lease: Lease | None = None
         self._generation = 0
         self._watching = False
+        self._disk = DiskWatch(self._looked)
+        # The index is made longer by one thread at a time.
+        self._indexing = threading.Lock()
         self._reset()
 
     def _reset(self) -> None:
         self.source: Source | None = None
         self.index: LineIndex | None = None
+        self.paths: tuple[str, ...] = ()
         self.path = ""
         self.format: Format | None = None
         self.stage = Stage.CLOSED
@@ -113,6 +131,11 @@ class Workspace:
         self.fraction = 0.0
         self.failure = ""
         self.stale = ""
+        self.following = False
+        self.edits = Edits()
+        self._behind = False
+        self._keep = False
+        self._reloading = False
 
     @property
     def lines(self) -> int:
@@ -122,10 +145,25 @@ class Workspace:
     @property
     def working(self) -> bool:
         """Whether the index or the scan is running."""
-        return self.stage in (Stage.HEAD, Stage.INDEXING, Stage.SCANNING)
+        return self.stage is Stage.HEAD or self._busy
 
-    def open(self, path: str) -> None:
-        """Open a file and read its head; the work behind it begins with :meth:`start`.
+    @property
+    def _busy(self) -> bool:
+        return self.stage in (Stage.UNPACKING, Stage.INDEXING, Stage.SCANNING)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all records are known that the file has."""
+        index, source = self.index, self.source
+        return index is not None and source is not None and index.complete and source.whole
+
+    @property
+    def joined(self) -> bool:
+        """Whether several files are open as one dataset."""
+        return len(self.paths) > 1
+
+    def open(self, path: str | Sequence[str]) -> None:
+        """Open a file, or several as one; the work behind it begins with :meth:`start`.
 
         What was open before stays open when this fails.
 
@@ -134,39 +172,60 @@ class Workspace:
         """
         self.adopt(load(path))
 
-    def adopt(self, opened: Opened) -> None:
-        """Put an opened file in place of what was open."""
+    def adopt(self, opened: Opened, *, again: bool = False) -> None:
+        """Put an opened dataset in place of what was open.
+
+        Args:
+            opened: The dataset.
+            again: It is the same one, as it is now: who looks at it keeps the place.
+        """
+        known, following = (self.format, self.following) if again else (None, False)
         self.close()
         self._lease = Lease(opened.source)
-        self.source, self.index, self.path = opened.source, opened.index, opened.path
+        self.source, self.index = opened.source, opened.index
+        self.paths = opened.paths
+        self.path = "" if len(opened.paths) > 1 else opened.paths[0]
+        self.format, self.following = known, following
         self.stage = Stage.HEAD
-        self.changes.publish(Change.OPENED)
+        self.edits = Edits.of(opened.source, self._deck.paths.state)
+        self.changes.publish(Change.RELOADED if again else Change.OPENED)
 
     def close(self) -> None:
         """Close the dataset; workers that still read it notice and stop."""
         self._generation += 1
-        self._deck.workers.cancel_group(self._deck, "dataset")
+        for group in ("dataset", "tail", "reload"):
+            self._deck.workers.cancel_group(self._deck, group)
         if self._lease is not None:
             self._lease.release()
             self._lease = None
         self._reset()
 
-    def start(self) -> None:
-        """Begin the index and then the scan in worker threads."""
-        if self._lease is None or self.stage in (Stage.INDEXING, Stage.SCANNING):
+    def start(self, *, grown: bool = False) -> None:
+        """Begin the index and then the scan in worker threads, or go on with them.
+
+        Args:
+            grown: Nothing but what the file has gained is new: what is known of the rest is shown
+                until all of it is known.
+        """
+        if self._lease is None or self._busy:
             return
         self._generation += 1
+        self._behind = False
+        self._keep = grown and self.report is not None and self.report.complete
+        if self.stale == "grown":
+            self.stale = ""
         if not self._watching:
             self._watching = True
             self._deck.set_interval(WATCH_SECONDS, self._watch)
         self.fraction = 0.0
-        self.stage = Stage.INDEXING
-        self._work(self._index_lines)
+        whole = self.source is None or self.source.whole
+        self.stage = Stage.INDEXING if whole else Stage.UNPACKING
+        self._work(index_lines)
         self.changes.publish(Change.LINES)
 
     def stop(self) -> bool:
         """Stop the work, keeping what it found; return whether there was any."""
-        if self.stage not in (Stage.INDEXING, Stage.SCANNING):
+        if not self._busy:
             return False
         self._deck.workers.cancel_group(self._deck, "dataset")
         self.stage = Stage.STOPPED
@@ -174,14 +233,47 @@ class Workspace:
         return True
 
     def reload(self) -> None:
-        """Open the same file again, as it is now, and begin the work anew.
+        """Open the same dataset again, as it is now, and begin the work anew.
+
+        That is done in a thread, as a disk can be slow; what is open stays so where it fails.
 
         Raises:
-            FileError: It is gone, or no longer readable; the old one stays open.
+            UsageError: It came from standard input.
         """
-        if self.path:
-            self.open(self.path)
-            self.start()
+        if "-" in self.paths:
+            raise UsageError("standard input can be read only once", "start tunedeck again")
+        if not self.paths or self._reloading:
+            return
+        self._reloading = True
+        paths, generation = self.paths, self._generation
+
+        def run() -> None:
+            worker = get_current_worker()
+            try:
+                opened = load(paths, cancelled=lambda: worker.is_cancelled)
+            except (TunedeckError, OSError) as error:
+                self._deck.post_message(ReloadFailed(generation, str(error)))
+            else:
+                self._deck.post_message(Reloaded(generation, opened))
+
+        self._deck.run_worker(
+            run, name="reload", group="reload", thread=True, exclusive=True, exit_on_error=False
+        )
+
+    def follow(self) -> bool:
+        """Begin to follow the file, or stop; return whether it is followed now.
+
+        Raises:
+            UsageError: It came from standard input, which is read to its end anyway.
+        """
+        if not self.following and "-" in self.paths:
+            raise UsageError("standard input is not followed", "it is shown as it comes")
+        self.following = not self.following and self._lease is not None
+        if self.following and self.stale:
+            what, self.stale = self.stale, ""
+            self._disk_changed(what)
+        self.changes.publish(Change.DISK)
+        return self.following
 
     def use_model(self, model: str) -> None:
         """Count and check for another model from now on; scans again."""
@@ -196,23 +288,43 @@ class Workspace:
         Raises:
             FileError: The file can no longer be read there.
         """
-        from tui.dataset import Format, read_record
+        from tui.dataset import Format, read_record, record_from
 
         if self.source is None or self.index is None:
             raise FileError("no dataset is open", "press o to open one")
         known = self.format or Format.CHAT
+        edited = self.edits.get(i)
+        if edited is not None:
+            return record_from(
+                edited,
+                line=self.line_of(i),
+                column=self.column_of(i),
+                profile=self.profile,
+                format=known,
+            )
         return read_record(self.source, self.index, i, profile=self.profile, format=known)
 
     def head_of(self, i: int, limit: int) -> tuple[bytes, int]:
         """Return the first ``limit`` bytes of the record ``i`` (0-based), and its whole size."""
         if self.source is None or self.index is None:
             return b"", 0
+        edited = self.edits.get(i)
+        if edited is not None:
+            return edited[:limit], len(edited)
         offset, length = self.index.span(i)
         return self.source.read(offset, min(length, limit)), length
 
     def line_of(self, i: int) -> int:
         """Return the 1-based line of the file on which the record ``i`` (0-based) starts."""
         return self.index.line_number(i) if self.index is not None else i + 1
+
+    def place_of(self, i: int) -> tuple[str, int]:
+        """Return the file a record (0-based) comes from and the 1-based line of it there."""
+        from tui.dataset import place_of
+
+        if self.source is None or self.index is None:
+            return "", i + 1
+        return place_of(self.source, self.index, i)
 
     def column_of(self, i: int) -> int:
         """Return the 1-based column at which the record ``i`` (0-based) starts on its line."""
@@ -228,6 +340,8 @@ class Workspace:
         """Return what the scan has found so far in the record ``i`` (0-based)."""
         if self.report is None or self.index is None:
             return []
+        if i in self.edits:
+            return list(self.record(i).issues)
         log = self.report.issues
         first = self.line_of(i)
         found = log.for_line(first)
@@ -246,6 +360,10 @@ class Workspace:
             return None
         return int(self.facets.read("tokens", i, i + 1)[0]) or None
 
+    def edited(self) -> None:
+        """Tell that :attr:`edits` changed."""
+        self.changes.publish(Change.EDITED)
+
     def lease(self) -> Lease | None:
         """Return the open file for use in a worker: ``with lease as source``."""
         return self._lease
@@ -253,20 +371,20 @@ class Workspace:
     def apply(self, message: FromWorker) -> None:
         """Take in news from a worker (called on the event loop only)."""
         if message.generation != self._generation:
+            if isinstance(message, Reloaded):
+                message.opened.source.close()
             return
         match message:
             case FormatKnown(format=known):
-                self.format = known
-                self.changes.publish(Change.FORMAT)
+                if known != self.format:
+                    self.format = known
+                    self.changes.publish(Change.FORMAT)
             case IndexGrew():
                 self._index_grew()
             case IndexReady():
                 self._index_ready()
             case ScanGrew(update=update):
-                self.report, self.table = update.report, update.table
-                self.facets = update.facets
-                self.fraction = update.bytes_done / max(1, update.bytes_total)
-                self.changes.publish(Change.SCAN)
+                self._scan_grew(update)
             case ScanEnded(result=result):
                 self.report, self.table = result.report, result.table
                 self.facets = result.facets
@@ -276,26 +394,68 @@ class Workspace:
             case WorkFailed(text=text):
                 self.failure, self.stage = text, Stage.FAILED
                 self.changes.publish(Change.ENDED)
+            case _:
+                self._apply_disk(message)
+
+    def _apply_disk(self, message: FromWorker) -> None:
+        match message:
             case DiskChanged(what=what):
-                self.stale = what
-                self.changes.publish(Change.DISK)
+                self._disk_changed(what)
+            case Reloaded(opened=opened):
+                self.adopt(opened, again=True)
+                self.start()
+            case ReloadFailed():
+                self._reloading = False
+
+    def _disk_changed(self, what: str) -> None:
+        if self.following and what == "grown":
+            self._grow()
+        elif self.following and what != "silent":
+            with contextlib.suppress(UsageError):
+                self.reload()
+        elif what != self.stale:
+            self.stale = what
+            self.changes.publish(Change.DISK)
+
+    def _grow(self) -> None:
+        """Take in what the file has gained: the one place where growth is handled.
+
+        The index goes on from where it ended, and so does the scan. While a scan is running only
+        the index does; the scan follows when that one is over.
+        """
+        if self.stage in (Stage.DONE, Stage.FAILED):
+            self.start(grown=True)
+        elif self.stage in (Stage.SCANNING, Stage.STOPPED):
+            self._behind = self.stage is Stage.SCANNING
+            self._work(index_tail, group="tail")
+
+    def _scan_grew(self, update: ScanUpdate) -> None:
+        if not self._keep:
+            self.report, self.table = update.report, update.table
+            self.facets = update.facets
+        self.fraction = update.bytes_done / max(1, update.bytes_total)
+        self.changes.publish(Change.SCAN)
 
     def _index_grew(self) -> None:
-        if self.index is not None and self.source is not None:
+        if self.stage is Stage.UNPACKING and self.source is not None:
+            self.fraction = self.source.filled
+            if self.source.whole:
+                self.stage = Stage.INDEXING
+        elif self.stage is Stage.INDEXING and self.index is not None and self.source is not None:
             self.fraction = self.index.bytes_seen / max(1, self.source.size)
         self.changes.publish(Change.LINES)
 
     def _index_ready(self) -> None:
-        if self.stage is Stage.INDEXING:
+        if self.stage in (Stage.UNPACKING, Stage.INDEXING):
             self._scan()
         self.changes.publish(Change.LINES)
 
     def _scan(self) -> None:
         self.stage = Stage.SCANNING
         self.fraction = 0.0
-        self._work(self._scan_all)
+        self._work(partial(scan_all, model=self.model, profile=self.profile))
 
-    def _work(self, task: Callable[[Lease, LineIndex, int, Callable[[], bool]], None]) -> None:
+    def _work(self, task: Callable[[Work], None], *, group: str = "dataset") -> None:
         """Run a task in a thread of its own, whose failure becomes a message, never a crash."""
         lease, index, generation = self._lease, self.index, self._generation
         if lease is None or index is None:
@@ -304,83 +464,31 @@ class Workspace:
         def run() -> None:
             worker = get_current_worker()
             try:
-                with lease:
-                    task(lease, index, generation, lambda: worker.is_cancelled)
+                with lease as source:
+                    post, stop = self._deck.post_message, lambda: worker.is_cancelled
+                    task(Work(source, index, generation, post, stop, self._indexing))
             except (TunedeckError, OSError, MemoryError) as error:
                 self._deck.post_message(WorkFailed(generation, str(error) or "out of memory"))
 
         self._deck.run_worker(
             run,
-            name=task.__name__,
-            group="dataset",
+            name=f"dataset {group}",
+            group=group,
             thread=True,
             exclusive=True,
             exit_on_error=False,
         )
 
-    def _index_lines(
-        self, lease: Lease, index: LineIndex, generation: int, cancelled: Callable[[], bool]
-    ) -> None:
-        from tui.dataset import sniff_format
-
-        self._deck.post_message(FormatKnown(generation, sniff_format(lease.source)))
-        due = _Pace()
-
-        def progress(_done: int, _total: int) -> None:
-            if due():
-                self._deck.post_message(IndexGrew(generation))
-
-        index.extend(lease.source, cancelled=cancelled, progress=progress)
-        if not cancelled():
-            self._deck.post_message(IndexReady(generation))
-
-    def _scan_all(
-        self, lease: Lease, _index: LineIndex, generation: int, cancelled: Callable[[], bool]
-    ) -> None:
-        from tui.dataset import Scan
-        from tui.pricing import model_info
-
-        due = _Pace()
-        scan = Scan(
-            lease.source,
-            profile=self.profile,
-            model=self.model,
-            encoding=model_info(self.model).encoding,
-            background=True,
-            facets=True,
-        )
-
-        def news(update: ScanUpdate) -> None:
-            if due():
-                self._deck.post_message(ScanGrew(generation, update))
-
-        result = scan.run(news, cancelled)
-        self._deck.post_message(ScanEnded(generation, result))
-
     def _watch(self) -> None:
-        """Look, in a thread because a network folder can hang, whether the file changed."""
-        lease, generation = self._lease, self._generation
-        if lease is None or self.stale:
+        if self._lease is None:
             return
+        if self.following and self._behind and not self._busy:
+            self.start(grown=True)
+        if self._disk.silent:
+            self._disk_changed("silent")
+        self._disk.look(self._lease)
 
-        def look() -> None:
-            with lease as source:
-                changed = source.changed()
-            if changed:
-                self._deck.post_message(DiskChanged(generation, str(changed)))
-
-        self._deck.run_worker(look, group="disk", thread=True, exclusive=True, exit_on_error=False)
-
-
-class _Pace:
-    """Says yes at most twice a second; the first time at once."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-
-    def __call__(self) -> bool:
-        now = time.monotonic()
-        if now < self._next:
-            return False
-        self._next = now + NEWS_SECONDS
-        return True
+    def _looked(self, lease: Lease, change: object) -> None:
+        """Tell (in the thread that looked) what happened to the file."""
+        if change is not None and lease is self._lease:
+            self._deck.post_message(DiskChanged(self._generation, str(change)))

@@ -206,7 +206,10 @@ def _scan(source: Source, encoding: str | None, model: str | None) -> ScanResult
 
     scan = Scan(source, encoding=encoding, model=model, max_issues=0)
     with _Progress() as progress:
-        return scan.run(progress.update)
+        result = scan.run(progress.update)
+    if result.notice:
+        note(result.notice)
+    return result
 
 
 class _Progress:

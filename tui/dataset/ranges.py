@@ -48,6 +48,8 @@ class WorkSettings:
         size: The file's size when the scan began.
         niceness: How far a worker process stands back for others; see ``nice(2)``.
         facets: Describe every record, for filters.
+        ahead: How many bytes are to be read; a scan that goes on behind an earlier one reads less
+            than there is.
     """
 
     check: CheckSettings
@@ -56,6 +58,7 @@ class WorkSettings:
     size: int
     niceness: int = 0
     facets: bool = False
+    ahead: int = 0
 
 
 @dataclass(slots=True)
@@ -81,6 +84,7 @@ class Found:
         facets: What every record is like, where asked for.
         prints: Pieces of the range by offset, length and checksum (CRC-32), where facets are asked
             for: they tell later whether the file still holds what was read.
+        notice: What to tell people of how tokens are counted, where it is not as expected.
     """
 
     start: int | None
@@ -100,6 +104,7 @@ class Found:
     tally: Tally = field(default_factory=Tally)
     facets: FacetRows | None = None
     prints: tuple[Print, ...] = ()
+    notice: str = ""
 
 
 class RangeWorker:
@@ -126,7 +131,7 @@ class RangeWorker:
         if self._settings.encoding is not None and self._counter is None:
             from tui.tokens import ExampleCounter
 
-            self._counter = ExampleCounter(self._settings.encoding)
+            self._counter = ExampleCounter(self._settings.encoding, self._settings.ahead)
 
     def run(self, task: Task) -> Found:
         """Check one task."""
@@ -134,6 +139,8 @@ class RangeWorker:
         found = self._lines(task) if task.spans is None else self._spans(task)
         self._flush()
         found.tokens, self._rows = self._rows, None
+        if self._counter is not None:
+            found.notice = self._counter.choice.notice
         found.tally.last = None
         found.facets = self._facets
         return found

@@ -12,6 +12,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import orjson
 
@@ -110,6 +111,35 @@ def refuse_foreign(source: Source) -> None:
         raise FileError(f"the file is {kind[0]}, not text in UTF-8", kind[1])
 
 
+def rows_of(data: bytes) -> Iterator[Row]:
+    """Yield the records of bytes that hold them on lines; see `rows`.
+
+    Args:
+        data: Whole lines of a file that is no array; line numbers count from its first.
+    """
+    return _Lines(_Held(data), _Watch(len(data), None, None)).run()
+
+
+class _Readable(Protocol):
+    """What lines are read from."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read(self, offset: int, length: int) -> bytes: ...
+
+
+class _Held:
+    """Bytes at hand, read like a file."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self._data[offset : offset + length]
+
+
 class _Watch:
     """Tells how far reading is, and stops it."""
 
@@ -148,8 +178,7 @@ def _elements(source: Source, watch: _Watch) -> Iterator[Row]:
 class _Lines:
     """The records of a file that has them on lines, with those spread over several put together."""
 
-    def __init__(self, source: Source, watch: _Watch) -> None:
-        self._source = source
+    def __init__(self, source: _Readable, watch: _Watch) -> None:
         self._stream = _physical(source, watch)
         self._ahead: deque[tuple[bytes, bytes]] = deque()
         # Looking for the end of an object that never ends would make the whole quadratic.
@@ -208,7 +237,7 @@ def _continues(machine: JsonMachine, piece: bytes) -> bool:
         return False
 
 
-def _physical(source: Source, watch: _Watch) -> Iterator[tuple[bytes, bytes]]:
+def _physical(source: _Readable, watch: _Watch) -> Iterator[tuple[bytes, bytes]]:
     """Yield lines with their line feeds, each read once however long it is."""
     offset, size = 0, source.size
     begun: list[bytes] = []

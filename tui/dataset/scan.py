@@ -79,6 +79,7 @@ class ScanResult:
         facets: What each record is like, where asked for.
         settled: What later scans of the same file may begin with when it has grown: everything
             but a last line without its line feed. ``None`` where there is nothing to begin with.
+        notice: What to tell people of how tokens were counted, where it is not as expected.
     """
 
     report: CheckReport
@@ -86,6 +87,7 @@ class ScanResult:
     cancelled: bool
     facets: Facets | None = None
     settled: Gathered | None = None
+    notice: str = ""
 
 
 class Scan:
@@ -134,6 +136,7 @@ class Scan:
         self._state = self._begin(settled, facets)
         self._resumed = settled is not None
         self._last_update = 0.0
+        self._notice = ""
 
     @property
     def report(self) -> CheckReport:
@@ -169,7 +172,13 @@ class Scan:
         begin = max(begin, self._state.offset)
         facets = self._state.facets is not None
         settings = WorkSettings(
-            self._check, self.encoding, self._max_issues, size, self._niceness, facets
+            self._check,
+            self.encoding,
+            self._max_issues,
+            size,
+            self._niceness,
+            facets,
+            ahead=size - begin,
         )
         whole = self._last_whole(size) if facets and not self._array else size
         settled = None
@@ -206,7 +215,13 @@ class Scan:
         state = self._state
         if state.facets is not None:
             state.facets.complete = finished
-        return ScanResult(state.report, state.table, not finished, state.facets, settled)
+        return ScanResult(
+            state.report, state.table, not finished, state.facets, settled, self._notice
+        )
+
+    def _merge(self, found: Found) -> None:
+        self._state.merge(found, array=self._array)
+        self._notice = found.notice or self._notice
 
     def _first_words(self, mark: int) -> None:
         if mark:
@@ -283,7 +298,7 @@ class Scan:
                 continue
             found = worker.run(task)
             reached = max(reached, found.end) if found.start is not None else reached
-            self._state.merge(found, array=self._array)
+            self._merge(found)
             self._update(notify, found.end)
         return True
 
@@ -333,7 +348,7 @@ class Scan:
                     if late or found.start is None:
                         continue
                     reached = max(reached, found.end)
-                    self._state.merge(found, array=self._array)
+                    self._merge(found)
                     self._update(notify, found.end)
         return True
 

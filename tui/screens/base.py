@@ -31,7 +31,13 @@ MODES = ("data", "issues", "tokens", "price", "launch", "jobs")
 _LEAST = (40, 10)
 """Columns and rows below which a screen says so instead of drawing itself."""
 
-_WORKING = {Stage.HEAD: "opening", Stage.INDEXING: "reading", Stage.SCANNING: "checking"}
+_STALE = {"grown": "grown: r reloads, f follows", "silent": "the disk does not answer"}
+_WORKING = {
+    Stage.HEAD: "opening",
+    Stage.UNPACKING: "reading",
+    Stage.INDEXING: "reading",
+    Stage.SCANNING: "checking",
+}
 
 
 class DeckHeader(Widget):
@@ -113,15 +119,23 @@ class DeckHeader(Widget):
 
 def _counts(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Yield what the header says after the file name, the most telling first."""
+    if workspace.following:
+        yield "  following", "$success"
     if workspace.stale:
-        yield "  changed on disk: r reloads", "$warning"
+        yield f"  {_STALE.get(workspace.stale, 'changed on disk: r reloads')}", "$warning"
+    if len(workspace.edits):
+        yield f"  {counted(len(workspace.edits), 'edit')} not saved", "$warning"
     yield from _findings(workspace)
     if workspace.stage in _WORKING:
-        yield f"  {_WORKING[workspace.stage]} {workspace.fraction:.0%}", "$accent"
+        # How much a pipe will bring nobody knows.
+        known = workspace.stage is not Stage.UNPACKING or workspace.fraction
+        share = f" {workspace.fraction:.0%}" if known else ""
+        yield f"  {_WORKING[workspace.stage]}{share}", "$accent"
     elif workspace.stage is Stage.STOPPED:
         yield "  stopped, r goes on", "$warning"
     elif workspace.stage is Stage.FAILED:
-        yield "  check failed", "bold $error"
+        cut = workspace.source is not None and not workspace.source.whole
+        yield f"  {'not whole' if cut else 'check failed'}", "bold $error"
     if workspace.source is not None:
         yield f"  {size(workspace.source.size)}", "$foreground-muted"
 

@@ -73,6 +73,18 @@ class DataScreen(DeckScreen):
             tooltip="The record with an issue before this one",
             show=False,
         ),
+        Binding(
+            "ctrl+e", "app.edit", "edit", id="data.edit", tooltip="Edit this record in your editor"
+        ),
+        Binding("F", "app.fix", "fix", id="data.fix", tooltip="Repair this file into a new one"),
+        Binding(
+            "ctrl+s",
+            "app.save_edits",
+            "save as",
+            id="data.save",
+            tooltip="Save the edited records in a new file",
+            show=False,
+        ),
         Binding("v", "raw", "raw JSON", id="data.raw", tooltip="Conversation or raw JSON"),
         Binding(
             "colon,ctrl+g", "jump", "go to", id="data.jump", tooltip="Go to a record by its number"
@@ -124,6 +136,11 @@ class DataScreen(DeckScreen):
         self._lent = 0
         self._at = 0
 
+    @property
+    def position(self) -> int:
+        """The record (0-based) under the cursor."""
+        return max(0, self.records.cursor)
+
     def body(self) -> ComposeResult:
         """The list and the record, or how to open a dataset when there is none."""
         yield RecordList(self._row, empty_text="Reading the first lines")
@@ -142,6 +159,11 @@ class DataScreen(DeckScreen):
         workspace = self.deck.workspace
         if change is Change.OPENED:
             self._show_dataset()
+            return
+        if change is Change.EDITED:
+            self._rows.clear()
+            self.records.invalidate()
+            self._show_record(self._at)
             return
         if change is Change.FORMAT:
             self._show_record(self.records.cursor)

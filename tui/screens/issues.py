@@ -57,6 +57,7 @@ class IssuesScreen(DeckScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "unfold", "unfold", id="issues.unfold", tooltip="Unfold the rule"),
         Binding("left", "fold", "fold", id="issues.fold", tooltip="Fold the rule"),
+        Binding("F", "app.fix", "fix", id="issues.fix", tooltip="Repair this file into a new one"),
     ]
     DEFAULT_CSS = """
     IssuesScreen {

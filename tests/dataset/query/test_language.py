@@ -31,9 +31,11 @@ FILTERS = st.builds(
     codes=_some(tuple(RULES)),
     severities=_some(("error", "warning", "advice")),
     roles=_some(ROLES),
+    without=_some(ROLES),
     features=_some(FEATURES),
     scripts=_some(SCRIPTS),
     tokens=_bounds(),
+    assistant=_bounds(),
     messages=_bounds(),
     label=st.none() | st.tuples(TEXT.filter(lambda path: "=" not in path), st.text(max_size=9)),
     search=st.none()
@@ -66,22 +68,26 @@ def test_whatever_is_typed_is_read_or_refused_in_words(text: str) -> None:
 def test_the_language() -> None:
     wanted = Filter.parse(
         "code:blank_content,data_type severity:error role:tool has:tools has:calls script:han "
+        "without:system,developer assistant:<10 "
         'tokens:100..500 messages:>4 label:metadata.kind="to refund" /a b/i in:user'
     )
     assert wanted == Filter(
         codes=frozenset({"blank_content", "data_type"}),
         severities=frozenset({"error"}),
         roles=frozenset({"tool"}),
+        without=frozenset({"system", "developer"}),
         features=frozenset({"tools", "calls"}),
         scripts=frozenset({"han"}),
         tokens=(100, 500),
+        assistant=(None, 9),
         messages=(5, None),
         label=("metadata.kind", "to refund"),
         search=Search("a b", case=False, role="user"),
     )
     assert wanted.words() == (
-        "errors, blank_content or data_type, 100 to 500 tokens, at least 5 messages, "
-        "with tools and tool calls, with tool messages, with Han letters, "
+        "errors, blank_content or data_type, 100 to 500 tokens, at most 9 assistant tokens, "
+        "at least 5 messages, with tools and tool calls, with tool messages, "
+        "without system or developer messages, with Han letters, "
         "metadata.kind is “to refund”, with “a b” in any case in user messages"
     )
     assert wanted.needs_facets

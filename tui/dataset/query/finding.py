@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from tui.dataset.index import LineIndex
-from tui.dataset.pool import can_start, processors
-from tui.dataset.query.judge import Judge
-from tui.dataset.query.jury import Jury
+from tui.dataset.query.judge import Judge, Looks
+from tui.dataset.query.jury import Jury, can_start
 from tui.dataset.query.model import Search
 from tui.dataset.query.texts import PIECE
 from tui.dataset.query.walk import Place, Walk
@@ -104,14 +103,14 @@ class Teller:
 
 def look_at(
     places: Walk | Iterable[Place | None],
-    judge: Judge,
+    judge: Looks,
     source: Source,
     cancelled: Cancelled,
     teller: Teller,
 ) -> None:
-    """Tell which of some records hold a text; they come in ascending order."""
+    """Tell which of some records are wanted; they come in ascending order."""
     chosen = _Chooser(judge, source, cancelled, teller)
-    with Jury(judge.search, max(1, min(MOST_WORKERS, processors()))) as jury:
+    with Jury(judge.question, MOST_WORKERS) as jury:
         chosen.jury = jury
         for place in places:
             if place is not None:
@@ -128,7 +127,7 @@ class _Chooser:
 
     jury: Jury
 
-    def __init__(self, judge: Judge, source: Source, cancelled: Cancelled, teller: Teller) -> None:
+    def __init__(self, judge: Looks, source: Source, cancelled: Cancelled, teller: Teller) -> None:
         self._judge = judge
         self._source = source
         self._cancelled = cancelled
@@ -146,7 +145,7 @@ class _Chooser:
                 self._teller.add(place.position)
         elif self._away:
             self._send(place)
-        elif place.size > PIECE and self._judge.search.role is None:
+        elif place.size > PIECE and not self._judge.parses:
             self._settle()
             self._long(place)
         elif place.size > _QUICK and can_start():
@@ -175,7 +174,7 @@ class _Chooser:
         return self._source.read(place.offset, place.size)
 
     def _send(self, place: Place) -> None:
-        if place.size > MAX_RECORD and self._judge.search.role is not None:
+        if place.size > MAX_RECORD and self._judge.parses:
             return
         self.jury.give(place.position, self._raw(place), place.offset)
         while self.jury.full and not self.stopped:

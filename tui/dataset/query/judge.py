@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Protocol
 
-from tui.dataset.query.model import Search
+from tui.dataset.query.model import ANSWER, Search
 from tui.dataset.query.pattern import compiled, has_anchors, literals_of
 from tui.dataset.query.spelling import Prefilter, elements, pattern_of
 from tui.dataset.query.texts import (
+    BROKEN,
     Readable,
+    label_of,
     pieces,
     resolved,
     strings,
     texts_of,
     value_of,
 )
-from tui.dataset.rows import BROKEN
 from tui.errors import UsageError
 
 REGEX_PIECE = 16 << 20
@@ -28,15 +30,82 @@ REGEX_OVERLAP = 64 << 10
 _BACK = 6  # The longest escape: what starts after that much without a backslash is in none.
 
 
+Question = Search | tuple[str, str]
+"""What a judge is made of: a text to look for, or the path and value of a label."""
+
+
+class Looks(Protocol):
+    """Whoever can say whether a record is wanted.
+
+    Attributes:
+        question: What it was made of; see `judge_of`.
+        prefilter: Where in a file the answer may be yes at all.
+        steady: Whether it takes a time in proportion to the record, so that it need not be killed.
+        parses: Whether it needs the whole record, parsed.
+    """
+
+    question: Question
+    prefilter: Prefilter
+    steady: bool
+    parses: bool
+
+    def sure(self, block: bytes, at: int, end: int) -> bool:
+        """Return whether a place that the prefilter named is enough to say yes."""
+        ...
+
+    def holds(self, raw: bytes, offset: int = 1) -> bool:
+        """Return whether a record is wanted."""
+        ...
+
+    def holds_long(self, source: Readable, offset: int, size: int) -> Iterator[bool]:
+        """Look at a long record piece by piece, where it need not be parsed."""
+        ...
+
+
+def judge_of(question: Question) -> Looks:
+    """Return the judge for a question."""
+    return Judge(question) if isinstance(question, Search) else LabelJudge(*question)
+
+
+class LabelJudge:
+    """Compares the value at a path of a record.
+
+    Args:
+        path: The path; see `texts.label_of`.
+        wanted: The text of the value wanted.
+    """
+
+    steady = True
+    parses = True
+
+    def __init__(self, path: str, wanted: str) -> None:
+        self.question: Question = (path, wanted)
+        self._path = path
+        self._wanted = wanted.strip()
+        # A number may be written in many ways, and what is made of parts is in none of the file.
+        inner = self._wanted.strip("-+.0123456789eE")
+        composed = path == ANSWER or inner[:1] in ("", "{", "[")
+        self.prefilter = Prefilter([] if composed else [elements(self._wanted, case=True)])
+
+    def sure(self, _block: bytes, _at: int, _end: int) -> bool:
+        """Return false: where a value stands is known when the record is parsed."""
+        return False
+
+    def holds(self, raw: bytes, offset: int = 1) -> bool:
+        """Return whether the record has that value there."""
+        value = value_of(raw, offset)
+        return value is not BROKEN and label_of(value, self._path) == self._wanted
+
+    def holds_long(self, source: Readable, offset: int, size: int) -> Iterator[bool]:
+        """Look at the whole record, at once."""
+        yield self.holds(source.read(offset, size), offset)
+
+
 class Judge:
     """Looks for one text in one record.
 
     Args:
         search: What to look for.
-
-    Attributes:
-        prefilter: Where in a file it may stand at all.
-        steady: Whether it takes a time in proportion to the record, so that it need not be killed.
 
     Raises:
         UsageError: The text is empty, or the regular expression wrong.
@@ -46,6 +115,8 @@ class Judge:
         if not search.text:
             raise UsageError("there is nothing to look for", "give a text of at least one letter")
         self.search = search
+        self.question: Question = search
+        self.parses = search.role is not None
         self.steady = not search.regex
         self._each = False
         if search.regex:

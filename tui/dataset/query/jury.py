@@ -21,8 +21,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from tui.dataset.query.judge import REGEX_PIECE, Judge
-from tui.dataset.query.model import Search
+from tui.dataset.query.judge import REGEX_PIECE, Looks, Question, judge_of
 from tui.errors import TunedeckError, UsageError
 
 PATIENCE = 60.0
@@ -56,16 +55,16 @@ class _Worker:
 
 
 class Jury:
-    """Workers that look for one text.
+    """Workers that answer one question about records.
 
     Args:
-        search: What to look for; known to be right.
+        question: What is asked; known to be right.
         most: How many workers there may be.
     """
 
-    def __init__(self, search: Search, most: int) -> None:
-        self._search = search
-        self._most = most
+    def __init__(self, question: Question, most: int) -> None:
+        self._question = question
+        self._most = max(1, min(most, os.cpu_count() or 1))
         self._workers: list[_Worker] = []
         self._filling = _Batch()
         self._queue: deque[_Batch] = deque()
@@ -157,7 +156,7 @@ class Jury:
             if free is None:
                 if len(self._workers) >= self._most:
                     return
-                free = _start(self._search)
+                free = _start(self._question)
                 self._workers.append(free)
             _send(free, [(raw, offset) for _, raw, offset in batch.cases])
             free.batch, free.since = batch, now
@@ -190,7 +189,7 @@ def _died() -> TunedeckError:
     )
 
 
-def _start(search: Search) -> _Worker:
+def _start(question: Question) -> _Worker:
     ours, theirs = socket.socketpair()
     path = json.dumps([entry for entry in sys.path if isinstance(entry, str)])
     try:
@@ -213,7 +212,7 @@ def _start(search: Search) -> _Worker:
         theirs.close()
     worker = _Worker(process, Connection(ours.detach()))
     try:
-        _send(worker, search)
+        _send(worker, question)
     except TunedeckError:
         worker.link.close()
         process.wait()
@@ -221,20 +220,25 @@ def _start(search: Search) -> _Worker:
     return worker
 
 
+def can_start() -> bool:
+    """Return whether worker processes can be started here at all."""
+    return bool(sys.executable) and os.name == "posix"
+
+
 def work() -> None:
     """Look at records until the parent hangs up: the whole life of a worker process."""
     link = Connection(int(sys.argv[2]))
     with contextlib.suppress(EOFError, OSError):
-        judge = Judge(link.recv())
+        judge = judge_of(link.recv())
         while True:
             message: Any = link.recv()
             link.send([_holds(judge, raw, offset) for raw, offset in message])
     os._exit(0)
 
 
-def _holds(judge: Judge, raw: bytes, offset: int) -> bool:
+def _holds(judge: Looks, raw: bytes, offset: int) -> bool:
     try:
-        if judge.search.role is None and len(raw) > REGEX_PIECE:
+        if not judge.parses and len(raw) > REGEX_PIECE:
             return any(judge.holds_long(_Bytes(raw), 0, len(raw)))
         return judge.holds(raw, offset)
     except RecursionError:

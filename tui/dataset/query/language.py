@@ -7,21 +7,15 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from tui.dataset.describe import FEATURES, ROLES, SCRIPTS, SEVERITIES
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
     from tui.dataset.query.model import Bounds, Filter, Search
 
-ROLES = ("system", "developer", "user", "assistant", "tool", "function", "other")
-FEATURES = ("tools", "calls", "images", "weights", "names", "blank")
-SEVERITIES = ("error", "warning", "advice")
-SCRIPTS = (
-    "latin", "cyrillic", "greek", "han", "kana", "hangul", "arabic", "hebrew", "devanagari", "thai",
-    "other",
-)  # fmt: skip
 KEYS = (
-    "code", "severity", "role", "has", "script", "tokens", "messages", "label", "text", "regex",
-    "case", "in",
+    "code", "severity", "role", "without", "has", "script", "tokens", "assistant", "messages",
+    "label", "text", "regex", "case", "in",
 )  # fmt: skip
 """What may stand before a colon."""
 
@@ -91,9 +85,11 @@ class _Reader:
             "code": self._code,
             "severity": self._choice("severities", SEVERITIES),
             "role": self._choice("roles", ROLES),
+            "without": self._choice("without", ROLES),
             "has": self._choice("features", FEATURES),
             "script": self._choice("scripts", SCRIPTS),
             "tokens": self._range,
+            "assistant": self._range,
             "messages": self._range,
             "label": self._labelled,
             "text": lambda _, value: self._search(value, regex=False),
@@ -212,9 +208,11 @@ _EXAMPLES = {
     "code": "code:blank_content",
     "severity": "severity:error",
     "role": "role:tool",
+    "without": "without:system",
     "has": "has:tools",
     "script": "script:han",
     "tokens": "tokens:100..500",
+    "assistant": "assistant:<10",
     "messages": "messages:>4",
     "label": "label:metadata.kind=refund",
     "text": 'text:"some words"',
@@ -259,12 +257,14 @@ def to_text(wanted: Filter) -> str:
         ("code", wanted.codes),
         ("severity", wanted.severities),
         ("role", wanted.roles),
+        ("without", wanted.without),
         ("has", wanted.features),
         ("script", wanted.scripts),
     ):
         if words:
             parts.append(f"{key}:{','.join(sorted(words))}")
-    for key, (low, high) in (("tokens", wanted.tokens), ("messages", wanted.messages)):
+    ranges = {"tokens": wanted.tokens, "assistant": wanted.assistant, "messages": wanted.messages}
+    for key, (low, high) in ranges.items():
         if low is not None or high is not None:
             span = f"{'' if low is None else low}..{'' if high is None else high}"
             parts.append(f"{key}:{low if low == high else span}")
@@ -297,7 +297,12 @@ def words(wanted: Filter) -> str:
         parts.append(_listed([_SEVERITY_WORDS[s] for s in SEVERITIES if s in wanted.severities]))
     if wanted.codes:
         parts.append(_listed(sorted(wanted.codes)))
-    for bounds, noun in ((wanted.tokens, "token"), (wanted.messages, "message")):
+    amounts = (
+        (wanted.tokens, "token"),
+        (wanted.assistant, "assistant token"),
+        (wanted.messages, "message"),
+    )
+    for bounds, noun in amounts:
         if bounds != (None, None):
             parts.append(_amount(bounds, noun))
     parts += _contents(wanted)
@@ -318,6 +323,9 @@ def _contents(wanted: Filter) -> Iterator[str]:
     if wanted.roles:
         roles = [role for role in ROLES if role in wanted.roles]
         yield f"with {_listed(roles, 'and')} messages"
+    if wanted.without:
+        roles = [role for role in ROLES if role in wanted.without]
+        yield f"without {_listed(roles)} messages"
     if wanted.scripts:
         scripts = [_SCRIPT_WORDS[name] for name in SCRIPTS if name in wanted.scripts]
         yield f"with {_listed(scripts, 'and')} letters"

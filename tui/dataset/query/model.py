@@ -59,9 +59,11 @@ class Filter:
         codes: Records with an issue of any of these codes.
         severities: Records with an issue of any of these severities.
         roles: Records with messages of all of these roles.
+        without: Examples without a message of any of these roles.
         features: Records with all of these: tools, calls, images, weights, names, blank.
         scripts: Records with letters of all of these scripts.
         tokens: The range of their tokens.
+        assistant: The range of the tokens of their assistant messages.
         messages: The range of how many messages they have.
         label: A path and the text of the value there; the path ``answer`` is the last answer.
         search: Text they hold.
@@ -70,9 +72,11 @@ class Filter:
     codes: frozenset[str] = field(default_factory=frozenset)
     severities: frozenset[str] = field(default_factory=frozenset)
     roles: frozenset[str] = field(default_factory=frozenset)
+    without: frozenset[str] = field(default_factory=frozenset)
     features: frozenset[str] = field(default_factory=frozenset)
     scripts: frozenset[str] = field(default_factory=frozenset)
     tokens: Bounds = ANY
+    assistant: Bounds = ANY
     messages: Bounds = ANY
     label: tuple[str, str] | None = None
     search: Search | None = None
@@ -89,9 +93,11 @@ class Filter:
             self.codes
             or self.severities
             or self.roles
+            or self.without
             or self.features
             or self.scripts
             or self.tokens != ANY
+            or self.assistant != ANY
             or self.messages != ANY
         )
 
@@ -100,10 +106,10 @@ class Filter:
         """Read the filter language, as typed in the application and after ``--where``.
 
         Words with blanks between them, all of which must be true: ``code:blank_content``,
-        ``severity:error``, ``role:tool``, ``has:tools``, ``script:han``, ``tokens:100..500``,
-        ``messages:>4``, ``label:metadata.kind=refund``, ``/text/`` with ``i`` after it to ignore
-        case and ``r`` for a regular expression, and ``in:user`` for where the text stands. Values
-        with blanks go in double quotes.
+        ``severity:error``, ``role:tool``, ``without:system``, ``has:tools``, ``script:han``,
+        ``tokens:100..500``, ``assistant:<10``, ``messages:>4``, ``label:metadata.kind=refund``,
+        ``/text/`` with ``i`` after it to ignore case and ``r`` for a regular expression, and
+        ``in:user`` for where the text stands. Values with blanks go in double quotes.
 
         Raises:
             UsageError: A word that is not known, or a value that makes no sense.
@@ -126,11 +132,11 @@ class Filter:
 
     def to_json(self) -> dict[str, Any]:
         """Return what is asked for as JSON values; what is not asked for is left out."""
-        sets = ("codes", "severities", "roles", "features", "scripts")
+        sets = ("codes", "severities", "roles", "without", "features", "scripts")
         found: dict[str, Any] = {
             name: sorted(getattr(self, name)) for name in sets if getattr(self, name)
         }
-        for name in ("tokens", "messages"):
+        for name in ("tokens", "assistant", "messages"):
             if getattr(self, name) != ANY:
                 found[name] = list(getattr(self, name))
         if self.label is not None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol
 
-from tui.dataset.prompts import answer_of
+import orjson
+
 from tui.dataset.query.model import ANSWER
-from tui.dataset.rows import BROKEN, parse
 from tui.dataset.signature import BOM
 
 PIECE = 256 << 10
 """Bytes of a record resolved at a time."""
+
+BROKEN = object()
+"""The value of a record that is not JSON."""
 
 _HIGH = r"[dD][89abAB][0-9a-fA-F]{2}"
 _LOW = r"[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -85,8 +88,17 @@ def _cut(data: bytes) -> int:
 
 
 def value_of(raw: bytes, offset: int = 1) -> object:
-    """Return the parsed record; ``rows.BROKEN`` where it is not JSON."""
-    return parse(raw.removeprefix(BOM) if offset == 0 else raw)
+    """Return the parsed record; ``BROKEN`` where it is not JSON."""
+    if offset == 0:
+        raw = raw.removeprefix(BOM)
+    try:
+        return orjson.loads(raw)
+    except (ValueError, RecursionError):
+        # Few records come here, and a worker that needs none of this starts sooner.
+        from tui.dataset import rows
+
+        value = rows.parse(raw)
+        return BROKEN if value is rows.BROKEN else value
 
 
 def strings(value: object) -> Iterator[str]:
@@ -150,7 +162,10 @@ def label_of(value: object, path: str) -> str | None:
     Returns:
         Text as it is, other values as JSON; ``None`` where nothing stands there.
     """
+    found: object
     if path == ANSWER:
+        from tui.dataset.prompts import answer_of
+
         found = answer_of(value) if isinstance(value, dict) else None
         if isinstance(found, list):
             found = "".join(strings([p.get("text") for p in found if isinstance(p, dict)]))
@@ -180,13 +195,3 @@ def _at(value: object, path: str) -> object:
         else:
             return _NOTHING
     return value
-
-
-def matches_label(raw: bytes, offset: int, path: str, wanted: str) -> bool:
-    """Return whether a record has this value at a path."""
-    value = value_of(raw, offset)
-    return value is not BROKEN and label_of(value, path) == wanted.strip()
-
-
-Judge = Callable[[bytes, int], bool]
-"""Whether a record, given as its bytes and where it starts in the file, is wanted."""

@@ -22,6 +22,7 @@ from tui.dataset.rows import (
     digest,
     on_one_line,
     parse,
+    rows_of,
 )
 from tui.dataset.signature import BOM
 from tui.dataset.source import Source
@@ -38,6 +39,9 @@ MAX_FOUND = 1_000_000
 
 PREVIEW_BYTES = 16 << 20
 """The longest record that is shown before and after."""
+
+_AROUND = 2_000
+"""Lines before and after one that are looked at for the record it belongs to."""
 
 _BITS = {code: 1 << bit for bit, code in enumerate((*CODES, INVALID))}
 _COMPACT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[ \t\r\n]+', re.DOTALL)
@@ -289,3 +293,37 @@ def one_line(raw: bytes, like: bytes = b"") -> bytes:
     if separator is None or separator.group().endswith(b" "):
         return line
     return _COMPACT.sub(lambda m: m.group() if m.group()[0] == 0x22 else b"", line)
+
+
+def whole_record(source: Source, index: LineIndex, position: int) -> tuple[int, int]:
+    """Return the first line (0-based) and the number of lines of the record a line belongs to.
+
+    A line that is a record, blank, or part of none is one by itself; the lines of an object that is
+    spread over several belong together.
+    """
+    if index.is_array:
+        return position, 1
+    raw = read_raw(source, index, position)
+    if raw is None or not raw.strip():
+        return position, 1
+    if isinstance(parse(raw.removeprefix(BOM)), dict) and not raw[:1].isspace():
+        return position, 1
+    first = _boundary(source, index, position)
+    last = min(index.lines, position + _AROUND)
+    start = index.span(first)[0]
+    end = sum(index.span(last - 1))
+    if end - start > PREVIEW_BYTES:
+        return position, 1
+    for row in rows_of(source.read(start, end - start)):
+        if row.line - 1 + row.lines > position - first:
+            return first + row.line - 1, row.lines
+    return position, 1
+
+
+def _boundary(source: Source, index: LineIndex, position: int) -> int:
+    """Return a line at or before a position at which a record surely starts."""
+    for line in range(position, max(0, position - _AROUND), -1):
+        raw = source.read(*index.span(line - 1))[:PREVIEW_BYTES]
+        if not raw[:1].isspace() and isinstance(parse(raw), dict):
+            return line
+    return max(0, position - _AROUND)
