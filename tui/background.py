@@ -10,17 +10,28 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.errors import FileError
-from tui.messages import FormatKnown, FromWorker, IndexGrew, IndexReady, ScanEnded, ScanGrew
+from tui.messages import (
+    DiskChanged,
+    FormatKnown,
+    FromWorker,
+    IndexGrew,
+    IndexReady,
+    ScanEnded,
+    ScanGrew,
+)
 
 if TYPE_CHECKING:
-    from tui.dataset import LineIndex, ScanUpdate, Source
+    from tui.dataset import Gathered, LineIndex, Scan, ScanUpdate, Source
 
 # What moves by itself moves at most twice a second: every frame is bytes on the line.
 NEWS_SECONDS = 0.5
 _UNPACK_STEP = 8 << 20
+# Pieces of 4 MiB that are looked at again before what is behind them is believed to be new.
+_PROBES = 8
 
 
 class Pace:
@@ -49,6 +60,9 @@ class Work:
         post: Sends a message home.
         cancelled: Whether to stop.
         indexing: Held by the one thread that makes the index longer.
+        model: The model whose limits and encoding apply.
+        profile: The name of the rule profile.
+        cache: The folder of earlier results.
     """
 
     source: Source
@@ -57,6 +71,9 @@ class Work:
     post: Callable[[FromWorker], object]
     cancelled: Callable[[], bool]
     indexing: threading.Lock
+    model: str
+    profile: str
+    cache: Path
     due: Pace = field(default_factory=Pace)
 
 
@@ -66,7 +83,7 @@ def index_lines(work: Work) -> None:
     Raises:
         FileError: The file cannot be read, is not whole, or changed meanwhile.
     """
-    from tui.dataset import sniff_format
+    from tui.dataset import ScanCache, sniff_format
 
     source, index = work.source, work.index
     work.post(FormatKnown(work.generation, sniff_format(source)))
@@ -81,6 +98,9 @@ def index_lines(work: Work) -> None:
             if work.cancelled():
                 return
             work.post(FormatKnown(work.generation, sniff_format(source)))
+        kept = ScanCache(work.cache).find(_scan_of(work), verify=False)
+        if kept is not None and not index.complete:
+            index.restore(source, kept.blocks)
         index.extend(source, cancelled=work.cancelled, progress=progress)
     if not work.cancelled():
         work.post(IndexReady(work.generation))
@@ -111,28 +131,32 @@ def index_tail(work: Work) -> None:
     work.post(IndexGrew(work.generation))
 
 
-def scan_all(work: Work, model: str, profile: str) -> None:
-    """Check and count all records.
+def scan_all(work: Work, settled: Gathered | None = None) -> None:
+    """Check and count all records, as far as that is not known from an earlier time.
 
     Args:
         work: What to work on.
-        model: The model whose limits and encoding apply.
-        profile: The name of the rule profile.
+        settled: What was found before the file grew; only what is behind it is read.
 
     Raises:
         TunedeckError: The file cannot be read, or a worker process died.
     """
-    from tui.dataset import Scan
-    from tui.pricing import model_info
+    from tui.dataset import ScanCache, stamp_of
 
-    scan = Scan(
-        work.source,
-        profile=profile,
-        model=model,
-        encoding=model_info(model).encoding,
-        background=True,
-        facets=True,
-    )
+    cache, source = ScanCache(work.cache), work.source
+    scan, stamp = _scan_of(work), stamp_of(source)
+    if settled is not None and not settled.holds(source, pieces=_PROBES):
+        work.post(DiskChanged(work.generation, "edited"))
+        settled = None
+    fresh = settled is None
+    if settled is None:
+        kept = cache.find(scan, work.cancelled)
+        if kept is not None and kept.result is not None:
+            work.post(ScanEnded(work.generation, kept.result))
+            return
+        settled = None if kept is None else kept.settled
+    if settled is not None:
+        scan = _scan_of(work, settled)
 
     def news(update: ScanUpdate) -> None:
         if work.due():
@@ -140,3 +164,21 @@ def scan_all(work: Work, model: str, profile: str) -> None:
 
     result = scan.run(news, work.cancelled)
     work.post(ScanEnded(work.generation, result))
+    if fresh:
+        # While a file is followed it is scanned every two seconds; keeping that is of no use.
+        cache.keep(scan, stamp, work.index, result)
+
+
+def _scan_of(work: Work, settled: Gathered | None = None) -> Scan:
+    from tui.dataset import Scan
+    from tui.pricing import model_info
+
+    return Scan(
+        work.source,
+        profile=work.profile,
+        model=work.model,
+        encoding=model_info(work.model).encoding,
+        background=True,
+        facets=True,
+        settled=settled,
+    )

@@ -136,6 +136,7 @@ class Workspace:
         self._behind = False
         self._keep = False
         self._reloading = False
+        self._settled: Gathered | None = None
 
     @property
     def lines(self) -> int:
@@ -277,7 +278,7 @@ class Workspace:
 
     def use_model(self, model: str) -> None:
         """Count and check for another model from now on; scans again."""
-        self.model = model
+        self.model, self._settled = model, None
         if self._lease is not None:
             self.stop()
             self.start()
@@ -387,7 +388,7 @@ class Workspace:
                 self._scan_grew(update)
             case ScanEnded(result=result):
                 self.report, self.table = result.report, result.table
-                self.facets = result.facets
+                self.facets, self._settled = result.facets, result.settled
                 self.stage = Stage.STOPPED if result.cancelled else Stage.DONE
                 self.fraction = 0.0 if result.cancelled else 1.0
                 self.changes.publish(Change.ENDED)
@@ -453,7 +454,7 @@ class Workspace:
     def _scan(self) -> None:
         self.stage = Stage.SCANNING
         self.fraction = 0.0
-        self._work(partial(scan_all, model=self.model, profile=self.profile))
+        self._work(partial(scan_all, settled=self._settled))
 
     def _work(self, task: Callable[[Work], None], *, group: str = "dataset") -> None:
         """Run a task in a thread of its own, whose failure becomes a message, never a crash."""
@@ -466,7 +467,8 @@ class Workspace:
             try:
                 with lease as source:
                     post, stop = self._deck.post_message, lambda: worker.is_cancelled
-                    task(Work(source, index, generation, post, stop, self._indexing))
+                    about = (self.model, self.profile, self._deck.paths.cache / "scans")
+                    task(Work(source, index, generation, post, stop, self._indexing, *about))
             except (TunedeckError, OSError, MemoryError) as error:
                 self._deck.post_message(WorkFailed(generation, str(error) or "out of memory"))
 

@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tui.dataset.cache import ScanCache as ScanCache
+    from tui.dataset.cache import stamp_of as stamp_of
     from tui.dataset.checking import check_file as check_file
     from tui.dataset.checking import scan_file as scan_file
     from tui.dataset.convert.file import ConvertReport as ConvertReport
@@ -90,8 +92,8 @@ _HOMES = {
     "one_line": "repair.survey",
     "open_all": "joined",
     "place_of": "joined",
-    "Preview": "repair.survey",
     "preview": "repair.survey",
+    "Preview": "repair.survey",
     "Profile": "profile",
     "read_raw": "repair.survey",
     "read_record": "record",
@@ -105,6 +107,7 @@ _HOMES = {
     "SAFE": "repair.model",
     "Scan": "scan",
     "scan_file": "checking",
+    "ScanCache": "cache",
     "ScanResult": "scan",
     "ScanUpdate": "scan",
     "Search": "query.model",
@@ -116,6 +119,7 @@ _HOMES = {
     "Source": "source",
     "split_file": "split",
     "SplitReport": "split",
+    "stamp_of": "cache",
     "Survey": "repair.survey",
     "whole_record": "repair.survey",
     "write_selection": "query.writing",

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -46,7 +45,6 @@ MOST_BYTES = 1 << 30
 _END = ".scan"
 # A clock that ticks this slowly may give a file that is changed the time it had before.
 _TICK_NS = 2_000_000_000
-_READ = 1 << 20
 
 Stamp = tuple[tuple[int, ...], ...]
 
@@ -71,35 +69,44 @@ class ScanCache:
 
     Args:
         folder: Where; made when the first result is kept.
-        smallest: Files of fewer bytes are not kept.
+        smallest: Files of fewer bytes are not kept; `SMALLEST` unless given.
         most: How many bytes the folder may hold.
     """
 
-    def __init__(self, folder: Path, *, smallest: int = SMALLEST, most: int = MOST_BYTES) -> None:
+    def __init__(
+        self, folder: Path, *, smallest: int | None = None, most: int = MOST_BYTES
+    ) -> None:
         self._folder = folder
-        self._smallest = smallest
+        self._smallest = SMALLEST if smallest is None else smallest
         self._most = most
 
-    def find(self, scan: Scan, cancelled: Callable[[], bool] | None = None) -> Kept | None:
+    def find(
+        self, scan: Scan, cancelled: Callable[[], bool] | None = None, *, verify: bool = True
+    ) -> Kept | None:
         """Return what an earlier scan with the same settings found, as far as it still holds.
 
-        Reads the file's beginning again where it has changed, so call it from a thread.
+        Where the file has changed its beginning is read again, so call it from a thread.
+
+        Args:
+            scan: What would be done.
+            cancelled: Asked while the file is read again; true gives up.
+            verify: Read it again at all; otherwise a file that has changed is not known.
         """
         path, stamp = self._path(scan), stamp_of(scan.source)
         if stamp is None or scan.source.size < self._smallest:
             return None
         try:
             with Chest(path) as chest:
-                kept = self._take(chest, scan.source, stamp, cancelled or (lambda: False))
+                kept = _take(chest, scan.source, stamp, cancelled or (lambda: False), verify)
         except FileNotFoundError:
             return None
         except (OSError, Damaged, TunedeckError):
             kept = None
         with contextlib.suppress(OSError):
-            if kept is None:
-                path.unlink(missing_ok=True)
-            else:
+            if kept is not None:
                 os.utime(path)
+            elif verify:
+                path.unlink(missing_ok=True)
         return kept
 
     def keep(self, scan: Scan, stamp: Stamp | None, index: LineIndex, result: ScanResult) -> bool:
@@ -135,26 +142,6 @@ class ScanCache:
         self._prune()
         return True
 
-    def _take(
-        self, chest: Chest, source: Source, stamp: Stamp, cancelled: Callable[[], bool]
-    ) -> Kept | None:
-        head: Mapping[str, Any] = chest.head
-        try:
-            rows = int(head["final"]["rows"])
-            facets = take_facets(chest, rows)
-            settled = take_gathered("settled", head["settled"], chest, facets)
-            same = head["stamp"] == [list(entry) for entry in stamp]
-            racy = any(entry[3] > int(head["seen"]) - _TICK_NS for entry in stamp)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise Damaged(f"it lacks something ({error!r})") from error
-        if (not same or racy) and not _holds(source, settled, cancelled):
-            return None
-        if not same:
-            return Kept(None, settled, [])
-        final = take_gathered("final", head["final"], chest, facets)
-        result = ScanResult(final.report, final.table, False, facets, settled)
-        return Kept(result, settled, list(take_index(chest)))
-
     def _path(self, scan: Scan) -> Path:
         name = os.path.abspath(scan.source.path)
         key = json.dumps([name, scan.settings_key(), _program()]).encode()
@@ -188,20 +175,25 @@ def stamp_of(source: Source) -> Stamp | None:
     return tuple(stamp) or None
 
 
-def _holds(source: Source, settled: Gathered, cancelled: Callable[[], bool]) -> bool:
-    """Return whether a file still begins with the bytes that were read."""
-    at = 0
-    for offset, length, expected in sorted(settled.prints):
-        if cancelled() or offset > at or offset + length > source.size:
-            return False
-        total = 0
-        for start in range(offset, offset + length, _READ):
-            data = source.read(start, min(_READ, offset + length - start))
-            total = zlib.crc32(data, total)
-        if total != expected:
-            return False
-        at = max(at, offset + length)
-    return at == settled.offset
+def _take(
+    chest: Chest, source: Source, stamp: Stamp, cancelled: Callable[[], bool], verify: bool
+) -> Kept | None:
+    head: Mapping[str, Any] = chest.head
+    try:
+        rows = int(head["final"]["rows"])
+        facets = take_facets(chest, rows)
+        settled = take_gathered("settled", head["settled"], chest, facets)
+        same = head["stamp"] == [list(entry) for entry in stamp]
+        racy = any(entry[3] > int(head["seen"]) - _TICK_NS for entry in stamp)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise Damaged(f"it lacks something ({error!r})") from error
+    if (not same or racy) and (not verify or not settled.holds(source, cancelled)):
+        return None
+    if not same:
+        return Kept(None, settled, [])
+    final = take_gathered("final", head["final"], chest, facets)
+    result = ScanResult(final.report, final.table, False, facets, settled)
+    return Kept(result, settled, list(take_index(chest)))
 
 
 def _program() -> list[list[object]]:

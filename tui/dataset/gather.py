@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from tui.dataset.lines import RANGE
 from tui.dataset.model import Format, Issue, Severity
 from tui.dataset.report import CheckReport, IssueLog
 from tui.dataset.rules.whole import Totals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tui.dataset.facets import Facets
     from tui.dataset.lines import Print
     from tui.dataset.ranges import Found
+    from tui.dataset.source import Source
     from tui.tokens import TokenTable
 
 
@@ -112,3 +117,41 @@ class Gathered:
         if self.facets is not None:
             made.facets = self.facets.head(self.rows)
         return made
+
+    def holds(
+        self,
+        source: Source,
+        cancelled: Callable[[], bool] | None = None,
+        *,
+        pieces: int | None = None,
+    ) -> bool:
+        """Return whether a file still begins with the bytes that this is known of.
+
+        Args:
+            source: The file.
+            cancelled: Asked between pieces; true gives up, as if it did not.
+            pieces: Look at about so many pieces, the last one among them; at all unless given.
+
+        Raises:
+            FileError: The file cannot be read.
+        """
+        prints = sorted(self.prints)
+        at = 0
+        for offset, length, _ in prints:
+            if offset > at:
+                return False
+            at = max(at, offset + length)
+        if at != self.offset or at > source.size:
+            return False
+        step = 1 if pieces is None else max(1, len(prints) // max(1, pieces))
+        return all(
+            not (cancelled and cancelled()) and _checksum(source, offset, length) == expected
+            for offset, length, expected in prints[::-step]
+        )
+
+
+def _checksum(source: Source, offset: int, length: int) -> int:
+    total = 0
+    for start in range(offset, offset + length, RANGE):
+        total = zlib.crc32(source.read(start, min(RANGE, offset + length - start)), total)
+    return total
