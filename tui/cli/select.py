@@ -56,9 +56,15 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument("--ignore-case", action="store_true", help="capitals do not matter")
     parser.add_argument("--role", metavar="R", help="TEXT in messages of this role only")
     parser.add_argument(
-        "--sort", metavar="ORDER", default="file",
-        help=f"{', '.join(SORTS)}; with - before it the largest first: --sort=-tokens",
+        "--sort", metavar="ORDER", default="file", nargs="?", const="",
+        help=f"{', '.join(SORTS)}; with - before it the largest first: --sort -tokens",
     )  # fmt: skip
+    for name in SORTS:
+        # What begins with - would be taken for an option, so it is one.
+        parser.add_argument(
+            f"-{name}", dest="sort", action="store_const", const=f"-{name}",
+            help=argparse.SUPPRESS,
+        )  # fmt: skip
     parser.add_argument("--count", action="store_true", help="print how many there are")
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="write them to a new file, with a manifest beside it"
@@ -125,7 +131,7 @@ def _sort(name: str) -> Any:
         return Sort(name)
     except ValueError:
         raise UsageError(
-            f"no order is called {name!r}", f"use one of {', '.join(SORTS)}, or --sort=-tokens"
+            f"no order is called {name!r}", f"use one of {', '.join(SORTS)}, or --sort -tokens"
         ) from None
 
 
