@@ -17,6 +17,7 @@ from tui.messages import LaunchPrefill
 from widgets.text import clean
 
 if TYPE_CHECKING:
+    from tui.remember import Memory
     from tui.workspace import Workspace
 
 
@@ -29,10 +30,12 @@ class Deck(InkApp[int]):
         ascii: Whether to draw with ASCII only.
         provider_name: The provider asked for; ``None`` for the configured default.
         workspace: The open dataset and what is known of it.
+        memory: What is remembered from one start to the next.
         provider_changed: Published with the new name when another provider is chosen.
     """
 
     workspace: Workspace
+    memory: Memory
 
     def __init__(
         self,

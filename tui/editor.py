@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tui.errors import TunedeckError
-from widgets.record_layout import pretty_lines
+from widgets.json_lines import pretty_lines
 from widgets.text import clean
 
 USUAL = ("sensible-editor", "nano", "vim", "vi")

@@ -80,7 +80,7 @@ def offered(
 
 
 def _flagged(tally: Mapping[str, int]) -> list[Choice]:
-    from tui.dataset.facets import ROLES, SCRIPTS
+    from tui.dataset.describe import ROLES, SCRIPTS
 
     found = [
         Choice(f"has:{name}", f"records that {note}", tally[name])
@@ -111,8 +111,8 @@ def count_flags(facets: Facets) -> dict[str, int]:
     """
     import numpy as np
 
-    from tui.dataset.facets import FEATURES as NAMES
-    from tui.dataset.facets import ROLES, SCRIPTS, SEVERITIES
+    from tui.dataset.describe import FEATURES as NAMES
+    from tui.dataset.describe import ROLES, SCRIPTS, SEVERITIES
 
     # Both roles and scripts have an “other”: the bit decides, not the name.
     words = [*ROLES, *NAMES, *SEVERITIES, *(f"script {name}" for name in SCRIPTS)]

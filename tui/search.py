@@ -1,133 +1,215 @@
-r"""Find text in the lines that are loaded, a block at a time, in either direction.
+"""What a search through the open file has found so far, and the way from match to match.
 
-The bytes are searched as they stand in the file, so a word is looked for in every way JSON may
-spell it: as itself, with quotes and backslashes escaped, and with ``\uXXXX`` for what is not
-ASCII. A query without capitals matches capitals too (of ASCII letters).
+The search itself reads the whole file in a worker (:func:`tui.dataset.query.find`), beginning with
+the record from which it was asked for and going round once. What it finds is kept here, so that
+walking from match to match reads nothing again. Nothing here knows of Textual.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Protocol
+import contextlib
+import re
+import warnings
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-BLOCK = 1 << 20
+from widgets.text import ellipsis_mark
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from tui.views import View
+
+CASES = ("auto", "match", "ignore")
+"""Whether capitals matter: only if the text has one, always, never."""
 
 
-class Bytes(Protocol):
-    """What is searched: a file read by offset."""
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is typed on the search line.
 
-    def read(self, offset: int, length: int) -> bytes:
-        """Return up to ``length`` bytes from ``offset``."""
-        ...
+    Attributes:
+        text: What to find.
+        regex: Whether it is a regular expression.
+        case: One of :data:`CASES`.
+        role: Only in messages of this role; empty for anywhere in the record.
+    """
 
-
-class Lines(Protocol):
-    """Where the lines of that file are."""
+    text: str = ""
+    regex: bool = False
+    case: str = "auto"
+    role: str = ""
 
     @property
-    def lines(self) -> int:
-        """The number of lines known."""
-        ...
+    def matches_case(self) -> bool:
+        """Whether capitals matter for this text."""
+        if self.case == "auto":
+            # What stands behind a backslash is a class of characters, not a capital.
+            plain = re.sub(r"\\.", "", self.text) if self.regex else self.text
+            return plain != plain.lower()
+        return self.case == "match"
 
-    def span(self, i: int, /) -> tuple[int, int]:
-        """Return offset and length of the 0-based line ``i``, without its newline."""
-        ...
+    def pattern(self) -> re.Pattern[str] | None:
+        """Return what marks the matches in text; ``None`` for an empty text.
 
-    def line_at(self, offset: int, /) -> int:
-        """Return the 0-based line that holds the byte at ``offset``."""
-        ...
+        Raises:
+            re.error: The text is no regular expression.
+        """
+        if not self.text:
+            return None
+        text = self.text if self.regex else re.escape(self.text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return re.compile(text, 0 if self.matches_case else re.IGNORECASE)
 
-
-class Query:
-    """A text to look for, ready to be found in bytes of JSON."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.fold = text == text.lower()
-        spellings = (text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1])
-        found = dict.fromkeys(s.encode("utf-8", "replace") for s in spellings)
-        self.needles = tuple(n.lower() for n in found) if self.fold else tuple(found)
-        self.longest = max(len(needle) for needle in self.needles)
-
-    def first(self, block: bytes) -> int:
-        """Return the offset of the first match in ``block``, or -1."""
-        block = block.lower() if self.fold else block
-        hits = [at for needle in self.needles if (at := block.find(needle)) >= 0]
-        return min(hits, default=-1)
-
-    def last(self, block: bytes) -> int:
-        """Return the offset of the last match in ``block``, or -1."""
-        block = block.lower() if self.fold else block
-        return max(block.rfind(needle) for needle in self.needles)
+    def words(self) -> str:
+        """Return it as people write it: ``/refund/ in user messages``; foreign, not cleaned."""
+        case = "" if self.case == "auto" else f" ({self.case} case)"
+        role = f" in {self.role} messages" if self.role else ""
+        return f"/{self.text}/{role}{case}" if self.regex else f"“{self.text}”{role}{case}"
 
 
-def find_line(
-    source: Bytes,
-    index: Lines,
-    query: Query,
-    start: int,
-    *,
-    backwards: bool = False,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> int | None:
-    """Return the next line that holds ``query``, beginning at ``start`` and going round once.
+class Matches:
+    """The records that match, as far as the file has been searched.
 
     Args:
-        source: The bytes.
-        index: Their lines; only those known when the search begins are looked at.
-        query: What to find; must not be empty.
-        start: 0-based line to begin with, itself included.
-        backwards: Go towards the head of the file.
-        cancelled: Asked once a block.
+        ask: What is looked for.
+        origin: The record (0-based) the search began with.
+
+    Attributes:
+        fraction: How much of the file was searched, 0 to 1.
+        turned: Whether the end of the file was passed, so that only its head is still to come.
+        ended: Whether nothing more will come.
+        stopped: Whether it ended before the whole file was searched.
+        trouble: Why it failed; foreign text, not cleaned.
+    """
+
+    def __init__(self, ask: Ask, origin: int = 0) -> None:
+        self.ask = ask
+        self.origin = origin
+        self.fraction = 0.0
+        self.turned = False
+        self.ended = False
+        self.stopped = False
+        self.trouble = ""
+        # From the origin on, and before it: each comes in ascending order.
+        self._after: array[int] = array("q")
+        self._before: array[int] = array("q")
+        self._joined: npt.NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self._after) + len(self._before)
+
+    def __contains__(self, position: object) -> bool:
+        if not isinstance(position, int):
+            return False
+        found = self._after if position >= self.origin else self._before
+        at = bisect_left(found, position)
+        return at < len(found) and found[at] == position
+
+    def add(self, positions: Iterable[int]) -> None:
+        """Take in further records, ascending, all from the origin on or all before it."""
+        for position in positions:
+            (self._after if position >= self.origin else self._before).append(position)
+        self._joined = None
+
+    def positions(self) -> npt.NDArray[np.int64]:
+        """Return all of them, ascending."""
+        if self._joined is None:
+            import numpy as np
+
+            parts = [np.array(part, dtype=np.int64) for part in (self._before, self._after)]
+            self._joined = np.concatenate(parts)
+        return self._joined
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where a step from match to match leads.
+
+    Attributes:
+        row: The row of the list; ``None`` when there is none in that direction so far.
+        number: Which match it is, from 1, among ``of``.
+        of: Matches in the list so far.
+        wrapped: Whether the way went round the end.
+    """
+
+    row: int | None
+    number: int = 0
+    of: int = 0
+    wrapped: bool = False
+
+
+def walk(view: View, matches: Matches, row: int, step: int) -> Step:
+    """Return the next match in the list, or the one before.
+
+    Args:
+        view: What the list shows.
+        matches: What was found.
+        row: Where the way begins; matches beside it count, itself only with a step of 0.
+        step: 1 for the next, -1 for the one before, 0 for the next from here, here included.
 
     Returns:
-        A 0-based line, or ``None`` when there is no match or the search was cancelled.
+        Where it leads; it goes round only where nothing can come any more before what is there.
     """
-    count = index.lines
-    if not count or not query.text:
-        return None
-    start = min(max(start, 0), count - 1)
-    end = sum(index.span(count - 1))
-    if backwards:
-        middle = sum(index.span(start))
-        spans = ((0, middle), (middle, end))
-        search = _last_in
+    rows = view.rows(matches.positions())
+    if not len(rows):
+        return Step(None)
+    if step < 0:
+        at = int(rows.searchsorted(row)) - 1
+        wrapped = at < 0
     else:
-        middle = index.span(start)[0]
-        spans = ((middle, end), (0, middle))
-        search = _first_in
-    for low, high in spans:
-        at = search(source, query, low, high, cancelled)
-        if at is not None:
-            return index.line_at(at)
-    return None
+        at = int(rows.searchsorted(row, side="right" if step else "left"))
+        wrapped = at >= len(rows)
+    round_the_end = matches.turned and step >= 0 and view.everything
+    if wrapped and not (matches.ended or round_the_end):
+        return Step(None, of=len(rows))
+    at %= len(rows)
+    return Step(int(rows[at]), at + 1, len(rows), wrapped)
 
 
-def _first_in(
-    source: Bytes, query: Query, low: int, high: int, cancelled: Callable[[], bool]
-) -> int | None:
-    overlap = query.longest - 1
-    while low < high and not cancelled():
-        block = source.read(low, min(BLOCK + overlap, high - low))
-        if not block:
-            return None
-        at = query.first(block)
-        if at >= 0:
-            return low + at
-        low += BLOCK
-    return None
+def snippet(text: str, pattern: re.Pattern[str], room: int = 160, lead: int = 30) -> str | None:
+    """Return the part of a text around its first match, or ``None`` without one.
+
+    Args:
+        text: Where to look.
+        pattern: What to look for.
+        room: Characters to return at most.
+        lead: Characters to keep before the match.
+    """
+    match = pattern.search(text)
+    if match is None:
+        return None
+    start = max(0, match.start() - lead)
+    blank = text.find(" ", start, match.start())
+    if start and blank >= 0:
+        start = blank + 1
+    words = " ".join(text[start : start + room].split())
+    return f"{ellipsis_mark()} {words}" if start else words
 
 
-def _last_in(
-    source: Bytes, query: Query, low: int, high: int, cancelled: Callable[[], bool]
-) -> int | None:
-    overlap = query.longest - 1
-    while low < high and not cancelled():
-        begin = max(low, high - BLOCK)
-        block = source.read(begin, high + overlap - begin)
-        at = query.last(block)
-        if at >= 0 and begin + at < high:
-            return begin + at
-        high = begin
-    return None
+def context(head: bytes, size: int, pattern: re.Pattern[str]) -> str:
+    """Return the words around the first match in a record; empty when it is not to be seen.
+
+    Args:
+        head: The record, or its beginning.
+        size: Bytes of the whole record.
+        pattern: What was looked for.
+    """
+    import orjson
+
+    from widgets.record_data import Turn, conversation
+
+    turns: tuple[Turn, ...] = ()
+    if size <= len(head):
+        with contextlib.suppress(ValueError):
+            turns, _ = conversation(orjson.loads(head))
+    for turn in turns:
+        found = snippet(turn.text, pattern)
+        if found:
+            return found
+    return snippet(head.decode("utf-8", "replace"), pattern) or ""

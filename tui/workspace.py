@@ -9,9 +9,9 @@ handlers call :meth:`Workspace.apply`. Screens listen to :attr:`Workspace.change
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,8 @@ from tui.messages import (
     WorkFailed,
 )
 from tui.opening import Lease, Opened, load
+from tui.stages import Change as Change
+from tui.stages import Stage as Stage
 
 if TYPE_CHECKING:
     from tui.dataset import (
@@ -52,32 +54,6 @@ if TYPE_CHECKING:
     from tui.tokens import TokenTable
 
 WATCH_SECONDS = 2.0
-
-
-class Stage(StrEnum):
-    """How far the work on the open dataset has got."""
-
-    CLOSED = "closed"
-    HEAD = "head"
-    UNPACKING = "unpacking"
-    INDEXING = "indexing"
-    SCANNING = "scanning"
-    DONE = "done"
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-
-class Change(StrEnum):
-    """What :attr:`Workspace.changes` tells of."""
-
-    OPENED = "opened"
-    RELOADED = "reloaded"
-    FORMAT = "format"
-    LINES = "lines"
-    SCAN = "scan"
-    ENDED = "ended"
-    DISK = "disk"
-    EDITED = "edited"
 
 
 class Workspace:
@@ -326,6 +302,18 @@ class Workspace:
         if self.source is None or self.index is None:
             return "", i + 1
         return place_of(self.source, self.index, i)
+
+    def origin_of(self, i: int) -> str:
+        """Return the name of the file a record (0-based) comes from; empty if there is but one."""
+        return os.path.basename(self.place_of(i)[0]) if self.joined else ""
+
+    def place_words(self, line: int) -> str:
+        """Return ``file:line`` for a line of the dataset; empty where there is but one file."""
+        record = line - 1
+        if not (self.joined and 0 <= record < self.lines):
+            return ""
+        name, number = self.place_of(record)
+        return f"{os.path.basename(name)}:{number}"
 
     def column_of(self, i: int) -> int:
         """Return the 1-based column at which the record ``i`` (0-based) starts on its line."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from widgets.record_data import Call, Part, Turn
+from widgets.record_data import PREFERRED, REJECTED, Call, Part, Turn
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -51,8 +51,8 @@ def _preference(value: dict[str, object]) -> tuple[tuple[Turn, ...], Fields]:
             turns += _messages(messages, "input.messages")
         extra = _rest(given, ("messages",))
     for key, section in (
-        ("preferred_output", "preferred output"),
-        ("non_preferred_output", "non-preferred output"),
+        ("preferred_output", PREFERRED),
+        ("non_preferred_output", REJECTED),
     ):
         output = value.get(key)
         if isinstance(output, list):

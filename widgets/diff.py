@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import islice
 
-from widgets.record_layout import pretty_lines
+from widgets.json_lines import pretty_lines
 
 MOST_TOKENS = 1_200
 """Words, or lines, of each side that are compared one by one."""

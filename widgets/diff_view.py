@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from widgets.diff import Line, json_diff
+from widgets.laid import shown_spans
 from widgets.numbers import integer
-from widgets.record_layout import shown_spans
 from widgets.rows import Pieces, RowsView
 from widgets.text import Row, wrap
 

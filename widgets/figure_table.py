@@ -127,14 +127,15 @@ class FigureTable(Widget, can_focus=True):
         Args:
             heads: What stands over each column; foreign, cleaned here.
             rows: The figures, as many cells a row as there are heads.
-            width: Cells of each column; as wide as it needs to be for ``None``.
+            width: Cells of each column, the gap before it included; as wide as it needs to be for
+                ``None``.
         """
         heads = tuple(clean(head, 24) for head in heads)
         rows = tuple(
             FigureRow(clean(r.label, 40), tuple(clean(c, 40) for c in r.cells)) for r in rows
         )
         widths = tuple(
-            width or max([len(head), *(len(row.cells[at]) for row in rows)]) + _GAP
+            width or (max([len(head), *(len(row.cells[at]) for row in rows)]) + _GAP)
             for at, head in enumerate(heads)
         )
         if (heads, rows, widths) == (self._heads, self._rows, self._widths):

@@ -13,9 +13,10 @@ from textual.message import Message
 from widgets.numbers import integer
 from widgets.record_list import SIGNS
 from widgets.rows import Pieces, VirtualList
-from widgets.text import ascii_only, clean, fit, pad
+from widgets.text import ascii_only, clean, fit, pad, shorten_path
 
 TEXT_CHARS = 400
+PLACE_CELLS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class IssueRow:
         path: JSON path in the record.
         message: What was found; foreign parts are cleaned when drawn.
         hint: What to do.
+        place: File and line, where that is not simply the line; foreign, cleaned when drawn.
     """
 
     line: int
@@ -52,6 +54,7 @@ class IssueRow:
     path: str
     message: str
     hint: str = ""
+    place: str = ""
 
 
 class IssueList(VirtualList):
@@ -60,7 +63,8 @@ class IssueList(VirtualList):
     The issues of a rule are asked for only when it is opened, and only their length and the rows
     on the screen are used.
 
-    Messages: `Selected` (Enter on an issue), `Highlighted` (the cursor moved).
+    Messages: `Selected` (Enter on an issue), `Chosen` (Enter on a rule, where the list was made so
+    that this does not open it), `Highlighted` (the cursor moved).
     """
 
     DEFAULT_CSS = """
@@ -80,7 +84,7 @@ class IssueList(VirtualList):
         "issue-list--path",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Unfold or go", tooltip="Unfold the rule, or go to the record"),
+        Binding("enter", "select", "Records", tooltip="The records of the rule, or of the issue"),
         Binding(
             "space", "open_close", "Open or close", show=False, tooltip="Open or close the rule"
         ),
@@ -130,10 +134,28 @@ class IssueList(VirtualList):
             """The list that sent the message."""
             return self.issue_list
 
+    class Chosen(Message):
+        """A rule was chosen.
+
+        Attributes:
+            code: The rule.
+        """
+
+        def __init__(self, issue_list: IssueList, code: str) -> None:
+            super().__init__()
+            self.issue_list = issue_list
+            self.code = code
+
+        @property
+        def control(self) -> IssueList:
+            """The list that sent the message."""
+            return self.issue_list
+
     def __init__(
         self,
         items: Callable[[str], Sequence[IssueRow]],
         *,
+        enter_opens: bool = True,
         empty_text: str = "No issues",
         id: str | None = None,  # noqa: A002 - Textual's own name for it
         classes: str | None = None,
@@ -142,6 +164,7 @@ class IssueList(VirtualList):
 
         Args:
             items: Gives the issues of a code, as far as they are kept; `len` and indexing only.
+            enter_opens: Enter on a rule opens and closes it; else it posts `Chosen`.
             empty_text: Said where there are none.
             id: The widget's id.
             classes: Its CSS classes.
@@ -149,6 +172,7 @@ class IssueList(VirtualList):
         super().__init__(id=id, classes=classes)
         self.empty_text = empty_text
         self._items = items
+        self._enter_opens = enter_opens
         self._groups: tuple[IssueGroup, ...] = ()
         self._open: dict[str, Sequence[IssueRow]] = {}
         self._starts: list[int] = []
@@ -268,12 +292,15 @@ class IssueList(VirtualList):
             self.close(self._place(self.cursor)[0])
 
     def row_chosen(self) -> None:
-        """A rule opens or closes; an issue is posted as `Selected`."""
+        """A rule opens or closes, or is posted as `Chosen`; an issue is posted as `Selected`."""
         code, row = self._issue(self.cursor)
         if row is not None:
             self.post_message(self.Selected(self, code, row))
         elif self._place(self.cursor)[1] < 0:
-            self.action_open_close()
+            if self._enter_opens:
+                self.action_open_close()
+            else:
+                self.post_message(self.Chosen(self, code))
 
     def cursor_moved(self) -> None:
         """Post `Highlighted`."""
@@ -316,6 +343,7 @@ class IssueList(VirtualList):
 
     def _issue_pieces(self, index: int, row: IssueRow, width: int) -> Pieces:
         where = f"line {integer(row.line)}" if row.line else "file"
+        where = shorten_path(row.place, PLACE_CELLS) if row.place else where
         column = f":{row.column}" if row.line and row.column else ""
         pieces = [
             (self.cursor_sign(index), ""),

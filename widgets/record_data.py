@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+PREFERRED, REJECTED = "preferred output", "non-preferred output"
+"""The sections of the two answers of a preference record."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:

@@ -12,7 +12,7 @@ from textual.message import Message
 
 from widgets.numbers import compact
 from widgets.rows import Pieces, VirtualList
-from widgets.text import clean, pad, pattern_of
+from widgets.text import clean, fit, pad, pattern_of
 
 KEPT_ROWS = 4096
 PREVIEW_CHARS = 400
@@ -30,6 +30,7 @@ class RowView:
         text: The beginning of what it says; foreign, cleaned when drawn.
         roles: One letter a message (``sua``), or any short word on its shape.
         tokens: Its tokens, when counted.
+        origin: The file it comes from, shown where there is room; foreign, cleaned when drawn.
         severity: The worst issue: ``"error"``, ``"warning"``, ``"advice"``, or empty.
         match: Whether a search found it; a star stands before its number.
     """
@@ -39,6 +40,7 @@ class RowView:
     roles: str = ""
     tokens: int | None = None
     severity: str = ""
+    origin: str = ""
     match: bool = False
 
 
@@ -250,6 +252,9 @@ class RecordList(VirtualList):
             roles = pad(clean(row.roles, 40), 6)
             pieces.append((roles + " ", "record-list--roles"))
             room -= 7
+        if row.origin and room > 48:
+            pieces.append((pad(fit(clean(row.origin), 14), 14) + "  ", "record-list--number"))
+            room -= 16
         tokens = compact(row.tokens).rjust(6) if row.tokens is not None and room > 24 else ""
         text = clean(row.text, PREVIEW_CHARS)
         room -= len(tokens) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -13,7 +14,7 @@ from textual.reactive import var
 from widgets.record_data import RecordData
 from widgets.record_layout import PART, Laid, chat_rows, fault_span, raw_rows
 from widgets.rows import Pieces, RowsView
-from widgets.text import pattern_of
+from widgets.text import cell_width, pattern_of
 
 MORE = 8
 REACH = 256
@@ -45,6 +46,7 @@ class RecordView(RowsView):
         & > .record-view--json { color: $foreground; }
         & > .record-view--key { color: $text-primary; }
         & > .record-view--fault { color: $text-error; text-style: bold underline; }
+        & > .record-view--changed { text-style: bold underline; }
         & > .record-view--hit { text-style: reverse bold; }
         &:ansi > .record-view--user { color: ansi_bright_blue; }
         &:ansi > .record-view--key { color: ansi_bright_blue; }
@@ -65,6 +67,7 @@ class RecordView(RowsView):
         "record-view--key",
         "record-view--fault",
         "record-view--hit",
+        "record-view--changed",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "raw", "Raw", tooltip="Switch between conversation and JSON text"),
@@ -210,7 +213,7 @@ class RecordView(RowsView):
         Returns:
             False when there is none in that direction.
         """
-        rows = [index for index, row in enumerate(self._rows) if row.mark >= 0]
+        rows = [index for index, row in enumerate(self._rows) if row.announces()]
         if backwards:
             rows = [index for index in rows if index < self.top][-1:]
         else:
@@ -229,7 +232,7 @@ class RecordView(RowsView):
         Returns:
             False when it is said nowhere.
         """
-        index = next((i for i, row in enumerate(self._rows) if row.mark == number), None)
+        index = next((i for i, row in enumerate(self._rows) if row.announces(number)), None)
         if index is None:
             return False
         self.scroll_rows(max(0, index - self.page // 2))
@@ -273,12 +276,15 @@ class RecordView(RowsView):
             self.refresh()
 
     def _holds(self, row: Laid, hit: tuple[int, int]) -> bool:
+        if row.beside is not None and self._holds(row.beside, hit):
+            return True
         return row.block == hit[0] and row.row is not None and row.row.start <= hit[1] < row.row.end
 
     def _hits(self) -> list[tuple[int, int]]:
         """Every place of the search text that is laid out, as (block, offset)."""
         ranges: dict[int, tuple[str, list[tuple[int, int]]]] = {}
-        for row in self._rows:
+        besides = (row.beside for row in self._rows if row.beside is not None)
+        for row in chain(self._rows, besides):
             if row.row is not None:
                 ranges.setdefault(row.block, (row.source, []))[1].append(
                     (row.row.start, row.row.end)
@@ -298,6 +304,14 @@ class RecordView(RowsView):
         """One row: its lead, and its text with faults and search hits marked."""
         del width
         laid = self._rows[index]
+        pieces = self._pieces(laid)
+        if laid.beside is not None:
+            used = sum(cell_width(text) for text, _ in pieces)
+            pieces.append((" " * (laid.room - used), ""))
+            pieces += self._pieces(laid.beside)
+        return [piece for piece in pieces if piece[0]]
+
+    def _pieces(self, laid: Laid) -> list[tuple[str, str]]:
         pieces = list(laid.lead)
         overlays = self._overlays(laid)
         position = 0
@@ -308,7 +322,7 @@ class RecordView(RowsView):
             pieces.append((laid.text[start:end], style))
             position = end
         pieces.append((laid.text[position:], laid.style))
-        return [piece for piece in pieces if piece[0]]
+        return pieces
 
     def _overlays(self, laid: Laid) -> list[tuple[int, int, str]]:
         """Marked parts of a row's text, as (start, end, style), ascending."""
@@ -327,6 +341,7 @@ class RecordView(RowsView):
                 span = laid.row.span(laid.source, start, end)
                 if span:
                     found.append((*span, "record-view--fault"))
+        found += ((*span, "record-view--changed") for span in laid.changed)
         if not found and laid.style == "record-view--json":
             key = _KEY.match(laid.text)
             if key:

@@ -425,4 +425,4 @@ def pattern_of(text: str | re.Pattern[str]) -> re.Pattern[str] | None:
     """
     if isinstance(text, re.Pattern):
         return text
-    return re.compile(re.escape(text), re.IGNORECASE) if text else None
+    return re.compile(re.escape(text.lower()), re.IGNORECASE) if text else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import platform
 import sys
@@ -58,7 +57,14 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def doctor(args: argparse.Namespace) -> int:
     """Look at everything; exit 0 when all works, 3 when the provider fails, 2 for the rest."""
-    findings = [_versions(), _terminal(), *_folders(), *_encodings(), *_provider(args.provider)]
+    findings = [
+        _versions(),
+        _terminal(),
+        *_folders(),
+        *_encodings(),
+        _tokenizer(),
+        *_provider(args.provider),
+    ]
     if args.json:
         emit_json(
             {
@@ -181,7 +187,26 @@ def _encodings() -> list[Finding]:
     return findings
 
 
+def _tokenizer() -> Finding:
+    """Tell which engine counts the tokens of a large dataset, and why."""
+    from tui.tokens import engine_choice
+    from tui.tokens.fast import VARIABLE
+
+    choices = [engine_choice(name) for name in ENCODINGS]
+    # What goes wrong with one encoding goes wrong for the person.
+    choice = next((choice for choice in choices if choice.notice), choices[-1])
+    if choice.notice:
+        better = "pip install --upgrade 'tunedeck[fast]'"
+        if choice.reason.startswith(VARIABLE):
+            better = f"unset {VARIABLE}, or name one of the two"
+        hint = f"the counts are right, only slower; {better}"
+        return Finding("tokenizer", "warning", f"{choice.engine} counts: {choice.reason}", hint)
+    return Finding("tokenizer", "ok", f"{choice.engine} counts: {choice.reason}")
+
+
 def _provider(name: str | None) -> list[Finding]:
+    import asyncio
+
     try:
         settings: Settings = load_settings(Paths.resolve())
         config = resolve_provider(settings, name)

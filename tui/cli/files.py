@@ -143,7 +143,7 @@ def fix(args: argparse.Namespace) -> int:
 
     if args.output is None and not args.dry_run:
         raise UsageError("no new file is named", "name one with -o OUT, or look with --dry-run")
-    with _ended_in_order(), _progress(args.file) as progress:
+    with ended_in_order(), shown_progress(args.file) as progress:
         report = fix_file(
             args.file,
             None if args.dry_run else args.output,
@@ -171,7 +171,7 @@ def split(args: argparse.Namespace) -> int:
     """
     from tui.dataset import split_file
 
-    with _ended_in_order(), _progress(args.file) as progress:
+    with ended_in_order(), shown_progress(args.file) as progress:
         report = split_file(
             args.file,
             args.validation,
@@ -198,7 +198,7 @@ def convert(args: argparse.Namespace) -> int:
     """
     from tui.dataset import convert_file
 
-    with _ended_in_order(), _progress(args.file) as progress:
+    with ended_in_order(), shown_progress(args.file) as progress:
         report = convert_file(
             args.file,
             args.output,
@@ -218,7 +218,7 @@ def convert(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _ended_in_order() -> Iterator[None]:
+def ended_in_order() -> Iterator[None]:
     """Turn a request to end into an exit, so that no half-written file is left behind.
 
     A terminal that is closed asks in the same way as ``kill`` does.
@@ -236,7 +236,8 @@ def _ended_in_order() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[Progress | None]:
+def shown_progress(name: str) -> Iterator[Progress | None]:
+    """Show how far a large file is read, where a terminal is watched; take it away in the end."""
     progress = Progress(name) if sys.stderr.isatty() else None
     try:
         yield progress

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -186,6 +185,8 @@ def cancel(args: argparse.Namespace) -> int:
 
 
 async def _cancel(args: argparse.Namespace) -> int:
+    import asyncio
+
     from tui.jobs import cancel_job
 
     first = None if args.all else args.jobs[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from pathlib import Path
@@ -129,6 +128,8 @@ def _grader(path: Path | None) -> dict[str, Any] | None:
 
 
 async def _launch(args: argparse.Namespace, request: LaunchRequest) -> str:
+    import asyncio
+
     from tui.jobs import launch as launch_job
     from tui.jobs import preflight
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import re
 import signal
@@ -51,6 +50,8 @@ class Session:
 
 def run(work: Coroutine[Any, Any, _Result]) -> _Result:
     """Run a coroutine to its end."""
+    import asyncio
+
     return asyncio.run(work)
 
 

@@ -75,7 +75,6 @@ def stats(args: argparse.Namespace) -> int:
     """Print the distributions of one file; 1 where it holds no example at all."""
     from tui.dataset import Source
     from tui.pricing import model_info
-    from tui.tokens import TokenTable, stats_json
 
     model = args.model or DEFAULT_MODEL
     info = model_info(model)
@@ -83,6 +82,9 @@ def stats(args: argparse.Namespace) -> int:
     _check_encoding(encoding)
     with Source.open(args.file) as source:
         result = _scan(source, encoding, model)
+    # Only now: it loads numpy, and the workers may as well start meanwhile.
+    from tui.tokens import TokenTable, stats_json
+
     table = result.table or TokenTable.empty()
     answer = stats_json(
         _head(result.report),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import functools
 import sys
 import time
@@ -298,6 +297,8 @@ def wait(args: argparse.Namespace) -> int:
 
 
 async def _wait(args: argparse.Namespace) -> int:
+    import asyncio
+
     async with session(args, job=args.jobs[0]) as opened:
         ids = [
             await _patiently(functools.partial(find_job, opened, text), args.timeout)
@@ -312,6 +313,8 @@ async def _wait(args: argparse.Namespace) -> int:
 
 
 async def _until_ended(opened: Session, job_id: str, patience: float) -> Job:
+    import asyncio
+
     pause = 0.5 if opened.provider.nearby else 2.0
     while True:
         job = await _patiently(lambda: opened.provider.retrieve(job_id, attempts=1), patience)
@@ -328,6 +331,8 @@ async def _patiently(ask: Callable[[], Awaitable[_Answer]], patience: float) -> 
     Raises:
         ProviderError: It refuses, or the time is over.
     """
+    import asyncio
+
     from tui.jobs import CallError
 
     since = time.monotonic()

@@ -45,19 +45,22 @@ class Gathered:
 
     @classmethod
     def begin(
-        cls, file: str, size: int, kind: Format, *, max_issues: int, tokens: bool, facets: bool
+        cls, file: str, size: int, kind: Format, *, max_issues: int, facets: bool
     ) -> Gathered:
         """Return what is known at the start: nothing."""
         made = cls(CheckReport(file, size, kind, issues=IssueLog(limit=max_issues)))
-        if tokens:
-            from tui.tokens import TokenTable
-
-            made.table = TokenTable.empty()
         if facets:
             from tui.dataset.facets import Facets
 
             made.facets = Facets()
         return made
+
+    def want_tokens(self) -> None:
+        """Take token counts too from now on, where they are not taken already."""
+        if self.table is None:
+            from tui.tokens import TokenTable
+
+            self.table = TokenTable.empty()
 
     def merge(self, found: Found, *, array: bool) -> None:
         """Add the next range; of a JSON array, lines are those of the file already."""

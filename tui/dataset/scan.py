@@ -207,17 +207,22 @@ class Scan:
             self.source.size,
             self._format,
             max_issues=self._max_issues,
-            tokens=self.encoding is not None,
             facets=facets,
         )
 
     def _result(self, finished: bool, settled: Gathered | None) -> ScanResult:
+        self._want_tokens()
         state = self._state
         if state.facets is not None:
             state.facets.complete = finished
         return ScanResult(
             state.report, state.table, not finished, state.facets, settled, self._notice
         )
+
+    def _want_tokens(self) -> None:
+        # It loads numpy: workers that have been started meanwhile load what they need.
+        if self.encoding is not None:
+            self._state.want_tokens()
 
     def _merge(self, found: Found) -> None:
         self._state.merge(found, array=self._array)
@@ -289,6 +294,7 @@ class Scan:
     ) -> bool:
         """Check in this process, in steps short enough to be stopped in between."""
         worker = RangeWorker(self.source, settings)
+        self._want_tokens()
         reached = 0
         for whole in tasks:
             if stop():
@@ -320,6 +326,7 @@ class Scan:
         merged = issued = reached = 0
         exhausted = False
         with Pool(self.source, settings, count) as pool:
+            self._want_tokens()
             while not (exhausted and merged == issued):
                 if stop():
                     return False

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
-from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
 from tui.rows import ROW_BYTES, Row, plain_data, record_data, summary, worst
-from tui.screens.base import DeckScreen
+from tui.screens.going import GoingScreen
+from tui.screens.shownline import ShownLine
+from tui.search import context
 from tui.workspace import Change, Stage
 from widgets.numbers import counted, integer, size
 from widgets.record_data import RecordData
@@ -24,9 +24,10 @@ from widgets.text import clean
 
 if TYPE_CHECKING:
     from tui.dataset import Issue, Record
-    from tui.screens.prompt import Prompt
 
 _KEPT_ROWS = 4096
+_SEEN_CHARS = 50
+"""How much of a row's text is surely seen in the list."""
 GLIMPSE_BYTES = 64 * 1024
 
 WELCOME = """\
@@ -41,16 +42,7 @@ ctrl+q   quit
 From the shell: tunedeck FILE"""
 
 
-class Found(Message):
-    """A search is over: the 0-based line it found, or ``None``."""
-
-    def __init__(self, text: str, line: int | None) -> None:
-        super().__init__()
-        self.text = text
-        self.line = line
-
-
-class DataScreen(DeckScreen):
+class DataScreen(GoingScreen):
     """Browse records, read one, and walk from fault to fault."""
 
     MODE = "data"
@@ -58,12 +50,10 @@ class DataScreen(DeckScreen):
     Every line of the file is a record. The list marks those with issues: E error, W warning,
     A advice. The letters after the number are the roles of its messages: s system, u user,
     a assistant, t tool. The number at the end is its tokens. The record beside the list is read as
-    a conversation, with each issue at its message.
+    a conversation, with each issue at its message. A star before the number marks the matches of
+    a search.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "search", id="data.search", tooltip="Search the lines loaded"),
-        Binding("n", "again(1)", "next", id="data.next", tooltip="Next match", show=False),
-        Binding("N", "again(-1)", "before", id="data.before", tooltip="Match before", show=False),
         Binding("e", "issue(1)", "issue", id="data.issue", tooltip="Next record with an issue"),
         Binding(
             "E",
@@ -86,9 +76,6 @@ class DataScreen(DeckScreen):
             show=False,
         ),
         Binding("v", "raw", "raw JSON", id="data.raw", tooltip="Conversation or raw JSON"),
-        Binding(
-            "colon,ctrl+g", "jump", "go to", id="data.jump", tooltip="Go to a record by its number"
-        ),
         Binding(
             "tab", "switch", "switch", id="data.switch", tooltip="Between the list and the record"
         ),
@@ -122,15 +109,10 @@ class DataScreen(DeckScreen):
     }
     """
 
-    records = getters.query_one(RecordList)
-    view = getters.query_one(RecordView)
-
     def __init__(self) -> None:
         super().__init__()
         self._rows: dict[int, Row] = {}
         self._record: Record | None = None
-        self._query = ""
-        self._origin = 0
         self._wanted: Issue | None = None
         self._shown: Record | None = None
         self._lent = 0
@@ -143,6 +125,7 @@ class DataScreen(DeckScreen):
 
     def body(self) -> ComposeResult:
         """The list and the record, or how to open a dataset when there is none."""
+        yield ShownLine()
         yield RecordList(self._row, empty_text="Reading the first lines")
         yield RecordView()
         if self.deck.workspace.source is None:
@@ -156,9 +139,12 @@ class DataScreen(DeckScreen):
     # The dataset
 
     def _changed(self, change: Change) -> None:
-        workspace = self.deck.workspace
         if change is Change.OPENED:
             self._show_dataset()
+            return
+        if change is Change.RELOADED:
+            self.dataset_reloaded()
+            self.lines_changed()
             return
         if change is Change.EDITED:
             self._rows.clear()
@@ -166,9 +152,10 @@ class DataScreen(DeckScreen):
             self._show_record(self._at)
             return
         if change is Change.FORMAT:
-            self._show_record(self.records.cursor)
+            self._show_record(self._at)
             return
-        self.records.set_count(workspace.lines)
+        self.lines_changed()
+        self.dataset_changed(change)
         if change in (Change.SCAN, Change.ENDED):
             self.records.invalidate()
             self._show_marks()
@@ -181,35 +168,75 @@ class DataScreen(DeckScreen):
             self.records.focus()
         self._rows.clear()
         self._record = None
+        self.forget_view()
+        self.new_dataset()
         self.records.set_fetch(self._row, workspace.lines)
         self.view.show(None)
         self._show_record(0)
 
-    def _row(self, i: int) -> RowView:
+    def _row(self, index: int) -> RowView:
+        i = self.record_at(index)
         row = self._rows.get(i)
         if row is None:
             if len(self._rows) >= _KEPT_ROWS:
                 self._rows.clear()
             try:
                 row = summary(*self.deck.workspace.head_of(i, ROW_BYTES))
+            except IndexError:
+                return RowView(i + 1, "(not read yet)")
             except TunedeckError as error:
                 row = Row(str(error))
             self._rows[i] = row
         workspace = self.deck.workspace
+        match = self.is_match(i)
         return RowView(
             number=i + 1,
-            text=row.text,
+            text=(self._around(i, row.text) if match else "") or row.text,
             roles=row.roles,
             tokens=workspace.tokens_of(i),
             severity=worst(workspace.issues_of(i)),
+            origin=workspace.origin_of(i),
+            match=match,
         )
+
+    def _around(self, i: int, text: str) -> str:
+        """Return the words around the match of a record where the beginning does not show it."""
+        pattern = self.records.highlight
+        if not isinstance(pattern, re.Pattern):
+            return ""
+        found = pattern.search(text)
+        if found is not None and found.end() < _SEEN_CHARS:
+            return text
+        try:
+            head, size = self.deck.workspace.head_of(i, ROW_BYTES)
+        except TunedeckError:
+            return ""
+        return context(head, size, pattern)
+
+    def forget_rows(self, first: int = 0) -> None:
+        """Read again, when they are drawn, the records from ``first`` (0-based) on."""
+        if not first:
+            self._rows.clear()
+            self.records.invalidate()
+        elif self._rows.pop(first, None) is not None:
+            self.records.invalidate()
+
+    def read_again(self) -> None:
+        """Show the record under the cursor as it is in the file now."""
+        if self.records.count:
+            self._show_record(self.record_at(min(self.records.cursor, self.records.count - 1)))
 
     # One record
 
     def on_record_list_highlighted(self, event: RecordList.Highlighted) -> None:
         """Show the record under the cursor."""
         event.stop()
-        self._show_record(event.index)
+        if event.index < self.records.count:
+            self._show_record(self.record_at(event.index))
+        else:
+            self._record = None
+            self.view.show(None)
+            self._caption("")
 
     def on_record_list_selected(self, event: RecordList.Selected) -> None:
         """Go over to reading it."""
@@ -262,9 +289,7 @@ class DataScreen(DeckScreen):
         self.view.show(record_data(record, issues, column), keep_scroll=record is self._shown)
         self._shown = record
         self._point_out(issues)
-        parts = [f"Record {integer(self._at + 1)} of {self._of()}", size(record.size)]
-        if record.line != self._at + 1:
-            parts.insert(1, f"line {integer(record.line)}")
+        parts = [*self.place_words(), size(record.size)]
         tokens = self.deck.workspace.tokens_of(self._at)
         if tokens is not None:
             parts.append(f"{integer(tokens)} tokens")
@@ -284,12 +309,6 @@ class DataScreen(DeckScreen):
         if wanted in issues:
             self.view.go_to_mark(issues.index(wanted))
 
-    def _of(self) -> str:
-        workspace = self.deck.workspace
-        known = integer(workspace.lines)
-        whole = workspace.index is not None and workspace.index.complete
-        return known if whole else f"{known} so far"
-
     def _caption(self, text: str) -> None:
         self.view.border_title = Content(clean(text, limit=200))
 
@@ -302,18 +321,17 @@ class DataScreen(DeckScreen):
         """
         i = self.deck.workspace.record_of(line)
         self._wanted = issue
-        if self.records.cursor == i:
+        if self._at == i:
             self._show_record(i)
-        else:
-            self.records.go_to(i)
+        self.go_to_record(i)
 
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer the keys of a dataset only where there is one."""
-        del parameters
-        needs = ("search", "again", "issue", "raw", "jump", "switch")
-        return action not in needs or self.deck.workspace.source is not None
+        if action in ("issue", "raw", "jump", "follow", "switch"):
+            return self.deck.workspace.source is not None
+        return super().check_action(action, parameters)
 
     def action_switch(self) -> None:
         """Go between the list and the record."""
@@ -335,120 +353,25 @@ class DataScreen(DeckScreen):
         if workspace.report is None:
             self.say(f"The check is still running ({workspace.fraction:.0%})")
             return
-        cursor = self.records.cursor
-        last = workspace.line_of(cursor + 1) - 1 if cursor + 1 < workspace.lines else 1 << 62
-        edge = workspace.line_of(cursor) if step < 0 else last
-        line = workspace.report.issues.next_line(edge, step) if workspace.lines else None
-        if line is not None:
-            self.show_line(line)
+        row = self.issue_row(step)
+        if row is not None:
+            self.records.go_to(row)
         elif workspace.working and step > 0:
             self.say(f"No further issue so far; checked {workspace.fraction:.0%}")
         else:
             way = "before" if step < 0 else "after"
             self.say(f"No record with an issue {way} this one")
 
-    async def action_jump(self) -> None:
-        """Ask for a record's number."""
-        await self.ask("jump", "Go to record")
+    # What a search marks
 
-    async def action_search(self) -> None:
-        """Ask what to search for."""
-        self._origin = self.records.cursor
-        await self.ask("search", "/", self._query)
-
-    def action_again(self, step: int) -> None:
-        """Go to the next match, or the one before."""
-        if not self._query:
-            self.say("Nothing searched yet; / searches")
-            return
-        count = max(1, self.deck.workspace.lines)
-        self._search(self._query, (self.records.cursor + step) % count, backwards=step < 0)
-
-    # The prompt
-
-    def on_prompt_typed(self, event: Prompt.Typed) -> None:
-        """Search while it is being typed."""
-        if event.kind == "search":
-            self._search(event.text, self._origin)
-
-    def on_prompt_answered(self, event: Prompt.Answered) -> None:
-        """Go where it was said."""
-        self._close_prompt()
-        if event.kind == "jump":
-            self._jump(event.text)
-        elif event.text:
-            self._search(event.text, self._origin)
-
-    def on_prompt_given_up(self, event: Prompt.GivenUp) -> None:
-        """Go back to where the search began."""
-        if event.kind == "search":
-            self._set_query("")
-            self.records.go_to(self._origin)
-        self._close_prompt()
-
-    def _close_prompt(self) -> None:
-        self.close_question()
-        self.records.focus()
-
-    def _jump(self, text: str) -> None:
-        number = text.strip().replace(",", "").replace("_", "")
-        if number.endswith("%") and number[:-1].isdigit():
-            share = min(100, int(number[:-1]))
-            self.records.go_to((self.deck.workspace.lines - 1) * share // 100)
-        elif number.isdigit() and len(number) < 16:
-            if int(number) > self.deck.workspace.lines:
-                self.say(f"There are {self._of()} records; this is the last", "warning")
-            self.records.go_to(int(number) - 1)
-        elif number:
-            self.say("That is not a record number", "warning")
-
-    def _set_query(self, text: str) -> None:
-        self._query = text
-        self.records.highlight = text
-        if not text:
+    def mark(self, pattern: re.Pattern[str] | None) -> None:
+        """Mark in the list and in the record what a pattern finds; nothing for ``None``."""
+        self.records.highlight = pattern or ""
+        if pattern is None:
             self.view.clear_find()
 
-    def _search(self, text: str, start: int, *, backwards: bool = False) -> None:
-        self._set_query(text)
-        workspace = self.deck.workspace
-        lease, index = workspace.lease(), workspace.index
-        if not text or lease is None or index is None:
-            self.workers.cancel_group(self, "search")
-            return
-        from tui.search import Query, find_line
-
-        query = Query(text)
-
-        def work() -> None:
-            worker = get_current_worker()
-            with lease as source:
-                line = find_line(
-                    source,
-                    index,
-                    query,
-                    start,
-                    backwards=backwards,
-                    cancelled=lambda: worker.is_cancelled,
-                )
-            if not worker.is_cancelled:
-                self.post_message(Found(text, line))
-
-        self.run_worker(work, group="search", thread=True, exclusive=True, exit_on_error=False)
-
-    def on_found(self, message: Found) -> None:
-        """Go to what was found."""
-        if message.text != self._query:
-            return
-        text = clean(message.text, limit=30)
-        prompt = self.asking()
-        if prompt is not None:
-            found = "no match" if message.line is None else f"record {integer(message.line + 1)}"
-            prompt.say(found)
-        if message.line is None:
-            self.say(f"No match for {text} in {self._of()} lines", "warning")
-        else:
-            if self.records.cursor != message.line:
-                self.records.go_to(message.line)
-                self._show_record(message.line)
-            self.view.find(message.text)
-            self.say(f"{text}: record {integer(message.line + 1)}; n next, N before")
+    def found_here(self) -> None:
+        """Go to the match in the record under the cursor."""
+        if isinstance(self.records.highlight, re.Pattern):
+            self._show_record(self.record_at(self.records.cursor))
+            self.view.find(self.records.highlight)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -246,8 +245,7 @@ class GoingScreen(SearchingScreen):
         so_far = "" if workspace.complete else " so far"
         words = [f"Record {integer(at + 1)} of {integer(workspace.lines)}{so_far}"]
         if workspace.joined:
-            name, line = workspace.place_of(at)
-            words.append(f"{os.path.basename(name)}:{line}")
+            words.append(workspace.place_words(at + 1))
         elif workspace.line_of(at) != at + 1:
             words.append(f"line {integer(workspace.line_of(at))}")
         return words

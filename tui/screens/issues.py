@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, overload
 
 from textual import getters
@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.messages import ShowRecord
+from tui.messages import ShowRecord, ShowRecords
 from tui.screens.base import DeckScreen
 from tui.workspace import Change, Stage
 from widgets.issue_list import IssueGroup, IssueList, IssueRow
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tui.dataset import CheckReport, Issue
 
 _ORDER = {"error": 0, "warning": 1, "advice": 2}
+_LACKS = {"missing_system": "without:system,developer", "missing_user": "without:user"}
+"""What is said once a file, and yet is about some of its records."""
+
 FEW = 30
 """Rules with so few issues in all are opened at once: they fit, and opening each is a nuisance."""
 
@@ -29,8 +32,9 @@ FEW = 30
 class Rows(Sequence[IssueRow]):
     """A rule's issues as the list shows them, made when they are drawn."""
 
-    def __init__(self, issues: Sequence[Issue]) -> None:
+    def __init__(self, issues: Sequence[Issue], place: Callable[[int], str]) -> None:
         self._issues = issues
+        self._place = place
 
     def __len__(self) -> int:
         return len(self._issues)
@@ -43,7 +47,8 @@ class Rows(Sequence[IssueRow]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         issue = self._issues[index]
-        return IssueRow(issue.line, issue.column, issue.path, issue.message, issue.hint)
+        place = self._place(issue.line)
+        return IssueRow(issue.line, issue.column, issue.path, issue.message, issue.hint, place)
 
 
 class IssuesScreen(DeckScreen):
@@ -52,7 +57,8 @@ class IssuesScreen(DeckScreen):
     MODE = "issues"
     HELP = """
     What the check found, by rule. E errors are refused by the provider or train something else
-    than was meant, W warnings are accepted but likely wrong, A advice is about quality.
+    than was meant, W warnings are accepted but likely wrong, A advice is about quality. Enter on a
+    rule shows its records, on an issue its very place.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "unfold", "unfold", id="issues.unfold", tooltip="Unfold the rule"),
@@ -77,7 +83,7 @@ class IssuesScreen(DeckScreen):
     def body(self) -> ComposeResult:
         """The summary, the rules with their issues, and what to do about the one chosen."""
         yield Static("", id="said", markup=False)
-        yield IssueList(self._issues)
+        yield IssueList(self._issues, enter_opens=False)
         yield Static("", id="hint", markup=False)
 
     def on_mount(self) -> None:
@@ -88,7 +94,11 @@ class IssuesScreen(DeckScreen):
 
     def _issues(self, code: str) -> Sequence[IssueRow]:
         report = self.deck.workspace.report
-        return Rows(report.issues.by_code(code)) if report is not None else ()
+        return (
+            Rows(report.issues.by_code(code), self.deck.workspace.place_words)
+            if report is not None
+            else ()
+        )
 
     def _changed(self, change: Change) -> None:
         if change is not Change.LINES and change is not Change.DISK:
@@ -143,6 +153,7 @@ class IssuesScreen(DeckScreen):
         content = Content("")
         if row is not None:
             where = f"Line {integer(row.line)}" if row.line else "The whole file"
+            where = clean(row.place, 100) or where
             head = f"{where}: {clean(row.message, 400)}"
             content = Content.assemble((head, "bold"), f"\n{clean(row.hint, 400)}")
         elif code:
@@ -167,6 +178,18 @@ class IssuesScreen(DeckScreen):
             return
         issue = self._issue(event.code, event.row)
         self.post_message(ShowRecord(event.row.line, issue))
+
+    def on_issue_list_chosen(self, event: IssueList.Chosen) -> None:
+        """Show the records with an issue of this rule."""
+        report = self.deck.workspace.report
+        found = report.issues.by_code(event.code) if report is not None else ()
+        if event.code in _LACKS:
+            self.post_message(ShowRecords(_LACKS[event.code]))
+        elif len(found) and not any(issue.line for issue in found[:FEW]):
+            self.listed.open(event.code)
+            self.say("This is about the whole file, not about some records")
+        else:
+            self.post_message(ShowRecords(f"code:{event.code}"))
 
     def _issue(self, code: str, row: IssueRow) -> Issue | None:
         report = self.deck.workspace.report

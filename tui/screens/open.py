@@ -175,7 +175,7 @@ class OpenScreen(Dialog["Opened | None"]):
             files = counted(len(self._marked), "file")
             self._say(f"{files} marked: Enter opens them as one dataset, Space takes a mark back")
         elif self._entries:
-            self._say("Enter opens, Tab completes, arrows choose, Space marks several, Esc closes")
+            self._say("Enter opens, Space marks several, Tab completes, Esc closes")
         elif self.path.value:
             self._say("No dataset begins like this: .jsonl, .ndjson and .json, also packed")
         else:

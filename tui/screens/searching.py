@@ -107,6 +107,7 @@ class SearchingScreen(ShownKeys):
         if line is not None:
             line.close()
         self.records.focus()
+        self.tell_shown()
 
     # Searching
 

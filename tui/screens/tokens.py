@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.messages import ShowRecord
+from tui.figures import Figure, bar, percentile, percentile_count, totals
+from tui.messages import ShowRecords
 from tui.screens.base import DeckScreen
 from tui.workspace import Change
+from widgets.figure_table import FigureRow, FigureTable
 from widgets.histogram import Histogram
 from widgets.numbers import compact, integer, percent
 from widgets.numbers import counted as number_of
-from widgets.text import clean, pad
+from widgets.text import clean
 
 if TYPE_CHECKING:
     from tui.pricing import ModelInfo
@@ -42,11 +45,17 @@ class TokensScreen(DeckScreen):
 
     MODE = "tokens"
     HELP = """
+    Enter on a bar, a percentile, a role or what is missing shows those records: from the median on
+    all that are as long or longer, below it all that are as short or shorter.
     Token counts are exact where the model's tokenizer is at hand (it ships with tunedeck). Tokens
     an example are the well-known estimate; billed tokens follow the provider's own formula and
     stand on the Price screen.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "down", "walk(1)", "down", id="tokens.down", tooltip="To the figures below", show=False
+        ),
+        Binding("up", "walk(-1)", "up", id="tokens.up", tooltip="To the figures above", show=False),
         Binding("m", "model", "model", id="tokens.model", tooltip="Count for another model"),
     ]
     DEFAULT_CSS = """
@@ -55,10 +64,17 @@ class TokensScreen(DeckScreen):
         & #totals { height: auto; padding: 0 1; background: $surface; }
         & #charts { height: 1fr; min-height: 9; max-height: 24; margin-top: 1; }
         & #charts Histogram { width: 1fr; margin: 0 1; }
-        & #percentiles { height: auto; padding: 0 1; margin-top: 1; }
-        & #roles { height: auto; padding: 0 1; margin-top: 1; }
+        & #percentiles { padding: 0 1; margin-top: 1; }
+        & #roles { padding: 0 1; margin-top: 1; }
+        & #reading { height: 1; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
     }
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._distributions: dict[str, Distribution] = {}
+        self._columns: Sequence[str] = ()
+        self._totalled: list[Figure] = []
 
     def body(self) -> ComposeResult:
         """Totals, histograms, percentiles and roles."""
@@ -67,8 +83,9 @@ class TokensScreen(DeckScreen):
             with Horizontal(id="charts"):
                 for name, _, _ in PARTS:
                     yield Histogram(id=name)
-            yield Static("", id="percentiles", markup=False)
-            yield Static("", id="roles", markup=False)
+            yield FigureTable(id="percentiles", label_width=_LABEL)
+            yield FigureTable(id="roles", label_width=_LABEL)
+        yield Static("", id="reading", markup=False)
 
     def on_mount(self) -> None:
         """Show what is counted and follow the workspace."""
@@ -89,8 +106,9 @@ class TokensScreen(DeckScreen):
         if counted is None or not len(counted):
             self.query_one("#charts").display = False
             self._write("#totals", self._why_empty())
-            self._write("#percentiles", Content(""))
-            self._write("#roles", Content(""))
+            self.query_one("#percentiles", FigureTable).set_figures((), ())
+            self.query_one("#roles", FigureTable).set_figures((), ())
+            self._write("#reading", Content(""))
             return
         from tui.pricing import model_info
         from tui.tokens import distribution
@@ -109,9 +127,19 @@ class TokensScreen(DeckScreen):
                 unit=unit,
             )
         self._write("#totals", self._totals(counted, info))
-        columns = _WIDE if wide else _NARROW
-        self._write("#percentiles", percentiles(shown, columns, self.app.size.width - 2))
-        self._write("#roles", roles(counted))
+        self._distributions = shown
+        self._columns = columns = _WIDE if wide else _NARROW
+        room = max(6, min(10, (self.app.size.width - 2 - _LABEL) // len(columns)))
+        self.query_one("#percentiles", FigureTable).set_figures(
+            [_HEADS.get(name, name) for name in columns],
+            percentiles(shown, columns, room),
+            width=room,
+        )
+        self._totalled = totals(counted, info.context_limit)
+        self.query_one("#roles", FigureTable).set_figures(
+            [figure.name for figure in self._totalled],
+            [FigureRow("Messages by role", tuple(integer(f.count) for f in self._totalled))],
+        )
 
     def _write(self, selector: str, content: Content) -> None:
         widget = self.query_one(selector, Static)
@@ -148,17 +176,60 @@ class TokensScreen(DeckScreen):
         ]
         return Content("\n").join(lines)
 
+    # From a figure to its records
+
     def on_histogram_selected(self, event: Histogram.Selected) -> None:
-        """Go to the first example of a bar."""
-        facets = self.deck.workspace.facets
-        if facets is None:
+        """Show the records of a bar."""
+        if event.count:
+            self.post_message(ShowRecords(bar(str(event.histogram.id), event.low, event.high)))
+        else:
+            self.say("No example is in this bar")
+
+    def on_figure_table_highlighted(self, event: FigureTable.Highlighted) -> None:
+        """Say which records the figure stands for."""
+        counted = self.deck.workspace.table
+        if counted is None:
             return
-        names = {"classic": "tokens", "assistant": "assistant", "messages": "messages"}
-        values = facets.read(names[str(event.histogram.id)])
-        inside = (values >= event.low) & (values < event.high) & (facets.read("tokens") > 0)
-        if inside.any():
-            place = int(inside.argmax())
-            self.post_message(ShowRecord(self.deck.workspace.line_of(place)))
+        if event.table.id == "roles":
+            figure = self._totalled[event.column]
+            words = f"{figure.name}: {integer(figure.count)}"
+        else:
+            part, name, value = self._percentile(event.row, event.column)
+            number = percentile_count(counted, part, name, value)
+            from tui.dataset import Filter
+
+            said = Filter.parse(self._filter_of(event)).words()
+            words = f"{_HEADS.get(name, name)}: {number_of(number, 'example')} with {said}"
+        self._write("#reading", Content(clean(f"{words}; Enter shows them", 200)))
+
+    def on_figure_table_selected(self, event: FigureTable.Selected) -> None:
+        """Show the records of a figure."""
+        self.post_message(ShowRecords(self._filter_of(event)))
+
+    def _filter_of(self, event: FigureTable.Highlighted | FigureTable.Selected) -> str:
+        if event.table.id == "roles":
+            return self._totalled[event.column].filter
+        part, name, value = self._percentile(event.row, event.column)
+        return percentile(part, name, value, self._distributions[part].min or 0)
+
+    def _percentile(self, row: int, column: int) -> tuple[str, str, float]:
+        part, name = PARTS[row][0], self._columns[column]
+        return part, name, getattr(self._distributions[part], name) or 0
+
+    @on(events.DescendantFocus)
+    def _focus_moved(self) -> None:
+        if not isinstance(self.focused, FigureTable):
+            self._write("#reading", Content(""))
+
+    def action_walk(self, step: int) -> None:
+        """Go to the figures below or above, within a table or to the next block."""
+        here = self.focused
+        if isinstance(here, FigureTable) and here.move(step, 0):
+            return
+        blocks = ["#charts Histogram", "#percentiles", "#roles"]
+        at = 0 if isinstance(here, Histogram) or here is None else blocks.index(f"#{here.id}")
+        if 0 <= at + step < len(blocks):
+            self.query(blocks[at + step]).first().focus()
 
     async def action_model(self) -> None:
         """Ask for another model."""
@@ -191,23 +262,19 @@ def _over(over: int, limit: int | None) -> tuple[str, str]:
 
 
 def percentiles(
-    shown: dict[str, Distribution], columns: Sequence[str], width: int = 120
-) -> Content:
+    shown: Mapping[str, Distribution], columns: Sequence[str], room: int
+) -> list[FigureRow]:
     """Return the table of percentiles, a row a distribution.
 
     Args:
         shown: The distributions by their columns in :data:`PARTS`.
         columns: Attributes of a distribution, in order.
-        width: Cells at hand.
+        room: Cells of a column.
     """
-    room = max(6, min(10, (width - _LABEL) // len(columns)))
-    heads = "".join(pad(_HEADS.get(name, name), room, align="right") for name in columns)
-    lines = [Content.styled(" " * _LABEL + heads, "$foreground-muted")]
-    for name, title, _ in PARTS:
-        values = (_cell(getattr(shown[name], column), room - 1) for column in columns)
-        cells = "".join(pad(value, room, align="right") for value in values)
-        lines.append(Content.assemble((pad(title, _LABEL), "bold"), cells))
-    return Content("\n").join(lines)
+    return [
+        FigureRow(title, tuple(_cell(getattr(shown[name], c), room - 2) for c in columns))
+        for name, title, _ in PARTS
+    ]
 
 
 _HEADS = {"p50": "median"}
@@ -218,19 +285,3 @@ def _cell(value: float | None, room: int) -> str:
         return "-"
     text = integer(round(value)) if abs(value - round(value)) < 0.05 else f"{value:,.1f}"
     return text if len(text) <= room else compact(value)
-
-
-def roles(counted: TokenTable) -> Content:
-    """Return one line with the messages of each role, and the examples that miss one."""
-    ordered = sorted(counted.roles.items(), key=lambda item: -item[1])
-    said = "   ".join(f"{clean(role, 24)} {integer(count)}" for role, count in ordered)
-    missing = [
-        f"{integer(count)} without {role}"
-        for role, count in (("system", counted.missing_system), ("user", counted.missing_user))
-        if count
-    ]
-    return Content.assemble(
-        ("Messages by role  ", "bold"),
-        said,
-        ("   " + ", ".join(missing) if missing else "", "$foreground-muted"),
-    )

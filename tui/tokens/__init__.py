@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from tui.tokens.counts import ValueCounts
     from tui.tokens.encodings import encoding_names, get_encoding
     from tui.tokens.examples import ExampleCounter
+    from tui.tokens.fast import Choice, engine_choice
     from tui.tokens.rows import TokenRows
     from tui.tokens.stats import stats_json
     from tui.tokens.table import Distribution, TokenTable, distribution
 
 __all__ = [
+    "Choice",
     "Distribution",
     "ExampleCounter",
     "TokenRows",
@@ -24,11 +26,13 @@ __all__ = [
     "ValueCounts",
     "distribution",
     "encoding_names",
+    "engine_choice",
     "get_encoding",
     "stats_json",
 ]
 
 _HOMES = {
+    "Choice": "fast",
     "Distribution": "table",
     "ExampleCounter": "examples",
     "TokenRows": "rows",
@@ -36,6 +40,7 @@ _HOMES = {
     "ValueCounts": "counts",
     "distribution": "table",
     "encoding_names": "encodings",
+    "engine_choice": "fast",
     "get_encoding": "encodings",
     "stats_json": "stats",
 }

@@ -115,6 +115,28 @@ def choose(encoding: str, size: int | None = None) -> tuple[Choice, Count | None
     return replace(choice, reason=f"chosen by {VARIABLE}; {choice.reason}"), count
 
 
+def engine_choice(encoding: str) -> Choice:
+    """Return which engine counts a large dataset with an encoding, after trying it.
+
+    The answers it is compared by are tiktoken's, worked out here and now.
+
+    Raises:
+        UsageError: No encoding has this name.
+    """
+    from tui.tokens.battery import TEXTS
+    from tui.tokens.joined import Tiktoken
+
+    choice, count = choose(encoding, WORTH)
+    if count is None:
+        return choice
+    reference = Tiktoken(encoding)
+    try:
+        same = Toktok(count, lambda: reference).count(TEXTS) == reference.count(TEXTS)
+    except EngineError as error:
+        return _dropped(f"toktok-rs failed ({error})")
+    return choice if same else _dropped("toktok-rs and tiktoken disagree")
+
+
 def _without_trying(encoding: str, wish: str, size: int | None) -> Choice | None:
     """Return the choice where it can be made without loading the faster engine."""
     if get_spec(encoding).vocabulary not in _VOCABULARIES:

@@ -109,6 +109,8 @@ def answer(record: dict[str, Any]) -> str:
 PARTS: dict[str, Any] = {
     "role:tool": lambda r: "tool" in roles(r),
     "role:system,tool": lambda r: {"system", "tool"} <= roles(r),
+    "without:system": lambda r: "system" not in roles(r),
+    "without:system,tool": lambda r: not {"system", "tool"} & roles(r),
     "has:tools": lambda r: "tools" in r,
     "has:calls,tools": lambda r: "tools" in r,
     "script:cyrillic": lambda r: has_script(r, "CYRILLIC"),
@@ -170,6 +172,8 @@ def test_tokens_are_those_of_examples(opened: Opened) -> None:
     some = sorted(set(tokens))[len(set(tokens)) // 2]
     assert opened.select(f"tokens:>{some}") == [i for i, t in enumerate(tokens) if t > some]
     assert opened.select(f"tokens:..{some}") == [i for i, t in enumerate(tokens) if 0 < t <= some]
+    spoken = opened.facets.read("assistant").tolist()
+    assert opened.select("assistant:<2") == [i for i, t in enumerate(tokens) if t and spoken[i] < 2]
     assert opened.select(f"tokens:{some}") == [i for i, t in enumerate(tokens) if t == some]
 
 

@@ -146,7 +146,7 @@ class _Work:
             if bounds != ANY:
                 keep &= _within(self._facets.read(name, start, stop), bounds)
         if wanted.without:
-            keep &= (flags & _mask("roles", wanted.without)) == 0
+            keep &= (flags & _mask("role", wanted.without)) == 0
         few = wanted.tokens[1] is not None and wanted.tokens[0] is None
         if few or wanted.assistant != ANY or wanted.without:
             # What is no example has no tokens rather than few, and no messages to miss one.
