@@ -12,6 +12,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         CheckReport,
         Facets,
         Format,
+        Gathered,
         Issue,
         LineIndex,
         Record,
@@ -279,7 +281,19 @@ class Workspace:
                 profile=self.profile,
                 format=known,
             )
-        return read_record(self.source, self.index, i, profile=self.profile, format=known)
+        record = read_record(self.source, self.index, i, profile=self.profile, format=known)
+        if record.value is None and self._is_spread(record.line):
+            return replace(record, issues=())
+        return record
+
+    def _is_spread(self, line: int) -> bool:
+        """Whether a line that is no JSON is part of an object on several lines: one issue's."""
+        report = self.report
+        if self.stage is not Stage.DONE or report is None or report.issues_truncated:
+            return False
+        if not report.counts.get("pretty_printed"):
+            return False
+        return all(issue.code != "invalid_json" for issue in report.issues.for_line(line))
 
     def head_of(self, i: int, limit: int) -> tuple[bytes, int]:
         """Return the first ``limit`` bytes of the record ``i`` (0-based), and its whole size."""
@@ -399,7 +413,7 @@ class Workspace:
     def _disk_changed(self, what: str) -> None:
         if self.following and what == "grown":
             self._grow()
-        elif self.following and what != "silent":
+        elif self.following and what not in ("", "silent"):
             with contextlib.suppress(UsageError):
                 self.reload()
         elif what != self.stale:
@@ -476,6 +490,8 @@ class Workspace:
             self.start(grown=True)
         if self._disk.silent:
             self._disk_changed("silent")
+        elif self.stale == "silent":
+            self._disk_changed("")
         self._disk.look(self._lease)
 
     def _looked(self, lease: Lease, change: object) -> None:
