@@ -5,6 +5,7 @@ Nothing here knows of Textual: the dialog shows what stands here and writes what
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,7 +24,9 @@ FEATURES = {
 }
 RANGES = (
     ("tokens:", "so many tokens: tokens:100..500, tokens:>1000, tokens:<20"),
+    ("assistant:", "so many tokens to learn: assistant:<10"),
     ("messages:", "so many messages: messages:2, messages:>10"),
+    ("without:", "examples without a role: without:system"),
     ("label:", "a value in the record: label:metadata.kind=refund"),
 )
 _SEVERITIES = {
@@ -32,6 +35,8 @@ _SEVERITIES = {
     "advice": "could be better",
 }
 _BLOCK = 1 << 20
+_LISTS = ("code", "severity", "role", "without", "has", "script")
+"""Words that take several values, with commas between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +140,13 @@ def narrowed(choices: Sequence[Choice], line: str) -> list[Choice]:
     word = partial_word(line).lower()
     if not word or any(choice.text == word and choice.whole for choice in choices):
         return list(choices)
-    starts = [c for c in choices if c.text.startswith(word) or _value(c).startswith(word)]
+    starts = [c for c in choices if c.text.startswith(word) or _value(c.text).startswith(word)]
     return starts + [c for c in choices if c not in starts and word in f"{c.text} {c.note}".lower()]
+
+
+def used_words(line: str) -> frozenset[str]:
+    """Return the words of a line, a list such as ``severity:error,advice`` as its parts."""
+    return frozenset(part for word in line.split() for part in _parts(word))
 
 
 def picked(line: str, choice: Choice, known: Collection[str]) -> str:
@@ -147,23 +157,39 @@ def picked(line: str, choice: Choice, known: Collection[str]) -> str:
         choice: What is picked.
         known: Every word that is whole, to tell one from the beginning of one.
     """
-    words = line.split()
-    if choice.whole and choice.text in words:
-        return _spaced([word for word in words if word != choice.text])
+    if choice.whole and choice.text in used_words(line):
+        return _without(line, choice.text)
     word = partial_word(line)
     if word and word not in known and _begins(choice, word):
-        words = words[:-1]
-    words.append(choice.text)
-    return _spaced(words) if choice.whole else " ".join(words)
+        line = line[: len(line) - len(word)]
+    line = f"{line.rstrip()} {choice.text}".lstrip()
+    return f"{line} " if choice.whole else line
+
+
+def _without(line: str, text: str) -> str:
+    """Return the line without a word, which may stand in a list of several."""
+    key = text.partition(":")[0]
+
+    def rest(match: re.Match[str]) -> str:
+        parts = [part for part in _parts(match[0]) if part != text]
+        if len(parts) == len(_parts(match[0])):
+            return match[0]
+        return f"{key}:{','.join(map(_value, parts))}" if parts else ""
+
+    words = re.sub(r"\S+", rest, line).strip()
+    return f"{words} " if words else ""
+
+
+def _parts(word: str) -> list[str]:
+    key, colon, values = word.partition(":")
+    if key not in _LISTS or not colon:
+        return [word]
+    return [f"{key}:{value}" for value in values.split(",")]
 
 
 def _begins(choice: Choice, word: str) -> bool:
     return word.lower() in f"{choice.text} {choice.note}".lower()
 
 
-def _value(choice: Choice) -> str:
-    return choice.text.partition(":")[2]
-
-
-def _spaced(words: Sequence[str]) -> str:
-    return " ".join(words) + " " if words else ""
+def _value(text: str) -> str:
+    return text.partition(":")[2]

@@ -86,6 +86,7 @@ class Matches:
         ended: Whether nothing more will come.
         stopped: Whether it ended before the whole file was searched.
         trouble: Why it failed; foreign text, not cleaned.
+        searched: How many records of the file there were when it ended.
     """
 
     def __init__(self, ask: Ask, origin: int = 0) -> None:
@@ -96,6 +97,7 @@ class Matches:
         self.ended = False
         self.stopped = False
         self.trouble = ""
+        self.searched = 0
         # From the origin on, and before it: each comes in ascending order.
         self._after: array[int] = array("q")
         self._before: array[int] = array("q")
@@ -114,6 +116,8 @@ class Matches:
     def add(self, positions: Iterable[int]) -> None:
         """Take in further records, ascending, all from the origin on or all before it."""
         for position in positions:
+            if position in self:
+                continue  # The last record of a file that grows is looked at again.
             (self._after if position >= self.origin else self._before).append(position)
         self._joined = None
 

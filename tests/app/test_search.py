@@ -1,104 +1,117 @@
-"""Searching lines by their bytes finds what a person would find by reading them."""
+"""The way from match to match, and how a text on the search line is taken."""
 
 from __future__ import annotations
 
 import json
+import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui import search
-from tui.search import Query, find_line
+from tui.search import Ask, Matches, context, snippet, walk
+from tui.views import View
+
+POSITIONS = st.lists(st.integers(0, 60), unique=True, max_size=20)
 
 
-class Held:
-    """Lines held in memory, with the two interfaces a search needs."""
-
-    def __init__(self, lines: list[bytes]) -> None:
-        self.data = b"".join(line + b"\n" for line in lines)
-        self._spans: list[tuple[int, int]] = []
-        offset = 0
-        for line in lines:
-            self._spans.append((offset, len(line)))
-            offset += len(line) + 1
-
-    @property
-    def lines(self) -> int:
-        return len(self._spans)
-
-    def span(self, i: int) -> tuple[int, int]:
-        return self._spans[i]
-
-    def line_at(self, offset: int) -> int:
-        return self.data.count(b"\n", 0, offset)
-
-    def read(self, offset: int, length: int) -> bytes:
-        return self.data[offset : offset + length]
+def found(positions: list[int], origin: int, *, ended: bool = True) -> Matches:
+    """Matches as a search from ``origin`` brings them: what follows it first."""
+    matches = Matches(Ask("x"), origin)
+    matches.add(sorted(p for p in positions if p >= origin))
+    matches.add(sorted(p for p in positions if p < origin))
+    matches.ended = ended
+    return matches
 
 
-def held(*texts: str, ascii_only: bool = False) -> Held:
-    return Held([json.dumps({"content": text}, ensure_ascii=ascii_only).encode() for text in texts])
+@given(POSITIONS, st.integers(0, 60))
+def test_matches_are_kept_in_the_order_of_the_file(positions: list[int], origin: int) -> None:
+    matches = found(positions, origin)
+    assert matches.positions().tolist() == sorted(positions)
+    assert len(matches) == len(positions)
+    assert all((p in matches) == (p in positions) for p in range(61))
 
 
-def find(lines: Held, text: str, start: int = 0, *, backwards: bool = False) -> int | None:
-    return find_line(lines, lines, Query(text), start, backwards=backwards)
-
-
-def test_goes_forward_and_round() -> None:
-    lines = held("apple", "pear", "apple", "plum")
-    assert find(lines, "apple", 1) == 2
-    assert find(lines, "apple", 3) == 0
-    assert find(lines, "plum", 0) == 3
-
-
-def test_goes_backwards_and_round() -> None:
-    lines = held("apple", "pear", "apple", "plum")
-    assert find(lines, "apple", 1, backwards=True) == 0
-    assert find(lines, "plum", 1, backwards=True) == 3
-    assert find(lines, "apple", 2, backwards=True) == 2
-
-
-def test_small_letters_match_capitals_but_capitals_only_themselves() -> None:
-    lines = held("an apple", "An Apple")
-    assert find(lines, "apple", 1) == 1
-    assert find(lines, "Apple", 0) == 1
-
-
-@pytest.mark.parametrize("ascii_only", [True, False])
-@pytest.mark.parametrize("text", ['say "hi"', "back\\slash", "naïve café", "日本", "🎉"])
-def test_finds_text_however_json_spells_it(text: str, ascii_only: bool) -> None:
-    lines = held("nothing", f"before {text} after", ascii_only=ascii_only)
-    assert find(lines, text) == 1
-
-
-def test_nothing_there() -> None:
-    assert find(held("a", "b"), "zebra") is None
-    assert find(Held([]), "a") is None
-    assert find(held("a"), "") is None
-
-
-def test_stops_when_told() -> None:
-    lines = held("apple")
-    assert find_line(lines, lines, Query("apple"), 0, cancelled=lambda: True) is None
+def test_a_record_looked_at_twice_counts_once() -> None:
+    matches = found([3, 7], 5)
+    matches.add([7, 9])
+    assert matches.positions().tolist() == [3, 7, 9]
 
 
 @given(
-    texts=st.lists(st.text("abcd ", max_size=8), min_size=1, max_size=12),
-    needle=st.text("abcd", min_size=1, max_size=3),
-    start=st.integers(0, 11),
-    backwards=st.booleans(),
+    positions=POSITIONS.filter(bool),
+    order=st.permutations(range(61)) | st.none(),
+    start=st.integers(0, 60),
+    step=st.sampled_from([1, -1]),
 )
-def test_agrees_with_a_plain_loop_across_block_edges(
-    texts: list[str], needle: str, start: int, backwards: bool
+def test_walking_agrees_with_a_plain_loop(
+    positions: list[int], order: list[int] | None, start: int, step: int
 ) -> None:
-    lines = Held([text.encode() for text in texts])
-    start = min(start, len(texts) - 1)
-    step = -1 if backwards else 1
-    order = [(start + step * i) % len(texts) for i in range(len(texts))]
-    expected = next((i for i in order if needle in texts[i]), None)
-    block, search.BLOCK = search.BLOCK, 4
-    try:
-        assert find(lines, needle, start, backwards=backwards) == expected
-    finally:
-        search.BLOCK = block
+    view = View(positions=None if order is None else np.array(order))
+    rows = order or list(range(61))
+    way = [(start + step * n) % 61 for n in range(1, 62)]
+    expected = next(row for row in way if rows[row] in positions)
+    taken = walk(view, found(positions, 0), start, step)
+    assert taken.row == expected
+    assert taken.wrapped == (expected <= start if step > 0 else expected >= start)
+    assert taken.of == len(positions)
+
+
+def test_the_way_does_not_go_round_before_everything_is_searched() -> None:
+    running = found([4, 9], 4, ended=False)
+    assert walk(View(), running, 4, 1).row == 9
+    assert walk(View(), running, 9, 1).row is None
+    assert walk(View(), running, 4, -1).row is None
+    running.turned = True
+    running.add([1])
+    assert walk(View(), running, 9, 1).row == 1
+    assert walk(View(), running, 1, -1).row is None
+
+
+def test_matches_outside_the_view_are_passed_by() -> None:
+    view = View(positions=np.array([8, 2, 5]))
+    matches = found([2, 3, 8], 0)
+    assert [walk(view, matches, row, 1).row for row in (-1, 0, 1)] == [0, 1, 0]
+    assert walk(View(positions=np.array([1, 7])), matches, 0, 1).row is None
+
+
+@pytest.mark.parametrize(
+    ("ask", "matters"),
+    [
+        (Ask("refund"), False),
+        (Ask("Refund"), True),
+        (Ask(r"\Sx\D", regex=True), False),
+        (Ask("refund", case="match"), True),
+        (Ask("Refund", case="ignore"), False),
+    ],
+)
+def test_capitals_matter_when_one_is_typed(ask: Ask, matters: bool) -> None:
+    assert ask.matches_case is matters
+    pattern = ask.pattern()
+    assert pattern is not None
+    assert bool(pattern.flags & re.IGNORECASE) is not matters
+
+
+def test_a_wrong_expression_is_an_error_and_the_same_text_is_none() -> None:
+    with pytest.raises(re.error):
+        Ask("(", regex=True).pattern()
+    assert Ask("(").pattern() is not None
+    assert Ask("").pattern() is None
+
+
+def test_a_snippet_begins_at_a_word_before_the_match() -> None:
+    text = "a long beginning that nobody needs to see, and then the refund at its end"
+    shown = snippet(text, re.compile("refund"))
+    assert shown is not None
+    assert shown.startswith("… ")
+    assert shown.endswith("and then the refund at its end")
+    assert snippet(text, re.compile("zebra")) is None
+
+
+def test_the_context_is_that_of_the_message() -> None:
+    record = {"messages": [{"role": "user", "content": 'He said: "wait"\nfor the refund'}]}
+    raw = json.dumps(record).encode()
+    assert context(raw, len(raw), re.compile("refund")).endswith("for the refund")
+    assert "refund" in context(raw[:90], len(raw), re.compile("refund"))
+    assert context(raw, len(raw), re.compile("zebra")) == ""

@@ -114,14 +114,16 @@ class DataScreen(GoingScreen):
         self._rows: dict[int, Row] = {}
         self._record: Record | None = None
         self._wanted: Issue | None = None
+        self._walking = False
         self._shown: Record | None = None
         self._lent = 0
         self._at = 0
 
     @property
     def position(self) -> int:
-        """The record (0-based) under the cursor."""
-        return max(0, self.records.cursor)
+        """The record (0-based) under the cursor; the one read last where nothing is listed."""
+        row = self.records.cursor
+        return self.record_at(row) if 0 <= row < self.listed_rows else self._at
 
     def body(self) -> ComposeResult:
         """The list and the record, or how to open a dataset when there is none."""
@@ -145,6 +147,7 @@ class DataScreen(GoingScreen):
         if change is Change.RELOADED:
             self.dataset_reloaded()
             self.lines_changed()
+            self.search_again()
             return
         if change is Change.EDITED:
             self._rows.clear()
@@ -156,6 +159,7 @@ class DataScreen(GoingScreen):
             return
         self.lines_changed()
         self.dataset_changed(change)
+        self.search_on()
         if change in (Change.SCAN, Change.ENDED):
             self.records.invalidate()
             self._show_marks()
@@ -300,14 +304,19 @@ class DataScreen(GoingScreen):
     def _point_out(self, issues: list[Issue]) -> None:
         """Go to the issue that led here, shown in the raw text with its very characters marked."""
         wanted = self._wanted
+        walking, self._walking = self._walking, False
         self._wanted = None
         if wanted is None:
+            if walking and issues:
+                self.view.go_to_mark(0)
             return
         if self.view.mode != "raw":
             self._lent = self._at + 1
             self.view.mode = "raw"
         if wanted in issues:
             self.view.go_to_mark(issues.index(wanted))
+        else:
+            self.view.go_to_mark(0)
 
     def _caption(self, text: str) -> None:
         self.view.border_title = Content(clean(text, limit=200))
@@ -355,6 +364,7 @@ class DataScreen(GoingScreen):
             return
         row = self.issue_row(step)
         if row is not None:
+            self._walking = True
             self.records.go_to(row)
         elif workspace.working and step > 0:
             self.say(f"No further issue so far; checked {workspace.fraction:.0%}")

@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from tui.deck import Deck
 from tui.errors import TunedeckError
-from tui.filterwords import Choice, count_flags, narrowed, offered, picked
+from tui.filterwords import Choice, count_flags, narrowed, offered, partial_word, picked, used_words
 from widgets.dialog import Dialog
 from widgets.numbers import integer
 from widgets.rows import Pieces, VirtualList
@@ -181,11 +181,15 @@ class FilterScreen(Dialog["str | None"]):
 
     def _show(self) -> None:
         line = self.entry.value
-        self.rows.show(narrowed(self._all, line), frozenset(line.split()))
+        self.rows.show(narrowed(self._all, line), used_words(line))
         self._say()
 
-    def _say(self) -> None:
+    def _say(self, *, insist: bool = False) -> None:
         words, trouble = reading(self.entry.value)
+        choice = self.rows.chosen
+        if trouble and not insist and choice is not None and partial_word(self.entry.value):
+            # A word half typed is nothing wrong.
+            words, trouble = f"Tab takes {choice.text}", ""
         said = self.query_one("#said", Static)
         said.set_class(bool(trouble), "-error")
         said.update(Content(clean(trouble or words, 200)))
@@ -204,8 +208,9 @@ class FilterScreen(Dialog["str | None"]):
         if self._moved:
             self.action_pick()
             return
-        # What is wrong with it stands under the line.
-        if not reading(event.value)[1]:
+        if reading(event.value)[1]:
+            self._say(insist=True)
+        else:
             self.dismiss(event.value)
 
     def action_move(self, step: int) -> None:
@@ -243,4 +248,4 @@ def reading(text: str) -> tuple[str, str]:
         wanted = Filter.parse(text)
     except TunedeckError as error:
         return "", f"{error.message}: {error.hint}" if error.hint else error.message
-    return (f"Shows {wanted.words()}" if not wanted.empty else "Shows every record"), ""
+    return (f"Shows: {wanted.words()}" if not wanted.empty else "Shows every record"), ""

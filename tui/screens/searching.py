@@ -119,24 +119,27 @@ class SearchingScreen(ShownKeys):
             origin: The record (0-based) to begin with.
         """
         self.forget_search()
-        workspace = self.deck.workspace
-        lease, index = workspace.lease(), workspace.index
-        if not ask.text or lease is None or index is None:
+        if not ask.text:
             return
-        from tui.dataset import Search
-
-        wanted = Search(ask.text, ask.regex, ask.matches_case, ask.role or None)
-        matches = self.matches = Matches(ask, origin)
+        self.matches = Matches(ask, origin)
         self._seeking = True
         if not ask.regex:
             self.mark(ask.pattern())
+        self._run(self.matches, None)
+
+    def _run(self, matches: Matches, start: int | None) -> None:
+        workspace = self.deck.workspace
+        lease, index = workspace.lease(), workspace.index
+        if lease is None or index is None:
+            return
+        wanted = _search_of(matches.ask)
 
         def work() -> None:
             worker = get_current_worker()
             run = SearchRun(self, matches, lambda: worker.is_cancelled)
             try:
                 with lease as source:
-                    run.search(source, index, wanted)
+                    run.search(source, index, wanted, start)
             except (TunedeckError, OSError, MemoryError) as error:
                 run.tell(ended=True, trouble=str(error) or "out of memory")
             else:
@@ -160,6 +163,23 @@ class SearchingScreen(ShownKeys):
                 self.records.invalidate()
             self.tell_shown()
 
+    def search_on(self) -> None:
+        """Search also the records that the file has gained since it was searched."""
+        matches, lines = self.matches, self.deck.workspace.lines
+        if matches is None or not matches.ended or matches.stopped or matches.trouble:
+            return
+        if lines > matches.searched:
+            matches.ended = False
+            self._run(matches, max(0, matches.searched - 1))
+
+    def search_again(self) -> None:
+        """Search the whole file anew, because it was read again; the cursor stays."""
+        matches = self.matches
+        if matches is not None:
+            listing = self._listing
+            self.search(matches.ask, matches.origin)
+            self._seeking, self._listing = False, listing
+
     def on_found(self, message: Found) -> None:
         """Take in what was found, and go to the first match if that is still to be done."""
         matches = message.matches
@@ -169,6 +189,7 @@ class SearchingScreen(ShownKeys):
         matches.add(message.positions)
         matches.fraction, matches.turned = message.fraction, message.turned
         matches.ended, matches.trouble = message.ended, message.trouble
+        matches.searched = message.searched or matches.searched
         if message.trouble:
             self.say(clean(message.trouble, 200), "warning")
         elif first and matches.ask.regex:
@@ -256,6 +277,16 @@ class SearchingScreen(ShownKeys):
         """Only the matches, while these are listed."""
         return view.only(self.matches) if self._listing and self.matches is not None else view
 
+    def show_filter(self, text: str) -> None:
+        """Show only the records that a filter lets through, matches or not."""
+        self._listing = False
+        super().show_filter(text)
+
+    def show_everything(self) -> None:
+        """Show all records as they stand in the file, matches or not."""
+        self._listing = False
+        super().show_everything()
+
     def is_match(self, position: int) -> bool:
         """Whether a record (0-based) is known to match."""
         return self.matches is not None and position in self.matches
@@ -271,16 +302,15 @@ class SearchingScreen(ShownKeys):
         """Return the records shown: the matches while these are listed."""
         if not self._listing or self.matches is None:
             return super().selection()
-        from tui.dataset import Filter, Search
+        from tui.dataset import Filter
 
         passed: Filter = self.base.wish.filter or Filter()
         if passed.search is not None:
             return None, "The filter looks for a text too: put both into one filter (&) to write"
         if not len(self.shown.rows(self.matches.positions())):
             return None, "No record is shown, so there is nothing to write"
-        ask = self.matches.ask
-        search: Search = Search(ask.text, ask.regex, ask.matches_case, ask.role or None)
-        selection = self.selection_of(self.shown, replace(passed, search=search))
+        passed = replace(passed, search=_search_of(self.matches.ask))
+        selection = self.selection_of(self.shown, passed)
         return selection, selection.words()
 
     def slug(self) -> str:
@@ -352,3 +382,9 @@ class SearchingScreen(ShownKeys):
                     "Matches", "List nothing but the matches (key a)", self.action_matches
                 )
         yield from super().deeds()
+
+
+def _search_of(ask: Ask) -> Search:
+    from tui.dataset import Search
+
+    return Search(ask.text, ask.regex, ask.matches_case, ask.role or None)

@@ -27,6 +27,7 @@ class Found(Message):
         turned: Whether the end of the file was passed.
         ended: Whether nothing more will come.
         trouble: Why the search failed; not cleaned.
+        searched: How many records the file had when all of it was searched; 0 before that.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Found(Message):
         turned: bool = False,
         ended: bool = False,
         trouble: str = "",
+        searched: int = 0,
     ) -> None:
         super().__init__()
         self.matches = matches
@@ -46,6 +48,7 @@ class Found(Message):
         self.turned = turned
         self.ended = ended
         self.trouble = trouble
+        self.searched = searched
 
 
 class SearchRun:
@@ -62,11 +65,31 @@ class SearchRun:
         self._due = time.monotonic() + NEWS_SECONDS
         self._fraction = 0.0
         self._turned = False
+        self._searched = 0
 
-    def search(self, source: Source, index: LineIndex, wanted: Search) -> None:
-        """Search the file and tell what is found, at most twice a second."""
+    def search(self, source: Source, index: LineIndex, wanted: Search, start: int | None) -> None:
+        """Search the file and tell what is found, at most twice a second.
+
+        Args:
+            source: The file.
+            index: Its records.
+            wanted: What to find.
+            start: Search only from this record on, because those before it were searched already.
+        """
         from tui.dataset import find
 
+        if start is not None:
+            self._turned = True
+            find(
+                source,
+                index,
+                wanted,
+                cancelled=self._cancelled,
+                on_found=lambda positions, done: self._take(positions, done / max(1, source.size)),
+                start=start,
+            )
+            self._searched = index.lines
+            return
         origin = self._matches.origin
         begin = index.span(origin)[0] if 0 < origin < index.lines else 0
         origin = origin if begin else 0
@@ -80,6 +103,7 @@ class SearchRun:
 
         find(source, index, wanted, cancelled=self._cancelled, on_found=rest, start=origin)
         self._turned = True
+        self._searched = index.lines
         if not begin or self._cancelled():
             return
         passed = False
@@ -119,5 +143,6 @@ class SearchRun:
                 turned=self._turned,
                 ended=ended,
                 trouble=trouble,
+                searched=self._searched,
             )
         )

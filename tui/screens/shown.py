@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual import getters
@@ -68,7 +69,8 @@ class ShownScreen(DeckScreen):
         self.shown: View = EVERYTHING
         self._wish: Wish = ALL
         self._looking: float | None = None
-        self._selecting = False
+        self._looked_at = 0
+        self._underway = False
         self._again = False
         self._trouble = ""
 
@@ -76,7 +78,7 @@ class ShownScreen(DeckScreen):
 
     @property
     def position(self) -> int:
-        """The record (0-based) that is shown."""
+        """The record (0-based) under the cursor; the one read last where nothing is listed."""
         raise NotImplementedError
 
     def narrowed(self, view: View) -> View:
@@ -105,7 +107,8 @@ class ShownScreen(DeckScreen):
     def show_wish(self, wanted: Wish) -> None:
         """Show what is wished for; the cursor stays on its record if that is among it."""
         self._drop_work()
-        self._wish = wanted
+        # A new one each time: by it one tells the answer to this from that to what was before.
+        self._wish = replace(wanted)
         if wanted.everything:
             self._put(EVERYTHING)
         else:
@@ -124,7 +127,7 @@ class ShownScreen(DeckScreen):
     def _drop_work(self) -> None:
         self.workers.cancel_group(self, "select")
         self._looking, self._trouble = None, ""
-        self._selecting = self._again = False
+        self._underway = self._again = False
 
     def _select(self) -> None:
         workspace = self.deck.workspace
@@ -139,7 +142,7 @@ class ShownScreen(DeckScreen):
             return
         from tui.dataset import Filter, Sort, select
 
-        self._looking, self._selecting = 0.0, True
+        self._looking, self._underway = 0.0, True
         self.tell_shown()
 
         def work() -> None:
@@ -182,13 +185,13 @@ class ShownScreen(DeckScreen):
         """Show what was found, or why nothing could be."""
         if message.wanted is not self._wish:
             return
-        self._looking, self._selecting = None, False
+        self._looking, self._underway = None, False
         if message.selection is None:
             self._trouble = message.trouble
             self.tell_shown()
             self.say(clean(message.trouble, 200), "warning")
             return
-        self._trouble = ""
+        self._trouble, self._looked_at = "", message.selection.looked_at
         self._put(_view(message.wanted, message.selection))
         if self._again:
             self._again = False
@@ -199,12 +202,13 @@ class ShownScreen(DeckScreen):
         if self._wish.everything:
             self.tell_shown()
             return
+        grown = change is Change.ENDED and self.deck.workspace.lines != self._looked_at
         scanned = change in (Change.SCAN, Change.ENDED)
-        waiting = self._looking is not None and not self._selecting
-        changed = scanned and (self.base.partial or waiting or self._wish.needs_facets)
+        waiting = self._looking is not None and not self._underway
+        changed = scanned and (grown or self.base.partial or waiting or self._wish.needs_facets)
         if not changed or (self._wish.reads_records and change is Change.SCAN and not waiting):
             self.tell_shown()
-        elif self._selecting:
+        elif self._underway:
             self._again = True
         else:
             self._select()
@@ -217,13 +221,14 @@ class ShownScreen(DeckScreen):
 
     def lay_rows(self) -> None:
         """Show the rows of the view in force, the cursor on the record that is being read."""
+        here = self.position
         before, self.shown = self.shown, self.narrowed(self.base)
         lines = self.deck.workspace.lines
         count = self.shown.count(lines)
         self.records.empty_text = self._empty_text()
         if not _same_rows(before, self.shown) or count < self.records.count:
-            row = self.shown.row(self.position) if count else None
-            place = row if row is not None else self.shown.nearest(self.position)
+            row = self.shown.row(here) if count else None
+            place = row if row is not None else self.shown.nearest(here)
             told = row is None or not self.records.count
             self.records.show_rows(count, place, largest=lines, told=told)
         self.tell_shown()
@@ -232,6 +237,11 @@ class ShownScreen(DeckScreen):
         """Make room for lines that were read since."""
         if self.shown.everything:
             self.records.set_count(self.deck.workspace.lines)
+
+    @property
+    def listed_rows(self) -> int:
+        """How many rows the list has of what is shown."""
+        return min(self.records.count, self.shown.count(self.deck.workspace.lines))
 
     def record_at(self, row: int) -> int:
         """Return the record (0-based) of a row of the list."""

@@ -43,7 +43,9 @@ class ShownKeys(ShownScreen):
             id="data.filter",
             tooltip="Show only some records: by issue, role, tokens, text",
         ),
-        Binding("s", "sort", "sort", id="data.sort", tooltip="Choose the order of the list"),
+        Binding(
+            "s", "sort", "sort", id="data.sort", tooltip="Choose the order of the list", show=False
+        ),
         Binding("S", "turn", "turn", id="data.turn", tooltip="Turn the order round", show=False),
         Binding(
             "w",
@@ -103,7 +105,7 @@ class ShownKeys(ShownScreen):
         now = self._wish.sort or Sort.FILE
         commands = [
             SystemCommand(
-                order.words().capitalize(),
+                "As in the file" if order is Sort.FILE else order.words().capitalize(),
                 "in use" if order is now else "",
                 partial(self._sort_by, order),
             )
