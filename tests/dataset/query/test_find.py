@@ -107,13 +107,14 @@ def readable(record: dict[str, Any]) -> str:
 
 
 @settings(max_examples=400)
-@given(files(), NEEDLES, st.booleans(), st.sampled_from((None, *ROLES)))
+@given(files(), NEEDLES, st.booleans(), st.sampled_from((None, *ROLES)), st.integers(1, 150))
 def test_a_text_is_found_where_it_stands(
     tmp_path_factory: pytest.TempPathFactory,
     made: tuple[list[dict[str, Any]], bytes],
     needle: str,
     case: bool,
     role: str | None,
+    block: int,
 ) -> None:
     records, data = made
     path = tmp_path_factory.getbasetemp() / "spelled.jsonl"
@@ -127,7 +128,14 @@ def test_a_text_is_found_where_it_stands(
             for text in (contents(record, role) if role else [readable(record)])
         )
     ]
-    assert found_in(path, Search(needle, case=case, role=role)) == expected
+    wanted = Search(needle, case=case, role=role)
+    assert found_in(path, wanted) == expected
+    with pytest.MonkeyPatch.context() as patch:
+        # Small blocks cut records and texts anywhere, small pieces make every record a long one.
+        patch.setattr("tui.dataset.query.walk.BLOCK", block)
+        patch.setattr("tui.dataset.query.finding.PIECE", 24)
+        patch.setattr("tui.dataset.query.texts.PIECE", 24)
+        assert found_in(path, wanted) == expected
 
 
 PATTERNS = st.sampled_from(

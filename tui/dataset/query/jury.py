@@ -29,6 +29,7 @@ PATIENCE = 60.0
 
 BATCH = 1 << 20
 _POLL_SECONDS = 0.03
+_NICENESS = 5
 _BOOT = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
     "from tui.dataset.query.jury import work; work()"
@@ -52,6 +53,7 @@ class _Worker:
     link: Connection
     batch: _Batch | None = None
     since: float = 0.0
+    ready: bool = False
 
 
 class Jury:
@@ -116,7 +118,11 @@ class Jury:
             TunedeckError: A worker died.
         """
         self._hand_out()
-        busy = {worker.link: worker for worker in self._workers if worker.batch is not None}
+        busy = {
+            worker.link: worker
+            for worker in self._workers
+            if worker.batch is not None or not worker.ready
+        }
         if busy:
             for link in wait(list(busy), _POLL_SECONDS if pause else 0):
                 _take(busy[link])  # type: ignore[index]
@@ -142,24 +148,22 @@ class Jury:
 
     def _hand_out(self) -> None:
         now = time.monotonic()
-        taken = {id(worker.batch) for worker in self._workers if worker.batch is not None}
         for worker in self._workers:
             if worker.batch is not None and now - worker.since > PATIENCE:
                 raise UsageError(
                     "the regular expression does not come to an end on some record",
                     "make it simpler: no repeats within repeats, as in (a+)+",
                 )
-        for batch in self._queue:
-            if batch.answers is not None or id(batch) in taken:
-                continue
-            free = next((worker for worker in self._workers if worker.batch is None), None)
-            if free is None:
-                if len(self._workers) >= self._most:
-                    return
-                free = _start(self._question)
-                self._workers.append(free)
-            _send(free, [(raw, offset) for _, raw, offset in batch.cases])
-            free.batch, free.since = batch, now
+        taken = {id(worker.batch) for worker in self._workers if worker.batch is not None}
+        open_ = [b for b in self._queue if b.answers is None and id(b) not in taken]
+        # Sending waits for the other side to read, so only who is known to read gets something.
+        free = [worker for worker in self._workers if worker.ready and worker.batch is None]
+        for batch, worker in zip(open_, free, strict=False):
+            _send(worker, [(raw, offset) for _, raw, offset in batch.cases])
+            worker.batch, worker.since = batch, now
+        coming = sum(not worker.ready for worker in self._workers)
+        if len(open_) > len(free) + coming and len(self._workers) < self._most:
+            self._workers.append(_start(self._question))
 
 
 def _send(worker: _Worker, message: object) -> None:
@@ -174,7 +178,9 @@ def _take(worker: _Worker) -> None:
         answers = worker.link.recv()
     except (EOFError, OSError, pickle.UnpicklingError) as error:
         raise _died() from error
-    if worker.batch is not None:
+    if not worker.ready:
+        worker.ready = True
+    elif worker.batch is not None:
         worker.batch.answers = answers
         # Their bytes are not needed any more, while batches before them may take long.
         worker.batch.cases = [(position, b"", 0) for position, _, _ in worker.batch.cases]
@@ -228,8 +234,11 @@ def can_start() -> bool:
 def work() -> None:
     """Look at records until the parent hangs up: the whole life of a worker process."""
     link = Connection(int(sys.argv[2]))
+    # Somebody may work at a screen meanwhile.
+    os.nice(_NICENESS)
     with contextlib.suppress(EOFError, OSError):
         judge = judge_of(link.recv())
+        link.send(True)
         while True:
             message: Any = link.recv()
             link.send([_holds(judge, raw, offset) for raw, offset in message])

@@ -13,6 +13,7 @@ from tui.errors import UsageError
 Literals = list[list[Element]]
 
 _MOST_BRANCHES = 8
+_REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
 
 
 def compiled(text: str, *, case: bool) -> re.Pattern[str]:
@@ -89,10 +90,21 @@ def _required(tree: Any, *, case: bool) -> Literals | None:
         if kind == "LITERAL":
             run += elements(chr(argument), case=case, unicode=True)
             continue
-        best = _better(best, [run] if run else None)
-        run = []
-        best = _better(best, _inner(kind, argument, case))
+        repeated = _repeated(kind, argument, case)
+        best = _better(best, [run + repeated] if run or repeated else None)
+        # The last of what is repeated stands before what comes after it.
+        run = repeated
+        if not repeated:
+            best = _better(best, _inner(kind, argument, case))
     return best
+
+
+def _repeated(kind: str, argument: Any, case: bool) -> list[Element]:
+    """Return the one character that is repeated at least once, if that is what is asked for."""
+    if kind not in _REPEATS or argument[0] < 1 or len(argument[2]) != 1:
+        return []
+    name, char = argument[2][0]
+    return elements(chr(char), case=case, unicode=True) if str(name) == "LITERAL" else []
 
 
 def _inner(kind: str, argument: Any, case: bool) -> Literals | None:
@@ -100,7 +112,7 @@ def _inner(kind: str, argument: Any, case: bool) -> Literals | None:
         _, add, remove, inner = argument
         # Flags of a group's own change what is equal to what.
         return None if add or remove else _required(inner, case=case)
-    if kind in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and argument[0] >= 1:
+    if kind in _REPEATS and argument[0] >= 1:
         return _required(argument[2], case=case)
     if kind == "ATOMIC_GROUP":
         return _required(argument, case=case)

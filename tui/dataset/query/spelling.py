@@ -81,6 +81,8 @@ class _Anchor:
         escaped: Its spellings with nothing but escapes, in small letters; none for ASCII, where
             they are unusual.
         signs: What begins an escape of one of its characters, in small letters.
+        odd: Characters beyond ASCII that count as equal to one of its letters, such as the sign for
+            Kelvin to k: so rare that a block with one of them is looked at whole.
         fold: Whether blocks are put into small letters to find ``raw``.
         size: Characters of the run.
     """
@@ -90,6 +92,7 @@ class _Anchor:
     signs: tuple[bytes, ...]
     fold: bool
     size: int
+    odd: tuple[str, ...] = ()
 
 
 class Prefilter:
@@ -124,7 +127,7 @@ class Prefilter:
                 every = self._wide(anchor, block, escapes, needles)
             else:
                 needles += _present(data, anchor.raw)
-                every = escapes.any_of(b"\\u00", anchor.signs)
+                every = escapes.any_of(b"\\u00", anchor.signs) or _odd(anchor, block, escapes)
             if every:
                 return Look(block, (), every=True)
         if escapes.used:
@@ -146,6 +149,17 @@ class Prefilter:
         escapes.used = True
         # Raw and escaped side by side in one block: then one word may be spelled in both ways.
         return raw and anchor.size > 1
+
+
+def _odd(anchor: _Anchor, block: bytes, escapes: _Escapes) -> bool:
+    if not anchor.odd:
+        return False
+    if not block.isascii():
+        forms = [char.encode("utf-8") for char in anchor.odd]
+        # One byte is sought much faster than several, and mostly is not there.
+        if any(form[:1] in block and holds(block, form) for form in forms):
+            return True
+    return escapes.any_of(b"\\u", [_escape(char).encode("ascii") for char in anchor.odd])
 
 
 class _Escapes:
@@ -254,7 +268,8 @@ def _count(run: Sequence[Element], most: int) -> int:
 
 
 def _narrow(element: Element) -> bool:
-    return element <= _PLAIN and len({char.lower() for char in element}) == 1
+    inner = {char for char in element if char.isascii()}
+    return inner <= _PLAIN and len({char.lower() for char in inner}) == 1
 
 
 def _wide(element: Element) -> bool:
@@ -271,8 +286,9 @@ def _narrow_anchor(run: Sequence[Element]) -> _Anchor:
     # In small letters the block has no capitals, those that stand for themselves included.
     raw = (text.lower() if fold else text).encode("ascii")
     chars = {char for element in run for char in element}
-    signs = sorted({f"\\u00{ord(char) >> 4:x}".encode("ascii") for char in chars})
-    return _Anchor((raw,), (), tuple(signs), fold, len(run))
+    signs = {f"\\u00{ord(char) >> 4:x}".encode("ascii") for char in chars if char.isascii()}
+    odd = sorted(char for char in chars if not char.isascii())
+    return _Anchor((raw,), (), tuple(sorted(signs)), fold, len(run), tuple(odd))
 
 
 def _wide_anchor(run: Sequence[Element]) -> _Anchor:

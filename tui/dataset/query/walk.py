@@ -61,6 +61,8 @@ class Cursor:
         low = self.position + 1
         if low >= count:
             return False
+        if self._go(low) > offset:
+            return True
         step = 1
         # Matches are often near each other, and an index of an array has no quicker way.
         while low + step < count and self._end_of(low + step - 1) <= offset:
@@ -73,10 +75,13 @@ class Cursor:
                 high = middle
             else:
                 low = middle + 1
-        self.position = low
-        self.offset, size = self._index.span(low)
+        return self._go(low) > offset
+
+    def _go(self, position: int) -> int:
+        self.position = position
+        self.offset, size = self._index.span(position)
         self.end = self.offset + size
-        return self.end > offset
+        return self.end
 
     def _end_of(self, position: int) -> int:
         offset, size = self._index.span(position)
