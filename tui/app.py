@@ -203,6 +203,7 @@ class TunedeckApp(Mending):
         self._wanted = tuple(opening)
         self._open_job = open_job
         self._trail: list[str] = []
+        self._noticed: set[str] = set()
 
     def on_mount(self) -> None:
         """Begin what the first frame does not need, after it."""
