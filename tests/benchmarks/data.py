@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-SIZE_MB = int(os.environ.get("TUNEDECK_BENCH_MB", "400"))
+SIZE_MB = int(os.environ.get("TUNEDECK_BENCH_MB", "1000"))
 WORD = "TUNEDECKFIRSTRECORD"
 
 # Containers often forbid Python to write bytecode, and then whatever runs from a checkout is
