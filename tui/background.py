@@ -109,8 +109,16 @@ def index_lines(work: Work) -> None:
 def _unpack(work: Work, progress: Callable[[int, int], None]) -> None:
     """Unpack to the end, and index lines as they come; an array is indexed in one go."""
     source, index, stop = work.source, work.index, work.cancelled
+    late = 0.0
+
+    def pause() -> bool:
+        return stop() or time.monotonic() > late
+
     try:
-        while not (stop() or source.fill(source.size + _UNPACK_STEP, cancelled=stop)):
+        while not stop():
+            late = time.monotonic() + NEWS_SECONDS
+            if source.fill(source.size + _UNPACK_STEP, cancelled=pause):
+                return
             if not index.is_array:
                 index.extend(source, cancelled=stop)
             progress(source.size, 0)

@@ -89,7 +89,7 @@ def test_gzip_is_unpacked_whatever_its_name(tmp_path: Path, name: str) -> None:
     with Source.open(path) as source:
         assert source.size == 12 * len(LINE)
         assert source.read(5 * len(LINE), len(LINE)) == LINE
-    assert check_file(path).counts == {"missing_system": 1}
+    assert check_file(path).records == 12
 
 
 def test_a_large_gzip_is_whole(tmp_path: Path) -> None:

@@ -119,7 +119,9 @@ class Source:
         source = cls._from_stdin() if name == "-" else cls._from_path(name)
         try:
             if partly:
-                source.fill(_HEAD_BYTES, cancelled=cancelled)
+                # A pipe may bring little at a time, and the next of it much later.
+                pipe = source._unpacker is not None and not source._unpacker.total
+                source.fill(1 if pipe else _HEAD_BYTES, cancelled=cancelled)
             elif not source.fill(cancelled=cancelled, progress=progress):
                 raise FileError(f"stopped reading {quote(name)}", "open it again to read it whole")
         except BaseException:

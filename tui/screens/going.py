@@ -77,7 +77,7 @@ class GoingScreen(SearchingScreen):
         super().__init__()
         self._goal: Goal | None = None
         self._place: Place | None = None
-        self._known = 0
+        self._known = self._seen = 0
 
     # What the screen that shows the records gives
 
@@ -95,6 +95,7 @@ class GoingScreen(SearchingScreen):
         """Forget where somebody wanted to be."""
         self._goal = self._place = None
         self._known = self.deck.workspace.lines
+        self._seen = 0
 
     def dataset_reloaded(self) -> None:
         """Note where somebody is, to be there again once the file is read as far."""
@@ -108,7 +109,8 @@ class GoingScreen(SearchingScreen):
             self._return(self._place)
             return
         known, self._known = self._known, workspace.lines
-        if known == workspace.lines:
+        seen, self._seen = self._seen, workspace.index.bytes_seen if workspace.index else 0
+        if (known, seen) == (self._known, self._seen):
             self._approach()
             return
         at_end = workspace.following and self.records.cursor >= self.records.count - 1
