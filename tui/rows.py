@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
 
+from widgets.json_lines import token_end
 from widgets.record_data import Mark, RecordData, Turn, conversation
 
 if TYPE_CHECKING:
@@ -106,20 +108,53 @@ def record_data(record: Record, issues: Iterable[Issue], column: int = 1) -> Rec
     return RecordData(
         turns=turns,
         raw=record.text,
-        marks=tuple(_mark(issue, record.line, column) for issue in issues),
+        marks=tuple(_mark(issue, record, column) for issue in issues),
         size=record.size,
         cut=record.cut,
         extra=extra,
     )
 
 
-def _mark(issue: Issue, line: int, column: int) -> Mark:
-    at = issue.column - column if issue.column and issue.line == line else None
+def _mark(issue: Issue, record: Record, column: int) -> Mark:
+    start = _offset(issue, record, column)
+    end = None
+    narrow = _NARROW.get(issue.code)
+    if start is not None and narrow is not None:
+        # The issue is of a whole value; these characters in it are at fault.
+        found = narrow.search(record.text, start, token_end(record.text, start))
+        start, end = found.span() if found else (start, None)
     return Mark(
         severity=str(issue.severity),
         message=issue.message,
         code=issue.code,
         hint=issue.hint,
         path=issue.path,
-        start=at if at is None or at >= 0 else None,
+        start=start,
+        end=end,
     )
+
+
+_NARROW = {
+    "invalid_utf8": re.compile("\ufffd+"),
+    "special_token": re.compile(r"<\|[^|<>]{1,40}\|>"),
+    "lone_surrogate": re.compile(
+        r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+        r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    ),
+}
+
+
+def _offset(issue: Issue, record: Record, column: int) -> int | None:
+    """Where an issue is in the record's text; ``None`` where it is not in it."""
+    below = issue.line - record.line
+    if issue.column <= 0 or below < 0:
+        return None
+    if below == 0:
+        at = issue.column - column
+        return at if at >= 0 else None
+    start = 0
+    for _ in range(below):
+        start = record.text.find("\n", start) + 1
+        if not start:
+            return None
+    return start + issue.column - 1

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
         CheckReport,
         Facets,
         Format,
-        Gathered,
         Issue,
         LineIndex,
         Record,
@@ -413,7 +412,7 @@ class Workspace:
     def _disk_changed(self, what: str) -> None:
         if self.following and what == "grown":
             self._grow()
-        elif self.following and what not in ("", "silent"):
+        elif self.following and what != "silent":
             with contextlib.suppress(UsageError):
                 self.reload()
         elif what != self.stale:
@@ -490,8 +489,6 @@ class Workspace:
             self.start(grown=True)
         if self._disk.silent:
             self._disk_changed("silent")
-        elif self.stale == "silent":
-            self._disk_changed("")
         self._disk.look(self._lease)
 
     def _looked(self, lease: Lease, change: object) -> None:
