@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         CheckReport,
         Facets,
         Format,
+        Gathered,
         Issue,
         LineIndex,
         Record,
@@ -412,7 +413,7 @@ class Workspace:
     def _disk_changed(self, what: str) -> None:
         if self.following and what == "grown":
             self._grow()
-        elif self.following and what != "silent":
+        elif self.following and what not in ("", "silent"):
             with contextlib.suppress(UsageError):
                 self.reload()
         elif what != self.stale:
@@ -489,6 +490,8 @@ class Workspace:
             self.start(grown=True)
         if self._disk.silent:
             self._disk_changed("silent")
+        elif self.stale == "silent":
+            self._disk_changed("")
         self._disk.look(self._lease)
 
     def _looked(self, lease: Lease, change: object) -> None:

@@ -121,8 +121,9 @@ class DataScreen(GoingScreen):
 
     @property
     def position(self) -> int:
-        """The record (0-based) under the cursor."""
-        return max(0, self.records.cursor)
+        """The record (0-based) under the cursor; the one read last where nothing is listed."""
+        row = self.records.cursor
+        return self.record_at(row) if 0 <= row < self.listed_rows else self._at
 
     def body(self) -> ComposeResult:
         """The list and the record, or how to open a dataset when there is none."""
@@ -146,6 +147,7 @@ class DataScreen(GoingScreen):
         if change is Change.RELOADED:
             self.dataset_reloaded()
             self.lines_changed()
+            self.search_again()
             return
         if change is Change.EDITED:
             self._rows.clear()
@@ -157,6 +159,7 @@ class DataScreen(GoingScreen):
             return
         self.lines_changed()
         self.dataset_changed(change)
+        self.search_on()
         if change in (Change.SCAN, Change.ENDED):
             self.records.invalidate()
             self._show_marks()
