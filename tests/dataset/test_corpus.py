@@ -65,7 +65,9 @@ def test_unusual_records_that_are_right_raise_nothing(kind: str, tmp_path: Path)
     rows = {"chat": good.CHAT, "preference": good.PREFERENCE, "reinforcement": good.REINFORCEMENT}
     path = tmp_path / "good.jsonl"
     clean = [corpus.clean(i, kind) for i in range(60)]
-    path.write_text("".join(f"{row}\n" for row in (*rows[kind], *clean)), encoding="utf-8")
+    # The same question twice with another answer would be a contradiction.
+    odd = [row.replace("is the largest?", f"is {i}th?") for i, row in enumerate(rows[kind])]
+    path.write_text("".join(f"{row}\n" for row in (*odd, *clean)), encoding="utf-8")
     report = check_file(path, model="gpt-4.1-mini")
     assert report.format == kind
     assert report.errors == 0

@@ -128,8 +128,10 @@ def test_tokens_stand_at_their_records(tmp_path: Path) -> None:
 
 def test_codes_find_their_records(tmp_path: Path) -> None:
     bad = chat(("user", "1"), ("bot", ""), ("assistant", "x"))
-    good = chat(("user", "1"), ("assistant", "x"))
-    facets = facets_of(write(tmp_path / "a.jsonl", bad, good, bad, "{", good))
+    good, other = (chat(("user", word), ("assistant", "x")) for word in "34")
+    facets = facets_of(write(tmp_path / "a.jsonl", bad, good, bad, "{", other))
+    assert facets.with_codes(["duplicate_example"]).tolist() == [2]
+    assert facets.read("issues")[2] == facets.read("issues")[0] + 1
     assert facets.with_codes(["unrecognized_role"]).tolist() == [0, 2]
     assert facets.with_codes(["invalid_json", "unrecognized_role"]).tolist() == [0, 2, 3]
     assert facets.with_codes([]).tolist() == facets.with_codes(["no_such_code"]).tolist() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from tests.dataset.test_rules import A, S, U, chat_line, checked, json_values, w
 from tests.dataset.test_rules_tools import ANSWER, CALLER, TOOL
 from tui.dataset import RULES, Format, check_file, get_profile
 from tui.dataset.rules.tally import Tally
+
+# What the examples teach has tests of its own.
+check_file = partial(check_file, quality=False)
 
 B = with_(A, content="b")
 PNG = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n0000").decode()

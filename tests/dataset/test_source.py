@@ -8,12 +8,16 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tui.dataset import Change, Source, check_file
 from tui.errors import FileError, UsageError
+
+# What the examples teach has tests of its own.
+check_file = partial(check_file, quality=False)
 
 LINE = b'{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}\n'
 

@@ -21,6 +21,7 @@ def check_file(
     format: str = "auto",  # noqa: A002  (the word of the command line)
     model: str | None = None,
     max_issues: int | None = None,
+    quality: bool = True,
     workers: int | None = None,
     progress: Callable[[int, int], object] | None = None,
     cancelled: Cancelled | None = None,
@@ -33,6 +34,7 @@ def check_file(
         format: ``auto``, or the format its records must have.
         model: The model whose context limit applies.
         max_issues: Issues kept with their words.
+        quality: Apply the rules about what the examples teach, too.
         workers: Worker processes; ``None`` chooses by size.
         progress: Told bytes done and bytes in all, at most five times a second.
         cancelled: Asked often; true stops.
@@ -47,6 +49,7 @@ def check_file(
         format=format,
         model=model,
         max_issues=max_issues,
+        quality=quality,
         workers=workers,
         progress=progress,
         cancelled=cancelled,
@@ -61,6 +64,7 @@ def scan_file(
     format: str = "auto",  # noqa: A002  (the word of the command line)
     model: str | None = None,
     max_issues: int | None = None,
+    quality: bool = True,
     workers: int | None = None,
     progress: Callable[[int, int], object] | None = None,
     cancelled: Cancelled | None = None,
@@ -79,6 +83,7 @@ def scan_file(
             model=model,
             encoding=encoding,
             max_issues=max_issues,
+            quality=quality,
             workers=workers,
         )
         return scan.run(on_update, cancelled)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tui.dataset.columns import Column
-from tui.dataset.describe import HIT_COLUMNS, ROW_COLUMNS, FacetRows
+from tui.dataset.describe import HIT_COLUMNS, MOST, ROW_COLUMNS, SEVERITY_BITS, FacetRows
 from tui.dataset.rules.catalogue import RULES
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from tui.dataset.model import Issue
 
 TYPES = {
     "tokens": np.uint32,
@@ -39,12 +41,29 @@ class Facets:
     Attributes:
         rows: Positions covered so far.
         complete: Whether they are all there.
+        late_rows: Positions, ascending, of issues that show only when records are compared.
+        late_codes: The number of the code of each.
+        late_bits: The bit of the severity of each.
     """
 
     def __init__(self) -> None:
         self.columns = {name: Column(kind) for name, kind in TYPES.items()}
         self.rows = 0
         self.complete = False
+        self.late_rows = np.zeros(0, dtype=np.int64)
+        self.late_codes = np.zeros(0, dtype=np.uint8)
+        self.late_bits = np.zeros(0, dtype=np.uint32)
+
+    def weave(self, issues: Sequence[Issue]) -> None:
+        """Add issues, in line order, that show only when records are compared.
+
+        Lines are positions plus one; no more are kept than a report has in words.
+        """
+        told = [issue for issue in issues if issue.code in CODES]
+        self.late_rows = np.array([issue.line - 1 for issue in told], dtype=np.int64)
+        self.late_codes = np.array([CODES[issue.code] for issue in told], dtype=np.uint8)
+        bits = [SEVERITY_BITS[issue.severity] for issue in told]
+        self.late_bits = np.array(bits, dtype=np.uint32)
 
     def add(self, found: FacetRows) -> None:
         """Add the rows of the next range.
@@ -78,7 +97,22 @@ class Facets:
         if name not in ROW_COLUMNS:
             raise KeyError(name)
         end = self.rows if stop is None else min(stop, self.rows)
-        return self.columns[name].read(start, end)  # type: ignore[return-value]
+        values = self.columns[name].read(start, end)
+        if name in ("flags", "issues") and len(self.late_rows):
+            values = self._with_late(name, values, start, end)
+        return values  # type: ignore[return-value]
+
+    def _with_late(
+        self, name: str, values: npt.NDArray[np.generic], start: int, end: int
+    ) -> npt.NDArray[np.generic]:
+        first, last = np.searchsorted(self.late_rows, (start, end))
+        rows = self.late_rows[first:last] - start
+        if name == "flags":
+            np.bitwise_or.at(values, rows, self.late_bits[first:last])
+            return values
+        counts = values.astype(np.int64) + np.bincount(rows, minlength=len(values))
+        np.minimum(counts, MOST, out=counts)
+        return counts.astype(values.dtype)
 
     def with_codes(self, codes: Collection[str]) -> npt.NDArray[np.int64]:
         """Return the positions, ascending, of records that have an issue of one of some codes.
@@ -94,6 +128,7 @@ class Facets:
             stop = min(total, start + _STEP)
             inside = np.isin(kinds.read(start, stop), wanted)
             parts.append(rows.read(start, stop)[inside].astype(np.int64))
+        parts.append(self.late_rows[np.isin(self.late_codes, wanted)])
         return np.unique(np.concatenate(parts))
 
     def head(self, rows: int) -> Facets:

@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from tui.dataset.across import Across
 from tui.dataset.lines import RANGE
 from tui.dataset.model import Format, Issue, Severity
 from tui.dataset.report import CheckReport, IssueLog
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from tui.dataset.facets import Facets
     from tui.dataset.lines import Print
+    from tui.dataset.profile import Profile
     from tui.dataset.ranges import Found
     from tui.dataset.source import Source
     from tui.tokens import TokenTable
@@ -33,6 +35,7 @@ class Gathered:
         facets: What each record is like, where asked for.
         prints: Checksums of the bytes, where facets were asked for.
         rows: How many of the facets' positions belong to it.
+        across: What rules that compare records gather, where they are to speak.
     """
 
     report: CheckReport
@@ -42,10 +45,11 @@ class Gathered:
     facets: Facets | None = None
     prints: list[Print] = field(default_factory=list)
     rows: int = 0
+    across: Across | None = None
 
     @classmethod
     def begin(
-        cls, file: str, size: int, kind: Format, *, max_issues: int, facets: bool
+        cls, file: str, size: int, kind: Format, *, max_issues: int, facets: bool, quality: bool
     ) -> Gathered:
         """Return what is known at the start: nothing."""
         made = cls(CheckReport(file, size, kind, issues=IssueLog(limit=max_issues)))
@@ -53,6 +57,8 @@ class Gathered:
             from tui.dataset.facets import Facets
 
             made.facets = Facets()
+        if quality:
+            made.across = Across(max_issues, on_disk=facets)
         return made
 
     def want_tokens(self) -> None:
@@ -78,6 +84,8 @@ class Gathered:
             replace(issue, line=issue.line + base) if base else issue for issue in found.issues
         )
         self.totals.add(found)
+        if self.across is not None and found.observed is not None:
+            self.across.add(found.observed, base)
         if self.table is not None and found.tokens is not None:
             self.table.add(found.tokens)
         if self.facets is not None and found.facets is not None:
@@ -88,12 +96,41 @@ class Gathered:
 
     def add(self, issue: Issue) -> None:
         """Add an issue about the file rather than about a record."""
+        self._count(issue)
+        self.report.issues.extend((issue,))
+
+    def compare(self, profile: Profile, *, array: bool) -> None:
+        """Add what shows only when records are compared; for a file that was read to its end.
+
+        Raises:
+            FileError: The disk failed.
+        """
+        across, report = self.across, self.report
+        if across is None:
+            return
+        late = across.about_lines(report, profile)
+        for issue in late:
+            self._count(issue)
+        report.issues.weave(late)
+        for code, times in across.unsaid.items():
+            report.counts[code] += times
+            report.warnings += times
+        if self.facets is not None and not array:
+            self.facets.weave(late)
+        for issue in list(across.about_file(report, profile)):
+            self.add(issue)
+        if across.stopped:
+            report.notes.append(
+                f"copies and contradictions were looked for among the first {across.copies.rows:,} "
+                "records only"
+            )
+
+    def _count(self, issue: Issue) -> None:
         report = self.report
         report.counts[issue.code] = report.counts.get(issue.code, 0) + 1
         report.errors += issue.severity is Severity.ERROR
         report.warnings += issue.severity is Severity.WARNING
         report.advice += issue.severity is Severity.ADVICE
-        report.issues.extend((issue,))
 
     def settle(self) -> Gathered:
         """Return what is known now, which stays as it is while this one goes on.
@@ -108,6 +145,7 @@ class Gathered:
             self.facets,
             list(self.prints),
             self.rows,
+            None if self.across is None else self.across.settle(),
         )
 
     def resume(self) -> Gathered:
@@ -119,6 +157,8 @@ class Gathered:
         made = self.settle()
         if self.facets is not None:
             made.facets = self.facets.head(self.rows)
+        if self.across is not None:
+            made.across = self.across.resume()
         return made
 
     def holds(

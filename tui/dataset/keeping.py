@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tui.dataset.across import Across
 from tui.dataset.chest import Chest, Damaged
 from tui.dataset.columns import Column
+from tui.dataset.copies import NAMES
 from tui.dataset.facets import TYPES, Facets
 from tui.dataset.gather import Gathered
 from tui.dataset.model import Format
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 Arrays = dict[str, "npt.NDArray[Any] | Column"]
 
 _TABLE_FACTS = ("roles", "missing_system", "missing_user", "approximate")
+_LATE = ("late_rows", "late_codes", "late_bits")
 _LOG_ARRAYS = ("lines", "columns", "words")
 
 
@@ -64,7 +67,21 @@ def put_gathered(name: str, state: Gathered, arrays: Arrays) -> dict[str, Any]:
         "offset": state.offset,
         "rows": state.rows,
         "prints": state.prints,
+        "across": None if state.across is None else _put_across(name, state.across, arrays),
     }
+
+
+def _put_across(name: str, across: Across, arrays: Arrays) -> dict[str, Any]:
+    columns = across.copies.columns or {}
+    arrays.update({f"{name}.copies.{part}": column for part, column in columns.items()})
+    return across.state()
+
+
+def _take_across(name: str, head: Mapping[str, Any], chest: Chest) -> Across:
+    columns = {part: chest.column(f"{name}.copies.{part}") for part in NAMES}
+    if any(len(column) < int(head["rows"]) for column in columns.values()):
+        raise Damaged("its hashes are fewer than its records")
+    return Across.restored(head, columns)
 
 
 def take_gathered(name: str, head: Mapping[str, Any], chest: Chest, facets: Facets) -> Gathered:
@@ -82,6 +99,7 @@ def take_gathered(name: str, head: Mapping[str, Any], chest: Chest, facets: Face
             rows=int(head["rows"]),
             prints=[(int(at), int(size), int(total)) for at, size, total in head["prints"]],
             facets=facets,
+            across=None if head["across"] is None else _take_across(name, head["across"], chest),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise Damaged(f"it lacks something ({error!r})") from error
@@ -90,6 +108,7 @@ def take_gathered(name: str, head: Mapping[str, Any], chest: Chest, facets: Face
 def put_facets(facets: Facets, arrays: Arrays) -> None:
     """Add the columns of facets to what is kept."""
     arrays.update({f"facets.{name}": column for name, column in facets.columns.items()})
+    arrays.update({f"facets.{name}": getattr(facets, name) for name in _LATE})
 
 
 def take_facets(chest: Chest, rows: int) -> Facets:
@@ -105,6 +124,10 @@ def take_facets(chest: Chest, rows: int) -> Facets:
             raise Damaged(f"{name} is of another type")
         if not name.startswith("hit_") and len(column) != rows:
             raise Damaged(f"{name} is not as long as the file")
+    for name in _LATE:
+        setattr(made, name, chest.array(f"facets.{name}"))
+    if not len(made.late_rows) == len(made.late_codes) == len(made.late_bits):
+        raise Damaged("what was found late does not add up")
     made.rows, made.complete = rows, True
     return made
 

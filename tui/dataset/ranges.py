@@ -17,8 +17,10 @@ from tui.dataset.describe import BLANK, MOST, SEVERITY_BITS, FacetRows, describe
 from tui.dataset.lines import BLOCK, MAX_LINE, LineFeed, Print, Readable, Span, Task
 from tui.dataset.machine import JsonMachine
 from tui.dataset.model import Format, Issue, Severity
+from tui.dataset.observe import Observed, Observer
 from tui.dataset.rules.catalogue import RULES
-from tui.dataset.rules.chat import PLAIN_SHIFT, PLAIN_SYSTEM, PLAIN_USER, plain
+from tui.dataset.rules.chat import PLAIN_ODD, PLAIN_SHIFT, PLAIN_SYSTEM, PLAIN_USER, plain
+from tui.dataset.rules.quality.suspects import is_suspect
 from tui.dataset.rules.tally import Tally
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ class Found:
         prints: Pieces of the range by offset, length and checksum (CRC-32), where facets are asked
             for: they tell later whether the file still holds what was read.
         notice: What to tell people of how tokens are counted, where it is not as expected.
+        observed: What rules that compare records need, where they are to speak.
     """
 
     start: int | None
@@ -105,6 +108,7 @@ class Found:
     facets: FacetRows | None = None
     prints: tuple[Print, ...] = ()
     notice: str = ""
+    observed: Observed | None = None
 
 
 class RangeWorker:
@@ -125,6 +129,7 @@ class RangeWorker:
         # The record that is looked at, by its position in the range.
         self._place = 0
         self._facets: FacetRows | None = None
+        self._observer = Observer() if settings.check.quality else None
 
     def warm_up(self) -> None:
         """Load the vocabulary, if one is needed, before the first task comes."""
@@ -143,6 +148,8 @@ class RangeWorker:
             found.notice = self._counter.choice.notice
         found.tally.last = None
         found.facets = self._facets
+        if self._observer is not None:
+            found.observed = self._observer.take()
         return found
 
     # Lines
@@ -156,6 +163,7 @@ class RangeWorker:
         budget = 4 * (task.end - task.start) + (1 << 20)
         keep = self._settings.encoding is not None or self._settings.facets
         loads, limit, chat = orjson.loads, self._bytes_limit, self._chat
+        observe = None if self._observer is None else self._observer.plain
         position = plainly = users = systems = 0
         while position < feed.inside:
             raw = feed.lines[position]
@@ -176,11 +184,12 @@ class RangeWorker:
                 continue
             if chat and type(value) is dict and len(raw) <= limit:
                 flags = plain(value)
-                strings = flags >> PLAIN_SHIFT
-                if flags and (raw.count(b'"') == 2 * strings or quotes_match(raw, strings)):
+                if flags and self._is_clean(raw, flags):
                     plainly += 1
                     users += flags & PLAIN_USER
                     systems += flags & PLAIN_SYSTEM
+                    if observe is not None:
+                        observe(value["messages"], flags, position, raw)
                     if keep:
                         self._keep(value)
                     continue
@@ -195,6 +204,13 @@ class RangeWorker:
         found.without_user += plainly - users
         found.without_system += plainly - systems // PLAIN_SYSTEM
         return found
+
+    def _is_clean(self, raw: bytes, flags: int) -> bool:
+        """Return whether no rule for single records has a word to say about a plain record."""
+        strings = flags >> PLAIN_SHIFT
+        if raw.count(b'"') != 2 * strings and not quotes_match(raw, strings):
+            return False
+        return self._observer is None or not (flags & PLAIN_ODD or is_suspect(raw))
 
     def _blank(self, found: Found, line: int) -> None:
         found.blank += 1
@@ -219,9 +235,9 @@ class RangeWorker:
             )
             self._add(found, (issue,))
             return
-        self._take(found, self._checker.check(raw, line, column))
+        self._take(found, self._checker.check(raw, line, column), raw, line, column)
 
-    def _take(self, found: Found, checked: Checked) -> None:
+    def _take(self, found: Found, checked: Checked, raw: bytes, line: int, column: int) -> None:
         self._add(found, checked.issues)
         if not any(issue.severity is Severity.ERROR for issue in checked.issues):
             found.valid += 1
@@ -229,6 +245,9 @@ class RangeWorker:
             found.parsed += 1
             found.tally.add(checked.value, self._settings.check.format, checked.images)
             self._keep(checked.value)
+            if self._observer is not None:
+                kind = self._settings.check.format
+                self._observer.add(checked.value, kind, line, column, raw)
         roles = checked.roles
         # A message whose role cannot be told may be the one that seems missing.
         if roles is not None:
@@ -272,7 +291,7 @@ class RangeWorker:
             ),
         )
         found.records += 1
-        self._take(found, checked)
+        self._take(found, checked, joined, first + 1, 1)
         return taken, 0
 
     # Elements of a JSON array

@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import merge
 from typing import Any, overload
 
 from tui.dataset.model import Format, Issue, Severity
@@ -58,6 +59,19 @@ class IssueLog(Sequence[Issue]):
             self._columns.append(issue.column)
             self._words.append(number)
             self._lines.append(issue.line)
+
+    def weave(self, issues: Sequence[Issue]) -> None:
+        """Put issues, in line order, between those there are; some may stand on the same lines."""
+        if not issues:
+            return
+        end = self._lines[-1] if self.truncated else None
+        fitting = [issue for issue in issues if end is None or issue.line <= end]
+        whole = [self._at(i) for i in range(len(self._lines))]
+        made = IssueLog(limit=self.limit)
+        made.extend(merge(whole, fitting, key=lambda issue: (issue.line, issue.column)))
+        made.truncated = made.truncated or self.truncated or len(fitting) < len(issues)
+        for name in ("_lines", "_columns", "_words", "_table", "_ids", "_codes", "truncated"):
+            setattr(self, name, getattr(made, name))
 
     def copy(self) -> IssueLog:
         """Return a log with the same issues, which does not change with this one."""
@@ -228,6 +242,7 @@ class CheckReport:
         issues: The issues, those about the whole file first, then in line order.
         lines: Physical lines of the file; 0 for a JSON array.
         complete: Whether the whole file was read.
+        notes: What there is to know about the check itself, in sentences.
     """
 
     file: str
@@ -243,6 +258,7 @@ class CheckReport:
     issues: IssueLog = field(default_factory=IssueLog)
     lines: int = 0
     complete: bool = False
+    notes: list[str] = field(default_factory=list)
 
     @property
     def issues_truncated(self) -> bool:
@@ -251,7 +267,9 @@ class CheckReport:
 
     def copy(self) -> CheckReport:
         """Return the same report, which does not change with this one."""
-        return replace(self, counts=dict(self.counts), issues=self.issues.copy())
+        return replace(
+            self, counts=dict(self.counts), issues=self.issues.copy(), notes=list(self.notes)
+        )
 
     def to_json(self) -> dict[str, object]:
         """Return the object that ``check --json`` prints."""
@@ -268,4 +286,5 @@ class CheckReport:
             "counts": dict(self.counts),
             "issues": [issue.to_json() for issue in self.issues],
             "issues_truncated": self.issues_truncated,
+            **({"notes": list(self.notes)} if self.notes else {}),
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from tui.dataset.arrays import array_spans, is_array, names_json
@@ -105,6 +105,7 @@ class Scan:
         facets: Describe every record, for filters; needs more time and room on the disk.
         settled: What an earlier scan of the same file with the same settings found; only what is
             behind it is read.
+        quality: Apply the rules about what the examples teach, too.
 
     Raises:
         UsageError: No such profile or format.
@@ -123,6 +124,7 @@ class Scan:
         background: bool = False,
         facets: bool = False,
         settled: Gathered | None = None,
+        quality: bool = True,
     ) -> None:
         self.source = source
         self.profile = get_profile(profile) if isinstance(profile, str) else profile
@@ -132,7 +134,8 @@ class Scan:
         self._max_issues = MAX_ISSUES if max_issues is None else max_issues
         self._array = is_array(source)
         self._format = sniff_format(source) if format == "auto" else Format(format)
-        self._check = _settings(self.profile, self._format, model, encoding)
+        check = _settings(self.profile, self._format, model, encoding)
+        self._check = replace(check, quality=quality)
         self._state = self._begin(settled, facets)
         self._resumed = settled is not None
         self._last_update = 0.0
@@ -208,6 +211,7 @@ class Scan:
             self._format,
             max_issues=self._max_issues,
             facets=facets,
+            quality=self._check.quality,
         )
 
     def _result(self, finished: bool, settled: Gathered | None) -> ScanResult:
@@ -411,6 +415,8 @@ class Scan:
         self.report.records = max(1, self.report.lines)
 
     def _file_issues(self, finished: bool) -> None:
+        if finished:
+            self._state.compare(self.profile, array=self._array)
         for issue in whole_file_issues(self.report, self._state.totals, self.profile):
             if finished or issue.code == "file_too_large":
                 self._state.add(issue)

@@ -75,17 +75,6 @@ def _passes_luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-_NUMBERS = re.compile(
-    rb"\d{3}-\d\d-\d{4}|\d{15}|\d{4}[ -]\d{4}[ -]\d{4}|\d{4}[ -]\d{6}[ -]\d{5}"
-    rb"|\+[1-9][\d ().-]{8}|\d\d\) ?\d{3}[ .-]\d{4}|\d{3}([.-])\d{3}\1\d{4}"
-)
-
-
-def may_hold_numbers(raw: bytes) -> bool:
-    """Return whether the text of a record has digits in the shape of personal data."""
-    return _NUMBERS.search(raw) is not None
-
-
 def may_hold_address(raw: bytes) -> bool:
     """Return whether the text of a record has an e-mail address of somebody."""
     here = raw.find(b"@")

@@ -11,7 +11,6 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ),
     ("AWS access key", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
     ("GitHub token", r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{22,}"),
-    ("GitLab token", r"\bglpat-[A-Za-z0-9_-]{20,}"),
     ("Slack token", r"\bxox[abeprs]-[A-Za-z0-9-]{16,}"),
     ("Google API key", r"\bAIza[A-Za-z0-9_-]{35}"),
     ("Stripe key", r"\b[sr]k_live_[A-Za-z0-9]{16,}"),

@@ -1,0 +1,179 @@
+"""What rules over the whole file need to know of each record, gathered while ranges are checked.
+
+Of a record's text nothing is kept but two hashes of eight bytes, one up to its answer and one with
+it, and of answers that may be cut off their place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xxhash import xxh3_64_intdigest
+
+from tui.dataset.canonical import canonical
+from tui.dataset.locate import Locator, write_path
+from tui.dataset.model import Format, JsonPath
+from tui.dataset.rules.chat import PLAIN_SYSTEM, PLAIN_USER, plain
+from tui.dataset.rules.quality.answers import STOPS, stops_early
+
+COLUMN_BITS = 24
+"""A place is a line and a column in one number; this many bits of it are the column."""
+
+MAX_LABELS = 32
+"""Different answers before they are no labels any more."""
+
+_MAX_LABEL = 60
+_MOST_ENDINGS = 200
+_COLUMNS = (1 << COLUMN_BITS) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """An answer that seems cut off: where it stands, and how it ends."""
+
+    line: int
+    column: int
+    path: str
+    why: str
+
+
+@dataclass(slots=True)
+class Observed:
+    """What was gathered of some of a file's records, in file order.
+
+    Attributes:
+        places: Line and column of each record, packed; 8 bytes each.
+        prompts: A hash of what comes before its answer, likewise.
+        answers: A hash of that and the answer, likewise.
+        spoken: Answers seen.
+        stopped: Those that end as a finished text does.
+        cut: Those that seem cut off.
+        endings: The first of these.
+        labels: How often each answer was given; ``None`` when there are too many to be labels.
+    """
+
+    places: array[int] = field(default_factory=lambda: array("Q"))
+    prompts: array[int] = field(default_factory=lambda: array("Q"))
+    answers: array[int] = field(default_factory=lambda: array("Q"))
+    spoken: int = 0
+    stopped: int = 0
+    cut: int = 0
+    endings: list[Ending] = field(default_factory=list)
+    labels: dict[str, int] | None = field(default_factory=dict)
+
+
+class Observer:
+    """Gathers in one process; `take` hands over what came since the last time."""
+
+    def __init__(self) -> None:
+        self._now = Observed()
+        self._labelled = True
+
+    def plain(self, messages: Sequence[dict[str, str]], flags: int, line: int, raw: bytes) -> None:
+        """Add a record that `chat.plain` accepted with these flags."""
+        now = self._now
+        hashed = flags & PLAIN_SYSTEM
+        before, text = hashed, ""
+        for entry in messages:
+            before, text = hashed, entry["content"]
+            hashed = xxh3_64_intdigest(text.encode(), before)
+        now.places.append(line << COLUMN_BITS | 1)
+        # Without a question every answer is to the same one, and none contradicts another.
+        now.prompts.append(before if flags & PLAIN_USER else hashed)
+        now.answers.append(hashed)
+        now.spoken += 1
+        if text[-1] in STOPS:
+            now.stopped += 1
+        else:
+            self._ending(text, ("messages", len(messages) - 1, "content"), line, 1, raw)
+        if self._labelled:
+            self._label(text)
+
+    def add(self, record: dict[str, Any], kind: Format, line: int, column: int, raw: bytes) -> None:
+        """Add any other record that is an object."""
+        flags = plain(record) if kind is Format.CHAT else 0
+        if flags:
+            # Half a surrogate pair has no bytes to hash.
+            with contextlib.suppress(UnicodeEncodeError):
+                self.plain(record["messages"], flags, line, raw)
+                self._now.places[-1] = line << COLUMN_BITS | min(column, _COLUMNS)
+                return
+        prompt, whole, answer, path = _parts(record, kind)
+        if not whole:
+            return
+        now = self._now
+        hashed = xxh3_64_intdigest(whole, 1)
+        now.places.append(line << COLUMN_BITS | min(column, _COLUMNS))
+        now.prompts.append(xxh3_64_intdigest(prompt, 1) if prompt else hashed)
+        now.answers.append(hashed)
+        if answer is None:
+            self._labelled = self._labelled and kind is not Format.CHAT
+            return
+        now.spoken += 1
+        text = answer.rstrip()
+        if text and text[-1] in STOPS:
+            now.stopped += 1
+        else:
+            self._ending(answer, path, line, column, raw)
+        if self._labelled:
+            self._label(text)
+
+    def take(self) -> Observed:
+        """Return what was gathered, and begin anew."""
+        taken = self._now
+        self._now = Observed()
+        if not self._labelled:
+            taken.labels = None
+        return taken
+
+    def _label(self, text: str) -> None:
+        labels = self._now.labels
+        assert labels is not None
+        if len(text) <= _MAX_LABEL and (text in labels or len(labels) < MAX_LABELS):
+            labels[text] = labels.get(text, 0) + 1
+        else:
+            self._labelled = False
+
+    def _ending(self, text: str, path: JsonPath, line: int, column: int, raw: bytes) -> None:
+        why = stops_early(text)
+        if not why:
+            return
+        now = self._now
+        now.cut += 1
+        # Where many end so, it is how they are meant to end.
+        if len(now.endings) >= _MOST_ENDINGS:
+            return
+        locator = Locator(raw.decode("utf-8", "replace"))
+        row, at = locator.position(locator.find(path))
+        at += column - 1 if row == 0 else 0
+        now.endings.append(Ending(line + row, at, write_path(path), why))
+
+
+def _parts(record: dict[str, Any], kind: Format) -> tuple[bytes, bytes, str | None, JsonPath]:
+    """Return the prompt, the whole, the answer and its path; the prompt empty where none counts."""
+    whole = canonical(record)
+    if kind is Format.COMPLETION:
+        prompt, answer = record.get("prompt"), record.get("completion")
+        given = prompt.encode("utf-8", "replace") if isinstance(prompt, str) else b""
+        return given, whole, answer if isinstance(answer, str) else None, ("completion",)
+    messages = record.get("messages")
+    if not isinstance(messages, list) or not any(_role(entry) == "user" for entry in messages):
+        return b"", whole, None, ()
+    if kind is Format.REINFORCEMENT:
+        return canonical([messages, record.get("tools")]), whole, None, ()
+    last = max((i for i, entry in enumerate(messages) if _role(entry) == "assistant"), default=None)
+    if last is None:
+        return b"", whole, None, ()
+    prompt = canonical([messages[:last], record.get("tools"), record.get("functions")])
+    entry = messages[last]
+    content = entry.get("content")
+    spoken = isinstance(content, str) and content and not entry.get("tool_calls")
+    return prompt, whole, content if spoken else None, ("messages", last, "content")
+
+
+def _role(entry: object) -> object:
+    return entry.get("role") if isinstance(entry, dict) else None
