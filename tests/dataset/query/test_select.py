@@ -195,6 +195,24 @@ def test_orders_are_stable(opened: Opened, sort: Sort, text: str) -> None:
     assert (chosen.positions is None) == (not text and sort is Sort.FILE)
 
 
+@pytest.mark.parametrize("name", ["data.json", "data.jsonl"])
+@pytest.mark.parametrize("sort", [Sort.SIZE, Sort.SIZE_DOWN])
+def test_sizes(tmp_path: Path, name: str, sort: Sort) -> None:
+    path = tmp_path / name
+    values = [json.dumps({"a": "x" * (i * 7 % 11)}) for i in range(900)]
+    text = f"[{', '.join(values)}]" if name == "data.json" else "\n".join(values)
+    path.write_text(text)
+    with Source.open(path) as source:
+        index = LineIndex()
+        index.head(source)
+        index.extend(source)
+        chosen = select(source, index, None, Filter(), sort)
+        assert chosen.positions is not None
+        sizes = [len(value) for value in values]
+        order = sorted(range(900), key=lambda i: -sizes[i] if sort.descending else sizes[i])
+        assert chosen.positions.tolist() == order
+
+
 def test_what_needs_the_check_says_so(opened: Opened) -> None:
     for text, sort in (("role:tool", Sort.FILE), ("", Sort.TOKENS)):
         with pytest.raises(UsageError, match="needs the check"):

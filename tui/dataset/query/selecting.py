@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from tui.dataset.facets import Facets
 
 Positions = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint32]
 Cancelled = Callable[[], bool]
 Progress = Callable[[int, int], object]
 
 _CHUNK = 1 << 20
 _ASK = 64
+_MOST = (1 << 32) - 1
 _SPARSE = 8
 """Where fewer than one in so many records is left, they are read one by one."""
 
@@ -80,7 +82,7 @@ def select(
     for judge in judges:
         found = work.by_content(judge, found)
     if sort is not Sort.FILE and not work.stopped:
-        found = work.sorted(np.arange(rows) if found is None else found, sort)
+        found = work.sorted(found, sort)
     return Selection(found, filter, sort, complete and not work.stopped, rows)
 
 
@@ -199,30 +201,41 @@ class _Work:
                 yield Place(position, offset, size, raw, False)
         yield None
 
-    def sorted(self, positions: Positions, sort: Sort) -> Positions:
-        """Return positions in an order; they come in that of the file."""
+    def sorted(self, positions: Positions | None, sort: Sort) -> Positions | None:
+        """Return positions in an order; they come in that of the file, ``None`` for all."""
         if sort.column == "file":
-            return positions[::-1]
-        keys = self._sizes(positions) if sort.column == "size" else self._column(positions, sort)
+            return np.arange(self._rows)[::-1] if positions is None else positions[::-1]
+        keys = self._sizes() if sort.column == "size" else self._column(sort)
         if self.stopped:
             return positions
-        return positions[np.argsort(-keys if sort.descending else keys, kind="stable")]
+        if positions is not None:
+            keys = keys[positions]
+        # The complement turns the order round and leaves equal ones where they are.
+        order = np.argsort(~keys if sort.descending else keys, kind="stable")
+        return order if positions is None else positions[order]
 
-    def _column(self, positions: Positions, sort: Sort) -> Positions:
-        keys = np.empty(len(positions), np.int64)
+    def _column(self, sort: Sort) -> Keys:
+        keys = np.empty(self._rows, np.uint32)
         for start in range(0, self._rows, _CHUNK):
             stop = min(start + _CHUNK, self._rows)
-            low, high = np.searchsorted(positions, (start, stop))
-            column = self._facets.read(sort.column, start, stop)
-            keys[low:high] = column[positions[low:high] - start]
+            keys[start:stop] = self._facets.read(sort.column, start, stop)
         return keys
 
-    def _sizes(self, positions: Positions) -> Positions:
-        keys = np.empty(len(positions), np.int64)
-        for number, position in enumerate(positions.tolist()):
-            keys[number] = self._index.span(position)[1]
-            if number % 4096 == 0:
-                self._progress(number, len(positions))
+    def _sizes(self) -> Keys:
+        keys = np.zeros(self._rows, np.uint32)
+        at = 0
+        if not self._index.is_array:
+            before = -1
+            for base, ends in self._index.blocks():
+                here = np.asarray(ends).astype(np.int64) + base
+                sizes = np.diff(here, prepend=before) - 1
+                room = keys[at : at + len(sizes)]
+                room[:] = np.minimum(sizes[: len(room)], _MOST)
+                at, before = at + len(room), int(here[-1])
+        for position in range(at, self._rows):
+            keys[position] = min(self._index.span(position)[1], _MOST)
+            if position % 4096 == 0:
+                self._progress(position, self._rows)
                 if self._cancelled():
                     self.stopped = True
                     break
