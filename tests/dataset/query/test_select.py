@@ -260,6 +260,55 @@ def test_few_among_many_are_read_one_by_one(tmp_path: Path) -> None:
     made.source.close()
 
 
+@pytest.mark.parametrize(
+    ("label", "found"),
+    [
+        ("answer=yes please", [0, 1, 2, 4]),
+        ("answer=5", [5, 6]),
+        ("a.b=1000.0", [7, 8]),
+        ("a.b=true", [9]),
+        ("a=null", [10]),
+        ("a.b[0].c=x", [11]),
+        ("a.b.0.c=x", [11]),
+        ("a.b=x", [12]),
+        ("a=[1, 2]", [13]),
+    ],
+)
+def test_labels_of_every_kind(tmp_path: Path, label: str, found: list[int]) -> None:
+    parts = [{"type": "text", "text": "yes pl"}, {"type": "text", "text": "ease"}]
+
+    def chat(answer: Any) -> str:
+        return json.dumps({"messages": [{"role": "assistant", "content": answer}]})
+
+    path = tmp_path / "data.jsonl"
+    lines = [
+        chat("yes please"),
+        chat(" yes please\n"),
+        chat(parts),
+        chat("yes please not"),
+        '{"prompt": "?", "completion": "\\u0079es please"}',
+        chat("5"),
+        chat(5),
+        '{"a": {"b": 1e3}}',
+        '{"a": {"b": 1000.0}}',
+        '{"a": {"b": true}}',
+        '{"a": null}',
+        '{"a": {"b": [{"c": "x"}]}}',
+        '{"a.b": "x"}',
+        '{"a": [1,2]}',
+        "{broken yes please",
+        "[]",
+    ]
+    path.write_text("\n".join(lines))
+    with Source.open(path) as source:
+        index = LineIndex()
+        index.extend(source)
+        wanted = Filter(label=tuple(label.split("=", 1)))  # type: ignore[arg-type]
+        chosen = select(source, index, None, wanted)
+        assert chosen.positions is not None
+        assert chosen.positions.tolist() == found
+
+
 # Writing
 
 

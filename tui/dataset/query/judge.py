@@ -82,10 +82,13 @@ class LabelJudge:
         self.question: Question = (path, wanted)
         self._path = path
         self._wanted = wanted.strip()
-        # A number may be written in many ways, and what is made of parts is in none of the file.
-        inner = self._wanted.strip("-+.0123456789eE")
-        composed = path == ANSWER or inner[:1] in ("", "{", "[")
-        self.prefilter = Prefilter([] if composed else [elements(self._wanted, case=True)])
+        # A number may be written in many ways, and a list or an object has blanks of its own.
+        various = self._wanted.strip("-+.0123456789eE")[:1] in ("", "{", "[")
+        literals = [] if various else [elements(self._wanted, case=True)]
+        if literals and path == ANSWER:
+            # An answer in parts may be cut anywhere; each part has its text under this key.
+            literals.append(elements("text", case=True))
+        self.prefilter = Prefilter(literals)
 
     def sure(self, _block: bytes, _at: int, _end: int) -> bool:
         """Return false: where a value stands is known when the record is parsed."""
