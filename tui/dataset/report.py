@@ -64,7 +64,8 @@ class IssueLog(Sequence[Issue]):
         """Put issues, in line order, between those there are; some may stand on the same lines."""
         if not issues:
             return
-        end = self._lines[-1] if self.truncated else None
+        # A log that may keep none is full before its first issue.
+        end = (self._lines[-1] if self._lines else 0) if self.truncated else None
         fitting = [issue for issue in issues if end is None or issue.line <= end]
         whole = [self._at(i) for i in range(len(self._lines))]
         made = IssueLog(limit=self.limit)
