@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tui.cli.output import emit_json, report_error, say
+from tui.cli.output import emit_json, note, report_error, say
 from tui.errors import FileError, TunedeckError, UsageError
 from widgets.text import clean, pad, shorten_path, wrap
 
@@ -49,6 +49,17 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         choices=("error", "warning"),
         default="error",
         help="exit with 1 from this severity on (default: error)",
+    )
+    parser.add_argument(
+        "--no-quality",
+        action="store_true",
+        help="leave out what is not about the format: copies, secrets, refusals, …",
+    )
+    parser.add_argument(
+        "--near", action="store_true", help="look for records that nearly say the same, too"
+    )
+    parser.add_argument(
+        "--grader", metavar="FILE", help="the grader (JSON) whose fields reinforcement data needs"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=check)
@@ -104,6 +115,7 @@ def _check_one(name: str, args: argparse.Namespace, profile: str) -> CheckReport
             format=args.format,
             model=args.model,
             max_issues=args.max_issues,
+            quality=not args.no_quality,
             progress=progress,
         )
     finally:
@@ -142,13 +154,17 @@ def _error_json(error: TunedeckError) -> dict[str, str]:
 
 
 def _rules(args: argparse.Namespace, profile: str) -> int:
-    from tui.dataset import RULES, get_profile
+    from tui.dataset import EXAMPLES, RULES, get_profile
 
     weights = get_profile(profile)
     if args.json:
         emit_json(
             [
-                {**rule.to_json(), "severity": str(weights.severity(rule.code, rule.severity))}
+                {
+                    **rule.to_json(),
+                    "severity": str(weights.severity(rule.code, rule.severity)),
+                    "example": EXAMPLES[rule.code],
+                }
                 for rule in RULES.values()
             ]
         )
@@ -160,17 +176,19 @@ def _rules(args: argparse.Namespace, profile: str) -> int:
         if rule.section != section:
             say(("" if section is None else "\n") + style("bold", rule.section))
             section = rule.section
-        _say_rule(rule, str(weights.severity(rule.code, rule.severity)), width, style)
+        severity = str(weights.severity(rule.code, rule.severity))
+        _say_rule(rule, EXAMPLES[rule.code], severity, width, style)
     return 0
 
 
-def _say_rule(rule: Rule, severity: str, width: int, style: _Style) -> None:
+def _say_rule(rule: Rule, example: str, severity: str, width: int, style: _Style) -> None:
     fix = " (can be repaired by machine)" if rule.fixable else ""
     say(
         f"  {pad(rule.code, width)}  {style(severity, pad(severity, 7))}  "
         f"{clean(rule.summary)}{fix}"
     )
     say(style("dim", f"  {' ' * width}           {clean(rule.evidence)}"))
+    say(style("dim", f"  {' ' * width}           such as: {clean(example)}"))
 
 
 class _Style:
@@ -230,6 +248,8 @@ class _Printer:
         for severity in _SEVERITIES:
             for code in self._codes(severity):
                 self._group(severity, code)
+        for sentence in report.notes:
+            note(sentence)
         say()
         say(self._verdict())
 

@@ -25,6 +25,7 @@ FAULT = 70
 FAMILIES = (
     "tui.cli.data",
     "tui.cli.files",
+    "tui.cli.overlap",
     "tui.cli.select",
     "tui.cli.tokens",
     "tui.cli.launch",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tui.dataset.model import Format as Format
     from tui.dataset.model import Issue as Issue
     from tui.dataset.model import Severity as Severity
+    from tui.dataset.overlap import OverlapReport as OverlapReport
+    from tui.dataset.overlap import overlap_files as overlap_files
     from tui.dataset.profile import Profile as Profile
     from tui.dataset.profile import get_profile as get_profile
     from tui.dataset.query.finding import find as find
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from tui.dataset.report import IssueLog as IssueLog
     from tui.dataset.rules.catalogue import RULES as RULES
     from tui.dataset.rules.catalogue import Rule as Rule
+    from tui.dataset.rules.examples import EXAMPLES as EXAMPLES
     from tui.dataset.scan import Scan as Scan
     from tui.dataset.scan import ScanResult as ScanResult
     from tui.dataset.scan import ScanUpdate as ScanUpdate
@@ -78,6 +81,7 @@ _HOMES = {
     "find": "query.finding",
     "fix_file": "repair.file",
     "fix_source": "repair.file",
+    "EXAMPLES": "rules.examples",
     "FixReport": "repair.file",
     "foreign_kind": "signature",
     "Format": "model",
@@ -94,8 +98,10 @@ _HOMES = {
     "place_of": "joined",
     "preview": "repair.survey",
     "Preview": "repair.survey",
+    "OverlapReport": "overlap",
     "Profile": "profile",
     "read_raw": "repair.survey",
+    "overlap_files": "overlap",
     "read_record": "record",
     "Record": "record",
     "record_from": "record",

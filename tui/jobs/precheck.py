@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.errors import FileError, SafetyError, UsageError
+from tui.errors import FileError, SafetyError, TunedeckError, UsageError
 from tui.jobs.limits import settings_problems
 from tui.jobs.request import ERROR, WARNING, LaunchRequest, Problem
 
@@ -261,6 +261,8 @@ def _validation(
                 "its loss will say nothing about new examples: use 'tunedeck split'",
             )
         )
+    else:
+        found += _shared(request.file, path, cancelled)
     # The limit on the number of examples is for training files.
     errors = report.errors - report.counts.get("too_few_examples", 0)
     if errors > 0:
@@ -272,6 +274,39 @@ def _validation(
                 f"see them with 'tunedeck check {path}'",
             )
         )
+    return found
+
+
+# The last comparison of two files: a form asks again after every change of a field.
+_last_shared: tuple[object, list[Problem]] | None = None
+
+
+def _shared(train: Path, path: Path, cancelled: Callable[[], bool] | None) -> list[Problem]:
+    """Say when the validation file asks what the training file asks."""
+    global _last_shared
+    from tui.dataset import overlap_files
+
+    key = (train.absolute(), _identity(train), path.absolute(), _identity(path))
+    if _last_shared is not None and _last_shared[0] == key:
+        return _last_shared[1]
+    try:
+        report = overlap_files(train, path, cancelled=cancelled)
+    except TunedeckError:
+        return []  # What cannot be read is told by its own check.
+    found = []
+    if report.overlapping:
+        first = report.shared[0]
+        found.append(
+            Problem(
+                WARNING,
+                "train_validation_overlap",
+                f"{report.overlapping:,} of {report.validation_records:,} prompts of {path.name} "
+                f"are in {train.name} too, the first on line {first.line} "
+                f"(line {first.train_line} there)",
+                f"see them with 'tunedeck overlap {train} {path}'",
+            )
+        )
+    _last_shared = (key, found)
     return found
 
 
