@@ -9,6 +9,7 @@ different length, some of it escaped, some not Latin.
 from __future__ import annotations
 
 import gc
+import importlib.util
 import json
 import os
 import random
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,15 @@ import orjson
 
 from tests.benchmarks.table import Row
 from tui.tokens import ExampleCounter, get_encoding
+from tui.tokens.fast import VARIABLE
+from tui.tokens.joined import SEPARATOR, Tiktoken
 
 SIZE_MB = int(os.environ.get("TUNEDECK_BENCH_TOKENS_MB", "20"))
+STATS_MB = int(os.environ.get("TUNEDECK_BENCH_STATS_MB", "100"))
 ROUNDS = 3
 _BATCH = 2_000
+_JOINED = 300
+_PARTS = ("half-1.json", "half-2.json")
 _SYSTEM = "You are a patient assistant of an electronics shop. Answer in the customer's language. "
 
 
@@ -35,7 +42,7 @@ def measure() -> list[Row]:
     """Return the time of both ways for two encodings, and what building an encoding takes."""
     lines = _lines(SIZE_MB * 1_000_000)
     rows = [_compare(name, lines) for name in ("o200k_base", "cl100k_base")]
-    return [*rows, _command(lines), _building()]
+    return [*rows, *_commands(), _building()]
 
 
 def _compare(encoding: str, lines: list[bytes]) -> Row:
@@ -53,23 +60,92 @@ def _compare(encoding: str, lines: list[bytes]) -> Row:
     return Row(what, statistics.median(ours), "s", peer, statistics.median(naive), 0.8)
 
 
-def _command(lines: list[bytes]) -> Row:
-    """Time the whole command, start and checks of the format included, in its own processes."""
-    naive = _timed(_count_naively, "o200k_base", lines)[1]
+def _commands() -> list[Row]:
+    """Time the whole command, start and checks of the format included, beside three peers.
+
+    All of them are processes of their own and take turns in every round. The bound is what two
+    processes take that do nothing but start, build tiktoken and count each content once.
+    """
+    encoding = "o200k_base"
+    lines = _lines(STATS_MB * 1_000_000)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "train.jsonl"
         path.write_bytes(b"\n".join(lines) + b"\n")
-        seconds = [
-            _timed(
-                subprocess.run,
-                [sys.executable, "-m", "tui", "stats", str(path), "--json"],
-                stdout=subprocess.DEVNULL,
-                check=True,
-            )[1]
-            for _ in range(ROUNDS)
-        ]
-    what = f"tunedeck stats on {SIZE_MB} MB, everything included"
-    return Row(what, statistics.median(seconds), "s", "the same loop", naive)
+        _write_contents(lines, Path(folder))
+        del lines
+        command = [sys.executable, "-m", "tui", "stats", str(path), "--json"]
+        here = [sys.executable, "-m", __spec__.name]
+        bound = [[*here, "bound", encoding, str(Path(folder) / part)] for part in _PARTS]
+        ways: dict[str, tuple[list[list[str]], str]] = {
+            "loop": ([[*here, "loop", encoding, str(path)]], ""),
+            "bound": (bound, ""),
+            "tiktoken": ([command], "tiktoken"),
+        }
+        if importlib.util.find_spec("toktok"):
+            ways["toktok"] = ([command], "toktok")
+        seconds: dict[str, list[float]] = {way: [] for way in ways}
+        answers: dict[str, str] = {}
+        for _ in range(ROUNDS):
+            for way, (commands, engine) in ways.items():
+                answers[way], took = _timed(_together, commands, engine)
+                seconds[way].append(took)
+    took = {way: statistics.median(times) for way, times in seconds.items()}
+    assert answers.get("toktok", answers["tiktoken"]) == answers["tiktoken"]
+    total, assistant = json.loads(answers["loop"])
+    told = json.loads(answers["tiktoken"])
+    assert (total, assistant) == (told["tokens_total"], told["assistant_tokens_total"])
+    what = f"tunedeck stats on {STATS_MB} MB of chats, everything included"
+    loop = "json.loads and one encode a value"
+    rows = [
+        Row(f"{what}, tiktoken", took["tiktoken"], "s", loop, took["loop"], 0.333),
+        Row(
+            f"{what}, tiktoken",
+            took["tiktoken"],
+            "s",
+            "two processes that only run tiktoken",
+            took["bound"],
+            1 / 0.85,
+        ),
+    ]
+    if "toktok" in took:
+        rows.append(Row(f"{what}, [fast]", took["toktok"], "s", loop, took["loop"], 1 / 6))
+    return rows
+
+
+def _together(commands: list[list[str]], engine: str) -> str:
+    """Run commands side by side and return what the first one printed."""
+    environment = {**os.environ, VARIABLE: engine}
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        for command in commands
+    ]
+    printed = [process.communicate()[0] for process in running]
+    assert not any(process.returncode for process in running), commands
+    return printed[0]
+
+
+def _write_contents(lines: list[bytes], folder: Path) -> None:
+    """Write every content once, in two halves, joined as they are given to tiktoken."""
+    contents = dict.fromkeys(
+        message["content"] for line in lines for message in orjson.loads(line)["messages"]
+    )
+    texts = list(contents)
+    joined = [
+        SEPARATOR.join(texts[start : start + _JOINED]) for start in range(0, len(texts), _JOINED)
+    ]
+    for number, part in enumerate(_PARTS):
+        (folder / part).write_bytes(orjson.dumps(joined[number :: len(_PARTS)]))
+
+
+def _only_tiktoken(encoding: str, path: str) -> int:
+    """Do what nobody who counts tokens can do without."""
+    encode = Tiktoken(encoding).encode
+    return sum(len(encode(text)) for text in orjson.loads(Path(path).read_bytes()))
+
+
+def _loop(encoding: str, path: str) -> tuple[int, int]:
+    with open(path, "rb") as file:
+        return _count_naively(encoding, file)
 
 
 def _building() -> Row:
@@ -115,7 +191,7 @@ def _count(encoding: str, lines: list[bytes]) -> tuple[int, int]:
     return total, assistant
 
 
-def _count_naively(encoding: str, lines: list[bytes]) -> tuple[int, int]:
+def _count_naively(encoding: str, lines: Iterable[bytes]) -> tuple[int, int]:
     encode = get_encoding(encoding).encode
     total = assistant = 0
     for line in lines:
@@ -162,3 +238,8 @@ def _text(rng: random.Random, words: list[str], most: int) -> str:
     chosen = rng.choices(words, k=rng.randint(3, most))
     ends = rng.choices((" ", " ", " ", " ", " ", ", ", ". ", "\n"), k=len(chosen))
     return "".join(word + end for word, end in zip(chosen, ends, strict=True)).strip()
+
+
+if __name__ == "__main__":
+    work = {"loop": _loop, "bound": _only_tiktoken}[sys.argv[1]]
+    print(json.dumps(work(*sys.argv[2:])))

@@ -93,7 +93,7 @@ class Tiktoken:
     def _count_joined(self, texts: Sequence[str]) -> list[int] | None:
         """Count texts in one call, or return ``None`` where they must go one by one."""
         try:
-            tokens = self._encode(SEPARATOR.join(texts) + SEPARATOR)
+            tokens = self.encode(SEPARATOR.join(texts) + SEPARATOR)
         except ValueError:  # a lone surrogate (UnicodeEncodeError), or too many blanks in a row
             return None
         parts = tokens.split(_MARK)
@@ -101,8 +101,8 @@ class Tiktoken:
             return None
         return [len(ids) // _ID_BYTES for ids in parts[:-1]]
 
-    def _encode(self, text: str, allowed: set[str] = _ALLOWED) -> bytes:
-        """Return the ids as the bytes of an array.
+    def encode(self, text: str, allowed: set[str] = _ALLOWED) -> bytes:
+        """Return the ids as the bytes of an array of 32-bit integers, the separators' among them.
 
         Raises:
             ValueError: A lone surrogate, or too many blanks in a row.
@@ -117,7 +117,7 @@ class Tiktoken:
             return sum(self._count_parts(text))
 
     def _count_plain(self, text: str) -> int:
-        return len(self._encode(text, set())) // _ID_BYTES
+        return len(self.encode(text, set())) // _ID_BYTES
 
     def _count_parts(self, text: str) -> Iterator[int]:
         """Yield the counts of the parts of a text with enormous runs of blanks."""
