@@ -23,11 +23,11 @@ FEATURES = {
     "blank": "are blank lines",
 }
 RANGES = (
-    ("tokens:", "so many tokens: tokens:100..500, tokens:>1000, tokens:<20"),
-    ("assistant:", "so many tokens to learn: assistant:<10"),
-    ("messages:", "so many messages: messages:2, messages:>10"),
-    ("without:", "examples without a role: without:system"),
-    ("label:", "a value in the record: label:metadata.kind=refund"),
+    ("tokens:", "100..500, >1000, <20: how long"),
+    ("assistant:", "<10: how many tokens to learn"),
+    ("messages:", "2, >10: how many messages"),
+    ("without:", "system: without this role"),
+    ("label:", "metadata.kind=refund: a value"),
 )
 _SEVERITIES = {
     "error": "the provider refuses them",
@@ -77,7 +77,11 @@ def offered(
     ]
     if report is not None:
         ordered = sorted(report.counts.items(), key=lambda item: -item[1])
-        found += [Choice(f"code:{code}", codes.get(code, ""), n) for code, n in ordered if n]
+        found += [
+            Choice(f"code:{code}", codes.get(code, ""), count)
+            for code, count in ordered
+            if any(issue.line for issue in report.issues.by_code(code)[:1])
+        ]
     found += [Choice(text, note) for text, note in RANGES]
     if tally is not None:
         found += _flagged(counts)
@@ -88,17 +92,17 @@ def _flagged(tally: Mapping[str, int]) -> list[Choice]:
     from tui.dataset.describe import ROLES, SCRIPTS
 
     found = [
-        Choice(f"has:{name}", f"records that {note}", tally[name])
+        Choice(f"has:{name}", note, tally[name])
         for name, note in FEATURES.items()
         if tally.get(name)
     ]
     found += [
-        Choice(f"role:{name}", f"records with a message of this role ({name})", tally[name])
+        Choice(f"role:{name}", "have a message of this role", tally[name])
         for name in ROLES
         if tally.get(name)
     ]
     found += [
-        Choice(f"script:{name}", "records with letters of this script", tally["script " + name])
+        Choice(f"script:{name}", "have letters of this script", tally["script " + name])
         for name in SCRIPTS
         if tally.get("script " + name)
     ]

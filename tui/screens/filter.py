@@ -73,7 +73,7 @@ class Choices(VirtualList, can_focus=False):
         choice = self.choices[index]
         mark = " * " if choice.text in self.used else "   "
         count = integer(choice.count) if choice.count is not None else ""
-        names = min(_WORDS, max(14, width - 24))
+        names = min(_WORDS, max(14, (width - 16) // 2))
         room = width - names - 16
         return [
             (self.cursor_sign(index), ""),
