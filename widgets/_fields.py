@@ -30,13 +30,14 @@ def lay_fields(out: Rows, record: RecordData, head: int) -> None:
     tools = [(key, value) for key, value in record.extra if key in _TOOLS]
     others = [(key, value) for key, value in record.extra if key not in _TOOLS]
     if others and out.width >= PAIR_WIDTH and _asked(record):
-        rows = out.rows[head:]
+        rows = out.rows[head:-1]
         del out.rows[head:]
         side = Rows(out.width - _conversation_width(out.width) - 3, out.limit)
         side.blocks = out.blocks
         _table(side, record, others)
         out.blocks = side.blocks
         out.pair(rows, side.rows, _conversation_width(out.width))
+        out.blank()
         others = []
     for key, value in tools:
         out.say(f" {key.upper()}", "record-view--section")
