@@ -1,8 +1,8 @@
 """How fast a text is found that stands in the last record only, beside ``grep -c`` of that file.
 
 Both read a file that the system has in memory, in turn: the search as the application does it, with
-the index there already, and the whole command with its start and its index. The text has a letter
-that is not ASCII in one case; ``grep`` finds one spelling of it, the search finds all.
+the index there already, and the whole command with its start and its index. The chats have line
+feeds, quotes and other escapes in them; ``grep`` finds one spelling of a text, the search all.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks.data import INSTALLED, large_chat
+from tests.benchmarks.bench_tokens import _lines
+from tests.benchmarks.data import INSTALLED, SIZE_MB
 from tests.benchmarks.table import Row
 from tests.terminal import ROOT, TUNEDECK
 from tui.dataset import LineIndex, Search, Source, find
 
 ROUNDS = 5
 LIMIT = 4.0
+CHATS = 10_000_000
 LAST = '{"messages": [{"role": "user", "content": "Where is the Zürich XYZZY needle of 1984?"}]}\n'
 PATTERN = "XYZ+Y need[a-z]+"
 
@@ -29,9 +31,7 @@ PATTERN = "XYZ+Y need[a-z]+"
 def measure() -> list[Row]:
     """Return the times of several searches, each against the same search with ``grep``."""
     with tempfile.TemporaryDirectory() as folder:
-        path = large_chat(Path(folder) / "large.jsonl")
-        with path.open("a", encoding="utf-8") as file:
-            file.write(LAST)
+        path = _chats(Path(folder) / "large.jsonl")
         with Source.open(path) as source:
             index = LineIndex()
             index.extend(source)
@@ -65,6 +65,16 @@ def measure() -> list[Row]:
                 ("tunedeck select --count, all in", _command(path), ["XYZZY needle"]),
             ]
             return [_row(what, ours, arguments, path, size) for what, ours, arguments in cases]
+
+
+def _chats(path: Path) -> Path:
+    """Write the same few chats again and again, and the text that is sought at the end."""
+    chats = b"\n".join(_lines(CHATS)) + b"\n"
+    with path.open("wb") as file:
+        for _ in range(SIZE_MB * 1_000_000 // len(chats)):
+            file.write(chats)
+        file.write(LAST.encode())
+    return path
 
 
 def _command(path: Path) -> Callable[[], None]:

@@ -301,10 +301,12 @@ def test_many_matches_come_in_order_and_as_they_are_found(tmp_path: Path) -> Non
         assert done[-1] == path.stat().st_size
 
 
-def test_a_growing_index_is_searched_to_its_end(tmp_path: Path) -> None:
-    path = tmp_path / "data.jsonl"
+@pytest.mark.parametrize("name", ["data.jsonl", "data.json"])
+def test_a_growing_index_is_searched_to_its_end(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     filler = "x" * 4000
-    path.write_text("".join(chat(f"word {i} {filler}") + "\n" for i in range(3000)))
+    rows = [chat(f"word {i} {filler}") for i in range(3000)]
+    path.write_text(f"[{','.join(rows)}]" if name == "data.json" else "\n".join(rows) + "\n")
     with Source.open(path) as source:
         index = LineIndex()
         index.head(source)

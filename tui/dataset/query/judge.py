@@ -125,11 +125,13 @@ class Judge:
         if search.regex:
             self._pattern = compiled(search.text, case=search.case)
             self._each = has_anchors(self._pattern)
-            self.prefilter = Prefilter(literals_of(self._pattern))
+            self.prefilter = Prefilter(literals_of(self._pattern), nested=self.parses)
         else:
             pattern = pattern_of(search.text, case=search.case)
             self._pattern = re.compile(pattern)
-            self.prefilter = Prefilter([elements(search.text, case=search.case)])
+            self.prefilter = Prefilter(
+                [elements(search.text, case=search.case)], nested=self.parses
+            )
         self._exact = self._exact_bytes()
         self._bytes = b""
         if self._exact:

@@ -21,7 +21,7 @@ Element = frozenset[str]
 
 SLACK: Final = 16
 _LONGEST_RUN = 64
-_GOOD_RUN = 3
+_GOOD_RUN = 8
 _MOST_FORMS = 8
 _PLAIN = frozenset(map(chr, range(0x20, 0x7F))) - frozenset('"\\/')
 _FOLDED = 0x20000  # No letter beyond has another case.
@@ -78,21 +78,25 @@ class _Anchor:
 
     Attributes:
         raw: Its spellings without escapes.
-        escaped: Its spellings with nothing but escapes, in small letters; none for ASCII, where
-            they are unusual.
-        signs: What begins an escape of one of its characters, in small letters.
-        odd: Characters beyond ASCII that count as equal to one of its letters, such as the sign for
-            Kelvin to k: so rare that a block with one of them is looked at whole.
+        escaped: Its spellings in ASCII, with escapes for what is beyond, in small letters; none
+            where nothing is.
+        signs: What begins an escape of one of its characters in ASCII, in small letters.
+        wide_signs: The same for those beyond.
+        wide: How many of its characters are beyond ASCII.
         fold: Whether blocks are put into small letters to find ``raw``.
         size: Characters of the run.
+        odd: Characters beyond ASCII that count as equal to one of its letters, such as the sign for
+            Kelvin to k: so rare that a block with one of them is looked at whole.
     """
 
     raw: tuple[bytes, ...]
     escaped: tuple[bytes, ...]
     signs: tuple[bytes, ...]
+    wide_signs: tuple[bytes, ...]
+    wide: int
     fold: bool
     size: int
-    odd: tuple[str, ...] = ()
+    odd: tuple[str, ...]
 
 
 class Prefilter:
@@ -100,20 +104,22 @@ class Prefilter:
 
     Args:
         literals: Texts as elements, one of which every match holds; none where that is not known.
+        nested: Whether the text may also stand in JSON that is a text itself, as the arguments of
+            tool calls do; there the backslash of an escape is written twice.
 
     Attributes:
         blind: Whether every record must be looked at.
         overlap: Bytes by which blocks must overlap.
     """
 
-    def __init__(self, literals: Sequence[Sequence[Element]]) -> None:
-        anchors = [_anchor(literal) for literal in literals]
+    def __init__(self, literals: Sequence[Sequence[Element]], *, nested: bool = False) -> None:
+        anchors = [_anchor(literal, nested) for literal in literals]
         usable = [anchor for anchor in anchors if anchor is not None]
         self.blind = not usable or len(usable) < len(anchors)
         self._anchors = [] if self.blind else usable
         self._fold = any(anchor.fold for anchor in self._anchors)
         longest = max((anchor.size for anchor in self._anchors), default=0)
-        self.overlap = 12 * longest + SLACK
+        self.overlap = 14 * longest + SLACK
 
     def look(self, block: bytes) -> Look | None:
         """Return where in a block to look, or ``None`` for nowhere."""
@@ -123,38 +129,30 @@ class Prefilter:
         needles: list[bytes] = []
         escapes = _Escapes(block)
         for anchor in self._anchors:
-            if anchor.escaped:
-                every = self._wide(anchor, block, escapes, needles)
-            else:
-                needles += _present(data, anchor.raw)
-                every = escapes.any_of(b"\\u00", anchor.signs) or _odd(anchor, block, escapes)
-            if every:
+            every = escapes.any_of(b"\\u00", anchor.signs) or _odd(anchor, block, escapes)
+            if every or self._spellings(anchor, data, escapes, needles):
                 return Look(block, (), every=True)
-        if escapes.used:
-            # Escapes are sought in small letters, what else there is as it stands.
-            small = escapes.small
-            inner = tuple(n for n in needles if n.startswith(b"\\u"))
-            rest = tuple(n for n in needles if not n.startswith(b"\\u"))
-            return Look(data, rest, other=small, other_needles=inner) if needles else None
-        return Look(data, tuple(needles)) if needles else None
+        small = escapes.small if escapes.found else b""
+        found = Look(data, needles, small, escapes.found)
+        return found if needles or escapes.found else None
 
     @staticmethod
-    def _wide(anchor: _Anchor, block: bytes, escapes: _Escapes, needles: list[bytes]) -> bool:
-        raw = not block.isascii()
+    def _spellings(anchor: _Anchor, data: bytes, escapes: _Escapes, needles: list[bytes]) -> bool:
+        """Gather the spellings that a block has; true where it may have unusual ones."""
+        raw = not anchor.wide or not escapes.ascii
         if raw:
-            needles += _present(block, anchor.raw)
-        if not escapes.any_of(b"\\u", anchor.signs):
+            needles += _present(data, anchor.raw)
+        if not anchor.wide or not escapes.any_of(b"\\u", anchor.wide_signs):
             return False
-        needles += _present(escapes.small, anchor.escaped)
-        escapes.used = True
+        escapes.found += _present(escapes.small, anchor.escaped)
         # Raw and escaped side by side in one block: then one word may be spelled in both ways.
-        return raw and anchor.size > 1
+        return raw and anchor.wide > 1
 
 
 def _odd(anchor: _Anchor, block: bytes, escapes: _Escapes) -> bool:
     if not anchor.odd:
         return False
-    if not block.isascii():
+    if not escapes.ascii:
         forms = [char.encode("utf-8") for char in anchor.odd]
         # One byte is sought much faster than several, and mostly is not there.
         if any(form[:1] in block and holds(block, form) for form in forms):
@@ -163,13 +161,19 @@ def _odd(anchor: _Anchor, block: bytes, escapes: _Escapes) -> bool:
 
 
 class _Escapes:
-    """What is asked about the escapes of one block, worked out when it is needed."""
+    """What is asked about the escapes of one block, worked out when it is needed.
+
+    Attributes:
+        ascii: Whether the block has nothing beyond ASCII, so that all else is escaped.
+        found: Escaped spellings that are there, in small letters.
+    """
 
     def __init__(self, block: bytes) -> None:
         self._block = block
         self._small: bytes | None = None
         self._begins: dict[bytes, bool] = {}
-        self.used = False
+        self.ascii = block.isascii()
+        self.found: list[bytes] = []
 
     @property
     def small(self) -> bytes:
@@ -195,14 +199,14 @@ class Look:
         self,
         data: bytes,
         needles: Sequence[bytes],
+        small: bytes = b"",
+        escaped: Sequence[bytes] = (),
         *,
         every: bool = False,
-        other: bytes = b"",
-        other_needles: Sequence[bytes] = (),
     ) -> None:
         self._every = every
         self._pairs = [(data, needle) for needle in needles]
-        self._pairs += [(other, needle) for needle in other_needles]
+        self._pairs += [(small, needle) for needle in escaped]
         self._next = [-2] * len(self._pairs)
 
     @property
@@ -228,17 +232,17 @@ def _present(data: bytes, needles: Sequence[bytes]) -> list[bytes]:
     return [needle for needle in needles if holds(data, needle)]
 
 
-def _anchor(literal: Sequence[Element]) -> _Anchor | None:
+def _anchor(literal: Sequence[Element], nested: bool) -> _Anchor | None:
     """Return the run of a text that is best looked for, if there is one."""
-    narrow = _longest(literal, _narrow, 1 << 62)
-    if len(narrow) >= _GOOD_RUN:
-        return _narrow_anchor(narrow)
-    wide = max(
-        _longest(literal, _wide, _MOST_FORMS), _longest(literal, _astral, _MOST_FORMS), key=len
-    )
-    if wide:
-        return _wide_anchor(wide)
-    return _narrow_anchor(narrow) if narrow else None
+    run = _longest(literal, _narrow, 1 << 62)
+    if len(run) < _GOOD_RUN:
+        mixed = _longest(literal, lambda element: _narrow(element) or _wide(element), _MOST_FORMS)
+        run = max(run, mixed, key=_weight)
+    return _anchor_of(run, nested) if run else None
+
+
+def _weight(run: Sequence[Element]) -> int:
+    return sum(len(min(element).encode("utf-8")) for element in run)
 
 
 def _longest(
@@ -261,7 +265,7 @@ def _longest(
 def _count(run: Sequence[Element], most: int) -> int:
     count = 1
     for element in run:
-        count *= len(element)
+        count *= 1 if _narrow(element) else len(element)
         if count > most:
             break
     return count
@@ -273,31 +277,47 @@ def _narrow(element: Element) -> bool:
 
 
 def _wide(element: Element) -> bool:
-    return all(0x80 <= ord(char) < 0xFFFD and not 0xD800 <= ord(char) < 0xE000 for char in element)
+    return all(ord(char) >= 0x80 and not 0xD800 <= ord(char) < 0xE000 for char in element) and (
+        "\ufffd" not in element
+    )
 
 
-def _astral(element: Element) -> bool:
-    return all(ord(char) > 0xFFFF for char in element)
+def _anchor_of(run: Sequence[Element], nested: bool) -> _Anchor:
+    narrow = [element for element in run if _narrow(element)]
+    wide = [element for element in run if not _narrow(element)]
+    fold = any(len(element) > 1 for element in narrow)
+    forms = ["".join(chars) for chars in product(*map(_spelled, run))]
+    if fold:
+        # In small letters a block has no capitals, not even those that stand for themselves.
+        forms = ["".join(c.lower() if c.isascii() else c for c in form) for form in forms]
+    inner = {char for element in narrow for char in element}
+    outer = {char for element in wide for char in element}
+    escaped = [_in_ascii(form) for form in forms] if wide else []
+    if nested:
+        escaped += [form.replace(b"\\", b"\\\\") for form in escaped]
+    cut = 4 if len(outer) > _MOST_FORMS else None
+    return _Anchor(
+        raw=tuple(form.encode("utf-8") for form in forms),
+        escaped=tuple(escaped),
+        signs=_unique(f"\\u00{ord(char) >> 4:x}" for char in inner if char.isascii()),
+        wide_signs=_unique(_escape(char)[:cut] for char in outer),
+        wide=len(wide),
+        fold=fold,
+        size=len(run),
+        odd=tuple(sorted(char for char in inner if not char.isascii())),
+    )
 
 
-def _narrow_anchor(run: Sequence[Element]) -> _Anchor:
-    fold = any(len(element) > 1 for element in run)
-    text = "".join(min(element) if len(element) == 1 else min(element).lower() for element in run)
-    # In small letters the block has no capitals, those that stand for themselves included.
-    raw = (text.lower() if fold else text).encode("ascii")
-    chars = {char for element in run for char in element}
-    signs = {f"\\u00{ord(char) >> 4:x}".encode("ascii") for char in chars if char.isascii()}
-    odd = sorted(char for char in chars if not char.isascii())
-    return _Anchor((raw,), (), tuple(sorted(signs)), fold, len(run), tuple(odd))
+def _spelled(element: Element) -> list[str]:
+    return [min(element)] if _narrow(element) else sorted(element)
 
 
-def _wide_anchor(run: Sequence[Element]) -> _Anchor:
-    forms = ["".join(chars) for chars in product(*(sorted(element) for element in run))]
-    raw = tuple(form.encode("utf-8") for form in forms)
-    escaped = tuple("".join(map(_escape, form)).encode("ascii") for form in forms)
-    chars = {char for element in run for char in element}
-    signs = sorted({_escape(char)[:4].encode("ascii") for char in chars})
-    return _Anchor(raw, escaped, tuple(signs), False, len(run))
+def _in_ascii(form: str) -> bytes:
+    return "".join(c.lower() if c.isascii() else _escape(c) for c in form).encode("ascii")
+
+
+def _unique(signs: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(sorted({sign.encode("ascii") for sign in signs}))
 
 
 def _escape(char: str) -> str:

@@ -35,19 +35,22 @@ class Place:
     sure: bool
 
 
+class Stopped(Exception):  # noqa: N818  (no error)
+    """The walk was cancelled while it waited."""
+
+
 class Cursor:
     """The record at a growing offset.
 
     Args:
-        index: The records.
+        span: Where a record stands.
         start: The first position that counts.
     """
 
-    def __init__(self, index: LineIndex, start: int) -> None:
-        self._index = index
-        self.position = start
-        self.offset, size = index.span(start)
-        self.end = self.offset + size
+    def __init__(self, span: Callable[[int], tuple[int, int]], start: int) -> None:
+        self._span = span
+        self.offset = self.end = self.position = 0
+        self._go(start)
 
     def seek(self, offset: int, count: int) -> bool:
         """Go to the first record that ends after ``offset``; false where it is not indexed.
@@ -79,12 +82,12 @@ class Cursor:
 
     def _go(self, position: int) -> int:
         self.position = position
-        self.offset, size = self._index.span(position)
+        self.offset, size = self._span(position)
         self.end = self.offset + size
         return self.end
 
     def _end_of(self, position: int) -> int:
-        offset, size = self._index.span(position)
+        offset, size = self._span(position)
         return offset + size
 
 
@@ -129,6 +132,12 @@ class Walk:
 
     def __iter__(self) -> Iterator[Place | None]:
         """Yield records to look at, and ``None`` after every block."""
+        try:
+            yield from self._all()
+        except Stopped:
+            self.stopped = True
+
+    def _all(self) -> Iterator[Place | None]:
         begin: int | None = None
         cursor: Cursor | None = None
         while not self.stopped:
@@ -136,10 +145,10 @@ class Walk:
             count = self._index.lines
             if count > self._start:
                 if cursor is None:
-                    cursor = Cursor(self._index, self._start)
+                    cursor = Cursor(self._span, self._start)
                     begin = cursor.offset
                 assert begin is not None
-                last, size = self._index.span(count - 1)
+                last, size = self._span(count - 1)
                 yield from self._part(cursor, begin, last + size, count)
                 begin = max(begin, last + size)
             if complete or not self._wait:
@@ -148,6 +157,20 @@ class Walk:
                 continue
             self._pause()
             yield None
+
+    def _span(self, position: int) -> tuple[int, int]:
+        while True:
+            complete = self._index.complete
+            try:
+                return self._index.span(position)
+            except IndexError:
+                # An array is indexed anew from its start when it is indexed on; what was known
+                # comes back as it was.
+                if complete or not self._wait:
+                    raise
+                self._pause()
+                if self.stopped:
+                    raise Stopped from None
 
     def _more(self, count: int) -> bool:
         return self._wait and self._index.lines > count
