@@ -23,6 +23,10 @@ SHOWN_CHANGES = 200
 """Changes printed for a person unless told otherwise; all are in ``--json``."""
 
 _KINDS = ("alpaca", "sharegpt", "completion", "csv", "qa", "columns", "preference")
+_TARGETS = (
+    "mistral", "together", "fireworks", "gemini", "bedrock", "anthropic", "sharegpt", "alpaca",
+    "completion",
+)  # fmt: skip
 _ROLES = ("system", "user", "context", "assistant", "chosen", "rejected")
 _WORST_SHOWN = 8
 _SKIPPED_SHOWN = 10
@@ -95,10 +99,11 @@ def _add_split(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _add_convert(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = sub.add_parser(
         "convert",
-        help="turn other formats into chat JSONL",
+        help="turn other formats into chat JSONL, and chat into others",
         description=(
             "Turn alpaca, sharegpt, prompt and completion, question and answer, role columns, CSV, "
-            "and chosen and rejected answers into chat or preference JSONL, and check the result."
+            "and chosen and rejected answers into chat or preference JSONL, and check the result. "
+            "With --to, chat or any of these is written as another provider or tool wants it."
         ),
         epilog="exit codes: 0 done, 1 nothing to convert or errors are left in OUT, 2 a file "
         "cannot be used",
@@ -108,6 +113,10 @@ def _add_convert(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument(
         "--from", dest="kind", choices=_KINDS, default="auto", help="found out unless given"
     )
+    parser.add_argument(
+        "--to", dest="target", choices=_TARGETS, default="", metavar="NAME",
+        help="write for another provider or tool: " + ", ".join(_TARGETS),
+    )  # fmt: skip
     parser.add_argument(
         "--columns", type=_columns, default={}, metavar="ROLE=NAME,…",
         help="which column or key is what, as in user=Question,assistant=Answer; roles: "
@@ -203,6 +212,7 @@ def convert(args: argparse.Namespace) -> int:
             args.file,
             args.output,
             kind=args.kind,
+            target=args.target,
             columns=args.columns,
             system=args.system,
             profile=profile_of(args.provider),
@@ -338,7 +348,7 @@ def _say_convert(report: ConvertReport) -> None:
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in _most(report.kinds))
     say(
         f"{report.written:,} of {_many(report.records, 'record')} written to "
-        f"{clean(report.output)} as {report.format} data, from {clean(kinds)}"
+        f"{clean(report.output)} {_goal(report)}, from {clean(kinds)}"
     )
     if report.left_out:
         say()
@@ -355,6 +365,10 @@ def _say_convert(report: ConvertReport) -> None:
         if sum(report.skipped.values()) > _SKIPPED_SHOWN:
             say("  and more: --json lists them")
     _say_verdict(report.check, kept=True)
+
+
+def _goal(report: ConvertReport) -> str:
+    return f"for {report.target}" if report.target else f"as {report.format} data"
 
 
 def _say_verdict(check: CheckReport | None, *, kept: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from tui.dataset.checking import check_file
 from tui.dataset.convert.detect import READY, convert_record
 from tui.dataset.convert.model import SkipError, message
+from tui.dataset.convert.outward import CHECKED, for_target
 from tui.dataset.convert.table import Table, is_table
 from tui.dataset.model import Format
 from tui.dataset.repair.file import verdict_json
@@ -49,7 +50,8 @@ class ConvertReport:
         skipped: Records that could not be converted, by reason; the reasons hold foreign text.
         skipped_lines: Where those stand, with the reason, up to `MAX_SKIPPED`.
         left_out: What of the records written could not be carried over, and how often.
-        check: What checking the result found.
+        check: What checking the result found; ``None`` where it is in another format.
+        target: Whom it was written for; empty for chat data as usual.
     """
 
     file: str
@@ -62,6 +64,7 @@ class ConvertReport:
     skipped_lines: list[tuple[int, str]] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
     check: CheckReport | None = None
+    target: str = ""
 
     def to_json(self) -> dict[str, object]:
         """Return the object that ``convert --json`` prints."""
@@ -71,6 +74,7 @@ class ConvertReport:
             "output": self.output,
             "from": dict(self.kinds),
             "format": str(self.format),
+            **({"to": self.target} if self.target else {}),
             "records": self.records,
             "written": self.written,
             "skipped": total,
@@ -89,6 +93,7 @@ def convert_file(
     output: str | os.PathLike[str],
     *,
     kind: str = "auto",
+    target: str = "",
     columns: Mapping[str, str] | None = None,
     system: str = "",
     profile: str = "openai",
@@ -106,6 +111,7 @@ def convert_file(
         path: JSONL, a JSON array or CSV; ``-`` for standard input.
         output: The new file.
         kind: One of `KINDS`, or ``auto`` to find it out record by record.
+        target: Whom to write for, one of `outward.TARGETS`; empty for chat or preference data.
         columns: Which column or key is what, as in `COLUMNS`.
         system: A system message for every record that has none.
         profile: Whose rules the result is checked by.
@@ -124,18 +130,19 @@ def convert_file(
         Source.open(path, cancelled=cancelled) as source,
         NewFile(output, force=force, source=source.path) as new,
     ):
-        report = ConvertReport(source.path, os.fspath(output))
+        report = ConvertReport(source.path, os.fspath(output), target=target)
         table = kind == "csv" or is_table(source)
         converter = _Converter(report, kind, named, system, new, table=table)
         for line, value in _records(source, table, named, progress, cancelled):
             converter.take(line, value)
         converter.refuse_nothing()
         new.finish()
-        report.check = check_file(
-            new.temporary, profile=profile, format=str(report.format), model=model,
-            cancelled=cancelled,
-        )  # fmt: skip
-        report.check.file = report.output
+        if not target or target in CHECKED:
+            report.check = check_file(
+                new.temporary, profile=CHECKED.get(target, profile), format=str(report.format),
+                model=None if target else model, quality=False, cancelled=cancelled,
+            )  # fmt: skip
+            report.check.file = report.output
         new.commit()
     return report
 
@@ -214,10 +221,12 @@ class _Converter:
                 self._keys = list(value)
             found, record = convert_record(self._named(value), self._kind, left_out)
             self._refuse_other(record)
+            self._add_system(record)
+            if report.target:
+                record = for_target(record, report.target, left_out)
         except SkipError as skip:
             self._skip(line, str(skip))
             return
-        self._add_system(record)
         self._new.write(_line(record))
         report.written += 1
         report.kinds[found] = report.kinds.get(found, 0) + 1
@@ -229,7 +238,8 @@ class _Converter:
         report = self._report
         if not report.records:
             raise TunedeckError("the file holds no record", "check how it was written")
-        if report.written and set(report.kinds) == {READY} and not report.skipped:
+        ready = set(report.kinds) == {READY} and not report.target
+        if report.written and ready and not report.skipped:
             raise TunedeckError(
                 f"the file is {report.format} data already: there is nothing to convert",
                 "check it, or repair it: tunedeck fix FILE -o OUT",
