@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tui.views import View
 
+_MOST_REPEATS = 2
+_CONTEXT_CHARS = 8192
 CASES = ("auto", "match", "ignore")
 """Whether capitals matter: only if the text has one, always, never."""
 
@@ -71,6 +73,20 @@ class Ask:
         case = "" if self.case == "auto" else f" ({self.case} case)"
         role = f" in {self.role} messages" if self.role else ""
         return f"/{self.text}/{role}{case}" if self.regex else f"“{self.text}”{role}{case}"
+
+
+def calm(ask: Ask) -> bool:
+    """Return whether matches may be looked for while the screen waits.
+
+    An expression with repeats within repeats may take hours over one line, and nothing can stop it
+    then. The search of the file gives such a one up after a while; here it is not tried.
+    """
+    if not ask.regex:
+        return True
+    plain = re.sub(r"\[\^?\]?[^\]]*\]", "a", re.sub(r"\\.", "a", ask.text, flags=re.DOTALL))
+    repeats = len(re.findall(r"[*+]|\{\d*,?\d*\}", plain))
+    group_repeated = re.search(r"\)[*+{]", plain) is not None
+    return repeats <= _MOST_REPEATS and not (group_repeated and (repeats > 1 or "|" in plain))
 
 
 class Matches:
@@ -213,7 +229,7 @@ def context(head: bytes, size: int, pattern: re.Pattern[str]) -> str:
         with contextlib.suppress(ValueError):
             turns, _ = conversation(orjson.loads(head))
     for turn in turns:
-        found = snippet(turn.text, pattern)
+        found = snippet(turn.text[:_CONTEXT_CHARS], pattern)
         if found:
             return found
-    return snippet(head.decode("utf-8", "replace"), pattern) or ""
+    return snippet(head[:_CONTEXT_CHARS].decode("utf-8", "replace"), pattern) or ""

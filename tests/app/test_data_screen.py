@@ -228,7 +228,8 @@ async def test_the_header_of_a_screen_in_the_background_catches_up(
         await pilot.press("2")
         await wait_for(pilot, "14 records", lambda: "14 records" in screen_text(app))
         await pilot.press("1")
-        other = {"messages": [*CHAT[0]["messages"][:2], {"role": "assistant", "content": "Two."}]}
+        turns = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Nobody."}]
+        other = {"messages": turns}
         write_lines(file, [*CHAT, other])
         await pilot.press("r")
         await wait_for(pilot, "15 records", lambda: "15 records" in screen_text(app))

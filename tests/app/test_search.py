@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.search import Ask, Matches, context, snippet, walk
+from tui.search import Ask, Matches, calm, context, snippet, walk
 from tui.views import View
 
 POSITIONS = st.lists(st.integers(0, 60), unique=True, max_size=20)
@@ -98,6 +98,25 @@ def test_a_wrong_expression_is_an_error_and_the_same_text_is_none() -> None:
         Ask("(", regex=True).pattern()
     assert Ask("(").pattern() is not None
     assert Ask("").pattern() is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_calm"),
+    [
+        ("refund", True),
+        (r"\d+ EUR", True),
+        ("a.*b.*c", True),
+        ("(?:ab)+", True),
+        (r"[(+*]{3}\+\*", True),
+        ("(a+)+$", False),
+        ("(a|aa)+$", False),
+        ("a*a*a*a*b", False),
+        ("(x{1,9}){1,9}", False),
+    ],
+)
+def test_only_quick_expressions_are_marked(text: str, is_calm: bool) -> None:
+    assert calm(Ask(text, regex=True)) is is_calm
+    assert calm(Ask(text))
 
 
 def test_a_snippet_begins_at_a_word_before_the_match() -> None:

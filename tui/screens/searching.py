@@ -14,7 +14,7 @@ from textual.worker import get_current_worker
 from tui.errors import TunedeckError
 from tui.screens.searchrun import Found, SearchRun
 from tui.screens.shownkeys import ShownKeys
-from tui.search import Ask, Matches, walk
+from tui.search import Ask, Matches, calm, walk
 from tui.views import View, file_slug
 from widgets.numbers import integer
 from widgets.text import clean
@@ -192,8 +192,7 @@ class SearchingScreen(ShownKeys):
         matches.searched = message.searched or matches.searched
         if message.trouble:
             self.say(clean(message.trouble, 200), "warning")
-        elif first and matches.ask.regex:
-            # Only now, as an expression that never comes to an end is refused by the search.
+        elif first and matches.ask.regex and calm(matches.ask):
             self.mark(matches.ask.pattern())
         if self._listing:
             self.lay_rows()
