@@ -47,13 +47,14 @@ def _home(home: Path) -> None:
 
 
 def run_json(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, Any, str]:
-    code = run_command(["check", *argv, "--json"])
+    # What the examples teach has tests of its own: here all are the same.
+    code = run_command(["check", *argv, "--json", "--no-quality"])
     out, err = capsys.readouterr()
     return code, json.loads(out), err
 
 
 def run_plain(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    code = run_command(["check", *argv])
+    code = run_command(["check", *argv, "--no-quality"])
     out, err = capsys.readouterr()
     return code, out, err
 
@@ -112,6 +113,35 @@ def test_limits_on_what_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "unrecognized_role  25 ×" in out
     _, out, _ = run_plain(capsys, name, "--max-issues", "25")
     assert "more" not in out
+
+
+def test_quality_is_looked_at_unless_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = write(tmp_path / "a.jsonl", GOOD * 12)
+    assert run_command(["check", name, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["counts"] == {"duplicate_example": 11, "few_examples": 1}
+    assert [issue["line"] for issue in found["issues"]] == [0, *range(2, 13)]
+    assert run_command(["check", name, "--json", "--fail-on", "warning"]) == 1
+    capsys.readouterr()
+    assert run_json(capsys, name)[1]["counts"] == {}
+
+
+def test_fields_that_a_grader_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"messages": [{"role": "user", "content": f"q{i}"}], "a": {"b": i}} for i in range(12)]
+    del rows[4]["a"]
+    name = write(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    grader = {"type": "string_check", "reference": "{{ item.a.b }} {{item.c}}", "input": "{{item}}"}
+    path = write(tmp_path / "g.json", json.dumps(grader))
+    code, found, _ = run_json(capsys, name, "--grader", path)
+    assert code == 0
+    assert [(one["line"], one["code"]) for one in found["issues"]] == [
+        (1, "grader_field_missing"),
+        (5, "grader_field_missing"),
+    ]
+    assert "item.a.b, which 1 of 12 records" in found["issues"][1]["message"]
+    assert run_json(capsys, name, "--grader", name)[0] == 2
 
 
 def test_warnings_can_fail_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

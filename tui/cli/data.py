@@ -105,11 +105,14 @@ def check(args: argparse.Namespace) -> int:
 
 
 def _check_one(name: str, args: argparse.Namespace, profile: str) -> CheckReport:
-    from tui.dataset import check_file
+    from tui.dataset import add_issues, check_file, grader_issues, load_grader, near_issues
 
     progress = Progress(name) if sys.stderr.isatty() else None
+    grader = load_grader(args.grader) if args.grader else None
+    if name == "-" and (grader is not None or args.near):
+        raise UsageError("standard input can be read only once", "write it to a file first")
     try:
-        return check_file(
+        report = check_file(
             name,
             profile=profile,
             format=args.format,
@@ -118,6 +121,14 @@ def _check_one(name: str, args: argparse.Namespace, profile: str) -> CheckReport
             quality=not args.no_quality,
             progress=progress,
         )
+        if grader is not None:
+            add_issues(report, grader_issues(name, grader, profile=profile, progress=progress))
+        if args.near:
+            found, all_compared = near_issues(name, profile=profile, progress=progress)
+            add_issues(report, found)
+            if not all_compared:
+                report.notes.append("near copies were looked for of the first records only")
+        return report
     finally:
         if progress is not None:
             progress.clear()

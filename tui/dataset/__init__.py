@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from tui.dataset.convert.file import convert_file as convert_file
     from tui.dataset.facets import Facets as Facets
     from tui.dataset.gather import Gathered as Gathered
+    from tui.dataset.grader import add_issues as add_issues
+    from tui.dataset.grader import grader_issues as grader_issues
+    from tui.dataset.grader import load_grader as load_grader
     from tui.dataset.index import LineIndex as LineIndex
     from tui.dataset.joined import open_all as open_all
     from tui.dataset.joined import place_of as place_of
     from tui.dataset.model import Format as Format
     from tui.dataset.model import Issue as Issue
     from tui.dataset.model import Severity as Severity
+    from tui.dataset.near import near_issues as near_issues
     from tui.dataset.overlap import OverlapReport as OverlapReport
     from tui.dataset.overlap import overlap_files as overlap_files
     from tui.dataset.profile import Profile as Profile
@@ -72,6 +76,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Change": "source",
+    "add_issues": "grader",
     "check_file": "checking",
     "CheckReport": "report",
     "convert_file": "convert.file",
@@ -101,6 +106,9 @@ _HOMES = {
     "OverlapReport": "overlap",
     "Profile": "profile",
     "read_raw": "repair.survey",
+    "grader_issues": "grader",
+    "load_grader": "grader",
+    "near_issues": "near",
     "overlap_files": "overlap",
     "read_record": "record",
     "Record": "record",

@@ -90,6 +90,7 @@ def preflight(
     sha256, result = _read(request, provider.profile, progress, cancelled)
     report = result.report
     problems += _data(report, request)
+    problems += _graded(request, cancelled)
     problems += _validation(request, provider.profile, sha256, cancelled)
     cost, trouble = _price(request, provider, result.table, today)
     problems += trouble
@@ -251,7 +252,7 @@ def _validation(
         report = _scan(path, request.model, profile, None, cancelled).report
     except FileError as error:
         return [Problem(ERROR, "validation_unreadable", error.message, error.hint, False)]
-    found = _file_kind(path)
+    found = [*_file_kind(path), *_too_many(request, profile, report.records)]
     if same:
         found.append(
             Problem(
@@ -275,6 +276,47 @@ def _validation(
             )
         )
     return found
+
+
+def _graded(request: LaunchRequest, cancelled: Callable[[], bool] | None) -> list[Problem]:
+    """Say which fields the grader reads that records lack."""
+    if request.grader is None:
+        return []
+    from tui.dataset import grader_issues
+
+    found = []
+    for path in (request.file, request.validation):
+        try:
+            issues = grader_issues(path, request.grader, cancelled=cancelled) if path else []
+        except TunedeckError:
+            continue  # What cannot be read is told by its own check.
+        found += [
+            Problem(
+                WARNING,
+                "grader_field_missing",
+                f"{issue.message}, the first on line {issue.line}",
+                issue.hint,
+            )
+            for issue in issues
+        ]
+    return found
+
+
+def _too_many(request: LaunchRequest, profile: str, records: int) -> list[Problem]:
+    """Say when a reinforcement job has more to validate with than is taken."""
+    from tui.dataset import get_profile
+
+    most = get_profile(profile).max_reinforcement_validation
+    if request.method != "reinforcement" or most is None or records <= most:
+        return []
+    return [
+        Problem(
+            ERROR,
+            "too_many_records",
+            f"{records:,} records to validate with, but {profile} takes at most {most:,}",
+            "validate with fewer: 'tunedeck split' holds back as many as you say",
+        )
+    ]
 
 
 # The last comparison of two files: a form asks again after every change of a field.
