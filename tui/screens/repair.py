@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from threading import Event
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -105,6 +106,7 @@ class RepairScreen(RepairLook):
         super().__init__(position)
         self._mode = mode
         self._only_edits = only_edits
+        self._stop = Event()
 
     def compose(self) -> ComposeResult:
         """Header, body, keys, as every screen; the header marks the mode below."""
@@ -196,7 +198,8 @@ class RepairScreen(RepairLook):
             self.close_question()
             self.switches.focus()
         elif self._writing:
-            self.workers.cancel_group(self, "write")
+            # Not the worker itself: one that has not begun would end without a word.
+            self._stop.set()
         else:
             self.dismiss()
 
@@ -247,6 +250,7 @@ class RepairScreen(RepairLook):
         profile, model = workspace.profile, workspace.model
         kind = str(workspace.format or "auto")
         drop = INVALID in chosen
+        stop = self._stop = Event()
         self._writing = "Writing: 0%   Esc stops"
         self._say_state()
 
@@ -273,10 +277,10 @@ class RepairScreen(RepairLook):
                         model=model,
                         progress=lambda done, total: told("Writing", done, total),
                         checking=lambda done, total: told("Checking it", done, total),
-                        cancelled=lambda: worker.is_cancelled,
+                        cancelled=lambda: stop.is_set() or worker.is_cancelled,
                     )
             except (TunedeckError, OSError, MemoryError) as error:
-                stopped = worker.is_cancelled
+                stopped = stop.is_set()
                 text = "stopped: nothing was written" if stopped else str(error) or "out of memory"
                 self.post_message(self.Written(None, text))
             else:
