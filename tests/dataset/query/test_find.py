@@ -295,7 +295,7 @@ def test_many_matches_come_in_order_and_as_they_are_found(tmp_path: Path) -> Non
             index.extend(source)
             find(source, index, search, on_found=lambda *news: told.append(news))  # noqa: B023
         assert [position for news, _ in told for position in news] == list(range(30_000))
-        assert len(told) > 2
+        assert len(told) > 1
         done = [byte for _, byte in told]
         assert done == sorted(done)
         assert done[-1] == path.stat().st_size
