@@ -206,7 +206,8 @@ def _validation(path: str) -> dict[str, Any]:
 def _scan(source: Source, encoding: str | None, model: str | None) -> ScanResult:
     from tui.dataset import Scan
 
-    scan = Scan(source, encoding=encoding, model=model, max_issues=0)
+    # What examples teach is for 'check' to judge: here it would take longer than the counting.
+    scan = Scan(source, encoding=encoding, model=model, max_issues=0, quality=False)
     with _Progress() as progress:
         result = scan.run(progress.update)
     if result.notice:
