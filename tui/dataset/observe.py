@@ -7,6 +7,7 @@ it, and of answers that may be cut off their place.
 from __future__ import annotations
 
 import contextlib
+import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ MAX_LABELS = 32
 """Different answers before they are no labels any more."""
 
 _MAX_LABEL = 60
+_CONTENT = b'"content"'
+_LAST_CONTENT = re.compile(rb'"content"\s*:\s*"')
 _MOST_ENDINGS = 200
 _COLUMNS = (1 << COLUMN_BITS) - 1
 
@@ -89,7 +92,8 @@ class Observer:
         if text[-1] in STOPS:
             now.stopped += 1
         else:
-            self._ending(text, ("messages", len(messages) - 1, "content"), line, 1, raw)
+            path = ("messages", len(messages) - 1, "content")
+            self._ending(text, path, line, 1, raw, is_plain=True)
         if self._labelled:
             self._label(text)
 
@@ -138,7 +142,16 @@ class Observer:
         else:
             self._labelled = False
 
-    def _ending(self, text: str, path: JsonPath, line: int, column: int, raw: bytes) -> None:
+    def _ending(
+        self,
+        text: str,
+        path: JsonPath,
+        line: int,
+        column: int,
+        raw: bytes,
+        *,
+        is_plain: bool = False,
+    ) -> None:
         why = stops_early(text)
         if not why:
             return
@@ -147,10 +160,23 @@ class Observer:
         # Where many end so, it is how they are meant to end.
         if len(now.endings) >= _MOST_ENDINGS:
             return
-        locator = Locator(raw.decode("utf-8", "replace"))
-        row, at = locator.position(locator.find(path))
+        row, at = 0, _answer_column(raw, text) if is_plain else 0
+        if not at:
+            locator = Locator(raw.decode("utf-8", "replace"))
+            row, at = locator.position(locator.find(path))
         at += column - 1 if row == 0 else 0
         now.endings.append(Ending(line + row, at, write_path(path), why))
+
+
+def _answer_column(raw: bytes, text: str) -> int:
+    """Return the column (from 1) of the last answer of a plain record, 0 where it is not clear.
+
+    Its key is the last of that name, unless a text is that very word.
+    """
+    match = _LAST_CONTENT.search(raw, raw.rfind(_CONTENT)) if text != "content" else None
+    if match is None or b"\n" in raw:
+        return 0
+    return len(raw[: match.end()].decode("utf-8", "replace"))
 
 
 def _parts(record: dict[str, Any], kind: Format) -> tuple[bytes, bytes, str | None, JsonPath]:
