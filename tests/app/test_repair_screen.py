@@ -24,6 +24,7 @@ from tui.screens.repair import RepairScreen
 from tui.workspace import Stage
 from widgets.confirm import Confirm
 from widgets.diff_view import DiffView
+from widgets.text import use_ascii
 
 MakeApp = Callable[..., TunedeckApp]
 GPT = {"messages": [{"role": "user", "content": "Hello"}, {"role": "gpt", "content": "Hi"}]}
@@ -332,3 +333,25 @@ async def test_a_record_on_several_lines_is_edited_whole(
         [edit] = app.workspace.edits
         assert edit == 1
         assert app.workspace.stage is Stage.DONE
+
+
+async def test_all_of_it_is_drawn_in_ascii_where_that_is_wanted(
+    make_app: MakeApp, faulty: Path, editor: Callable[[str], None]
+) -> None:
+    editor("sed -i 's/Hello/Good day/' \"$1\"")
+    app = make_app(faulty, ascii=True)
+    try:
+        async with app.run_test(size=(120, 40)) as pilot:
+            await to_repair(app, pilot)
+            await wait_for(pilot, "the first", says(app, "Line 4"))
+            for keys, said in (
+                ("e", "edited"),
+                ("enter", "edited by you"),
+                ("w", "Write to"),
+                ("enter", "Written"),
+            ):
+                await pilot.press(keys)
+                await wait_for(pilot, said, says(app, said))
+                assert screen_text(app).isascii(), screen_text(app)
+    finally:
+        use_ascii(False)

@@ -59,7 +59,7 @@ class RepairScreen(RepairLook):
     DEFAULT_CSS = """
     RepairScreen {
         & > #panes { height: 1fr; }
-        & Switches { width: 42%; min-width: 36; max-width: 64; height: 1fr; }
+        & Switches { width: 46%; min-width: 38; max-width: 76; height: 1fr; }
         & DiffView {
             width: 1fr;
             height: 1fr;

@@ -79,7 +79,6 @@ class Switches(VirtualList):
 
     def row_pieces(self, index: int, width: int) -> Pieces:
         """The switch, the repair's code, its count, what it does."""
-        del width
         code = self._codes[index]
         on = code in self.chosen
         count = self._counts.get(code, 0)
@@ -89,7 +88,7 @@ class Switches(VirtualList):
             ("[x] " if on else "[ ] ", "switches--on" if on else "rows--muted"),
             (f"{count:>7,}  " if known else " " * 9, "switches--count"),
             (pad(_NAMES.get(code, code), _NAME), "switches--on" if on else ""),
-            (f" {WORDS[code]}", "rows--muted"),
+            (f" {WORDS[code]}" if width - _NAME > 30 else "", "rows--muted"),
         ]
 
     def toggle(self) -> None:

@@ -52,10 +52,25 @@ class TokensScreen(DeckScreen):
     stand on the Price screen.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        # Before the container around the figures, which would scroll where it has no room.
         Binding(
-            "down", "walk(1)", "down", id="tokens.down", tooltip="To the figures below", show=False
+            "down",
+            "walk(1)",
+            "down",
+            id="tokens.down",
+            tooltip="To the figures below",
+            show=False,
+            priority=True,
         ),
-        Binding("up", "walk(-1)", "up", id="tokens.up", tooltip="To the figures above", show=False),
+        Binding(
+            "up",
+            "walk(-1)",
+            "up",
+            id="tokens.up",
+            tooltip="To the figures above",
+            show=False,
+            priority=True,
+        ),
         Binding("m", "model", "model", id="tokens.model", tooltip="Count for another model"),
     ]
     DEFAULT_CSS = """
@@ -131,7 +146,7 @@ class TokensScreen(DeckScreen):
         self._columns = columns = _WIDE if wide else _NARROW
         room = max(6, min(10, (self.app.size.width - 2 - _LABEL) // len(columns)))
         self.query_one("#percentiles", FigureTable).set_figures(
-            [_HEADS.get(name, name) for name in columns],
+            [_HEADS.get(name, name) if room > 7 else name for name in columns],
             percentiles(shown, columns, room),
             width=room,
         )
@@ -226,6 +241,8 @@ class TokensScreen(DeckScreen):
         here = self.focused
         if isinstance(here, FigureTable) and here.move(step, 0):
             return
+        if not isinstance(here, FigureTable | Histogram | None):
+            return  # A question is open.
         blocks = ["#charts Histogram", "#percentiles", "#roles"]
         at = 0 if isinstance(here, Histogram) or here is None else blocks.index(f"#{here.id}")
         if 0 <= at + step < len(blocks):
