@@ -31,6 +31,7 @@ _MAX_LABEL = 60
 _CONTENT = b'"content"'
 _LAST_CONTENT = re.compile(rb'"content"\s*:\s*"')
 _MOST_ENDINGS = 200
+_MANY_CUT = 100
 _COLUMNS = (1 << COLUMN_BITS) - 1
 
 
@@ -152,10 +153,14 @@ class Observer:
         *,
         is_plain: bool = False,
     ) -> None:
+        now = self._now
+        if now.cut > _MANY_CUT and 3 * now.cut > now.spoken:
+            # So many end like this that it is how they are meant to end; the rest is not looked at.
+            now.cut += 1
+            return
         why = stops_early(text)
         if not why:
             return
-        now = self._now
         now.cut += 1
         # Where many end so, it is how they are meant to end.
         if len(now.endings) >= _MOST_ENDINGS:

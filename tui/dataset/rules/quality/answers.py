@@ -75,13 +75,16 @@ def stops_early(answer: str) -> str:
     row = text[text.rfind("\n") + 1 :]
     if last in ",([{":
         return f"ends with {last}"
-    word = _WORD.search(row[-40:])
-    if word is None or not last.islower():
+    if not last.islower() or len(row.split(None, _FEW_WORDS)) < _FEW_WORDS:
         return ""
-    if len(row.split(None, _FEW_WORDS)) < _FEW_WORDS:
-        return ""
-    if word.group().lower() in _MID and word.group().islower():
-        return f"ends with “{word.group()}”"
+    word = row[-40:].rsplit(None, 1)[-1]
+    if not word.isalpha():
+        match = _WORD.search(word)
+        if match is None:
+            return ""
+        word = match.group()
+    if word in _MID:
+        return f"ends with “{word}”"
     if len(row) >= _LONG_ROW and _SENTENCE_END.search(text):
         return "ends in the middle of a sentence"
     return ""
