@@ -31,6 +31,8 @@ class Mending(Deck):
     def _dataset_changed(self, change: Change) -> None:
         if change is Change.OPENED:
             self._tell_restored()
+        elif change is Change.RELOADED:
+            self._tell_lost()
 
     def _tell_restored(self) -> None:
         edits = self.workspace.edits
@@ -38,9 +40,13 @@ class Mending(Deck):
             count = counted(edits.restored, "edit")
             text = f"{count} of last time not saved yet: ctrl+s saves in a new file"
             self.tell(text, severity="warning", timeout=8)
+        self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        edits = self.workspace.edits
         if edits.lost:
             count = counted(edits.lost, "edit")
-            text = f"{count} of last time left out: the file has changed there"
+            text = f"{count} left out: the file has changed there"
             self.tell(text, severity="warning", timeout=8)
 
     # What can be done

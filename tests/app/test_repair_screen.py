@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -355,3 +356,30 @@ async def test_all_of_it_is_drawn_in_ascii_where_that_is_wanted(
                 assert screen_text(app).isascii(), screen_text(app)
     finally:
         use_ascii(False)
+
+
+async def test_a_packed_file_is_repaired_once_it_is_unpacked(
+    make_app: MakeApp, faulty: Path
+) -> None:
+    packed = Path("packed.jsonl.gz")
+    packed.write_bytes(gzip.compress(faulty.read_bytes() * 200))
+    app = make_app(packed)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("F")
+        await wait_for(pilot, "the survey", says(app, "Looked through all 3,400"))
+        await pilot.press("w", "enter")
+        await wait_for(pilot, "the report", says(app, "packed.fixed.jsonl.gz", "Checked:"))
+    written = gzip.decompress(Path("packed.fixed.jsonl.gz").read_bytes())
+    assert b'"gpt"' not in written
+
+
+async def test_several_files_are_repaired_into_one(make_app: MakeApp, faulty: Path) -> None:
+    other = write_lines(Path("other.jsonl"), [GPT, *CHAT[8:]])
+    app = make_app()
+    app.workspace.open([str(faulty), str(other)])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await to_repair(app, pilot)
+        await pilot.press("n", "n", "n")
+        await wait_for(pilot, "the copy in the other file", says(app, "Left out"))
+        await pilot.press("w", "enter")
+        await wait_for(pilot, "the report", says(app, "train.fixed.jsonl", "Checked:"))

@@ -215,3 +215,34 @@ print(sorted(heavy & set(sys.modules)))
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.lists(st.sampled_from(["a", '"', "\\", "[", "]", "{", ",", "\n", "é"]), max_size=40),
+    block=st.integers(1, 9),
+)
+def test_strings_of_an_array_may_end_anywhere(tmp_path: Path, texts: list[str], block: int) -> None:
+    from tui.dataset import arrays
+
+    path = tmp_path / "a.json"
+    elements = [["".join(texts[:n]), {"k": n}] for n in range(len(texts))]
+    path.write_text(json.dumps(elements))
+    with Source.open(path) as source, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "_BLOCK", block)
+        index = LineIndex()
+        index.extend(source)
+        assert [json.loads(raw) for raw in records(source, index)] == elements
+
+
+def test_the_head_of_an_array_does_not_wait_for_an_element_that_is_huge(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([1, "x" * 1_000_000, 2]))
+    with Source.open(path) as source:
+        index = LineIndex()
+        assert index.head(source, 1000) == 1
+        assert not index.complete
+        assert index.extend(source)
+        assert index.lines == 3
+        assert index.span(0) == (1, 1)
+        assert index.extend(source)

@@ -286,3 +286,35 @@ def test_rendering_of_tools() -> None:
             "} // namespace functions",
         ]
     )
+
+
+PLAIN = {
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "hello there"},
+    ]
+}
+ODD = [
+    {"messages": [{"role": "user", "content": "x", "name": "Ann"}]},
+    {"messages": [{"role": "assistant", "content": "weighed", "weight": 0}]},
+    {"messages": [{"role": "clown", "content": "honk"}, {"role": "user", "content": None}]},
+    {"messages": [{"role": "user", "content": [{"type": "text", "text": "part"}]}]},
+    {"messages": [], "prompt": "p", "completion": "c"},
+    {"messages": {"role": "user", "content": "no list"}},
+    {"messages": "text"},
+    {"messages": [PLAIN["messages"][1]], "tools": []},
+    *([], "text", 7, None, ["messages"], {"messages": [["role", "content"]]}, {"messages": [7]}),
+]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([PLAIN, PLAIN, *ODD]), max_size=9))
+def test_records_count_alike_alone_and_together(records: list[object]) -> None:
+    counter = ExampleCounter("cl100k_base")
+    lines = [10 * i + 3 for i in range(len(records))]
+    together = counter.rows(records, lines)
+    alone = counter.rows([])
+    for record, line in zip(records, lines, strict=True):
+        alone.extend(counter.rows([record], [line]))
+    assert together == alone

@@ -19,6 +19,9 @@ _BLOCK = 1 << 20
 _SPACE = b" \t\r\n"
 # Strings go by whole; a quote that opens one which the block does not close stands alone.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
+# The rest of a string that an earlier block began, and the backslashes before an edge.
+_STRING_END = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_BACKSLASHES = re.compile(rb"\\*\Z")
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
 
 
@@ -59,6 +62,12 @@ def array_spans(
     yield from _Splitter(source, begin, size, complain or (lambda *_: None)).run()
 
 
+def _escaping(data: bytes) -> bytes:
+    """Return the backslash at the end that escapes what the next block begins with, if any."""
+    found = _BACKSLASHES.search(data, max(0, len(data) - _BLOCK))
+    return b"\\" if found is not None and len(found[0]) % 2 else b""
+
+
 class _Splitter:
     def __init__(self, source: Source, begin: int, size: int, complain: Complain) -> None:
         self._source = source
@@ -74,31 +83,34 @@ class _Splitter:
 
     def run(self) -> Iterator[Span]:
         offset = self._after
-        block_size = _BLOCK
         carry = b""
+        inside = False
         while offset < self._size:
-            block = self._source.read(offset, min(block_size, self._size - offset))
+            block = self._source.read(offset, min(_BLOCK, self._size - offset))
             if not block:
                 break
             data = carry + block
             base = offset - len(carry)
             offset += len(block)
-            kept = len(data)
-            for match in _TOKEN.finditer(data):
+            begin = 0
+            if inside:
+                end = _STRING_END.match(data)
+                if end is None:
+                    carry = _escaping(data)
+                    continue
+                inside, begin = False, end.end()
+            carry = b""
+            for match in _TOKEN.finditer(data, begin):
                 token = match.group()
                 if token == b'"':
-                    kept = match.start()
+                    # A string goes on in the next block, however long it is.
+                    inside, carry = True, _escaping(data)
                     break
                 if len(token) == 1:
                     yield from self._mark(token, base + match.start())
                     if self._closed:
                         self._rest(base + match.end())
                         return
-            carry = data[kept:]
-            # A string longer than a block is read in growing pieces, so that it costs its length;
-            # one that only crosses the edge of a block is no reason to hold more.
-            grows = len(carry) >= block_size
-            block_size = min(2 * block_size, 64 * _BLOCK) if grows else _BLOCK
         yield from self._element(self._size, last=True)
 
     def _mark(self, token: bytes, at: int) -> Iterator[Span]:

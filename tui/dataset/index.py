@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tui.dataset.signature import BOM
@@ -18,6 +18,8 @@ from tui.errors import FileError
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from tui.dataset.ranges import Span
 
 _READ = 256 << 10
 _PUBLISH = 4 << 20
@@ -74,7 +76,7 @@ class LineIndex:
         if self.lines or self.bytes_seen:
             return self.lines
         if self._array:
-            self._elements(source, lambda: self.bytes_seen >= n_bytes or self.lines >= 1000, None)
+            self._elements(source, lambda: self.lines >= 1000, None, n_bytes)
             return self.lines
         data = source.read(0, n_bytes)
         ends = array("I")
@@ -109,14 +111,13 @@ class LineIndex:
         stop = cancelled or (lambda: False)
         self._decide(source)
         self._notice(source)
-        if self._array:
-            self._reset()
-            return self._elements(source, stop, progress)
-        import numpy as np
-
         if self.complete and self.bytes_seen == source.size:
             return True
         self.complete = False
+        if self._array:
+            return self._elements(source, stop, progress)
+        import numpy as np
+
         gathered: list[npt.NDArray[np.uint32]] = []
         at = self.bytes_seen
         published = at
@@ -238,24 +239,36 @@ class LineIndex:
             raise FileError("the file was changed", "open it again")
 
     def _elements(
-        self, source: Source, stop: Callable[[], bool], progress: Callable[[int, int], None] | None
+        self,
+        source: Source,
+        stop: Callable[[], bool],
+        progress: Callable[[int, int], None] | None,
+        most: int | None = None,
     ) -> bool:
-        from tui.dataset.arrays import array_spans
+        """Index the elements of an array, from its start; of the first ``most`` bytes where given.
 
+        What was known before stays so until as much is known anew: others read meanwhile.
+        """
         starts, ends, numbers = array("q"), array("q"), array("q")
+        fresh = LineIndex()
 
-        def publish() -> None:
+        def publish(*, over: bool = False) -> None:
             nonlocal starts, ends, numbers
             if ends:
-                self._starts.append(starts)
-                self._numbers.append(numbers)
-                self._blocks.append(ends)
-                self._firsts.append(self.lines)
-                self.lines += len(ends)
+                fresh._starts.append(starts)
+                fresh._numbers.append(numbers)
+                fresh._blocks.append(ends)
+                fresh._firsts.append(fresh.lines)
+                fresh.lines += len(ends)
             starts, ends, numbers = array("q"), array("q"), array("q")
+            if over or fresh.lines >= self.lines:
+                self.lines = min(self.lines, fresh.lines)
+                self._starts, self._numbers = fresh._starts, fresh._numbers
+                self._blocks, self._firsts = fresh._blocks, fresh._firsts
+                self.lines = fresh.lines
 
-        stopped = False
-        for count, span in enumerate(array_spans(source, 0, source.size)):
+        stopped = most is not None and most < source.size
+        for count, span in enumerate(_elements_of(source, most if stopped else None)):
             starts.append(span.offset)
             ends.append(span.offset + span.length)
             numbers.append(span.line)
@@ -267,7 +280,7 @@ class LineIndex:
             if stop():
                 stopped = True
                 break
-        publish()
+        publish(over=not stopped)
         self.complete = not stopped
         if self.complete:
             self.bytes_seen = source.size
@@ -304,3 +317,13 @@ class LineIndex:
     def _end_of(self, i: int) -> int:
         block = bisect_right(self._firsts, i) - 1
         return self._bases[block] + int(self._blocks[block][i - self._firsts[block]])
+
+
+def _elements_of(source: Source, most: int | None) -> Iterator[Span]:
+    """Yield the elements of an array, or those that end in its first ``most`` bytes."""
+    from tui.dataset.arrays import array_spans
+
+    for span in array_spans(source, 0, source.size if most is None else most):
+        if most is not None and span.offset + span.length >= most:
+            return
+        yield span

@@ -137,6 +137,8 @@ class RepairScreen(RepairLook):
             self.dismiss()
         elif change is Change.EDITED:
             self._edits_changed()
+        elif change is Change.RELOADED or self._survey is None:
+            self._begin()
 
     # Keys
 
@@ -209,6 +211,8 @@ class RepairScreen(RepairLook):
         """Ask what to call the new file."""
         if self._writing:
             self.say("Already writing; Esc stops it")
+        elif self._survey is None:
+            self.say("The file is still being unpacked; write it when it is all there")
         elif not self._chosen():
             self.say("Everything is switched off: there is nothing to write", "warning")
         else:

@@ -82,7 +82,10 @@ class RepairLook(DeckScreen):
         """Survey the file, from the beginning."""
         workspace = self.deck.workspace
         lease = workspace.lease()
-        if lease is None:
+        if lease is None or not lease.source.whole:
+            self._survey = None
+            self._failure = "The file is still being unpacked"
+            self._say_state()
             return
         from tui.dataset import Survey
 
