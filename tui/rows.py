@@ -56,14 +56,55 @@ def summary(head: bytes, size: int) -> Row:
     if not head.strip():
         return Row("(blank line)")
     raw = Row(" ".join(head[: _SHOWN * 4].decode("utf-8", "replace").split())[:_SHOWN])
-    if size > len(head):
-        return raw
     try:
-        turns, _ = conversation(orjson.loads(head))
-    except ValueError:
+        turns, _ = conversation(orjson.loads(head) if size <= len(head) else _begun(head))
+    except (ValueError, RecursionError):
         return raw
     roles = "".join(turn.role[:1] or "?" for turn in turns[:40])
     return Row(_dialogue(turns) or raw.text, roles)
+
+
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{},:]', re.DOTALL)
+_CUT_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+
+
+def _begun(head: bytes) -> object:
+    """Parse the beginning of a record as if it ended where it was cut.
+
+    Raises:
+        ValueError: It does not begin like JSON.
+    """
+    text = head.decode("utf-8", "ignore")
+    closing: list[str] = []
+    # Where what came last may end: a value whose key is not cut off.
+    safe, closers = 0, ""
+    key = False
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if token in ("{", "["):
+            closing.append("}" if token == "{" else "]")
+            key = token == "{"
+            safe, closers = match.end(), "".join(reversed(closing))
+        elif token in ("}", "]"):
+            if not closing:
+                break
+            closing.pop()
+            safe, closers = match.end(), "".join(reversed(closing))
+        elif token == ",":
+            safe, closers = match.start(), "".join(reversed(closing))
+            key = closing[-1:] == ["}"]
+        elif token == ":":
+            key = False
+        elif not key:
+            # A string that is cut off is closed where it is.
+            if len(token) < 2 or token[-1] != '"' or match.end() == len(text):
+                begun = _CUT_ESCAPE.sub("", text[: match.end()])
+                try:
+                    return orjson.loads(begun + '"' + "".join(reversed(closing)))
+                except ValueError:
+                    break
+            safe, closers = match.end(), "".join(reversed(closing))
+    return orjson.loads(text[:safe] + closers)
 
 
 def _dialogue(turns: tuple[Turn, ...]) -> str:
