@@ -10,7 +10,7 @@ from widgets.laid import PAIR_WIDTH, Rows
 from widgets.record_data import PREFERRED, REJECTED, RecordData, Turn
 
 _LEGEND = "words that differ are underlined"
-_ALIKE = 0.7
+_ALIKE = 0.95
 """Where more than this share of both answers differs, marks would say nothing."""
 
 
