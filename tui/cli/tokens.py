@@ -61,7 +61,12 @@ def add_parsers(sub: Any) -> None:
 
 
 def _file_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a dataset, or - for standard input")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a dataset, or - for standard input; several are taken as one dataset",
+    )
 
 
 def _output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,14 +78,14 @@ def _output_arguments(parser: argparse.ArgumentParser) -> None:
 
 def stats(args: argparse.Namespace) -> int:
     """Print the distributions of one file; 1 where it holds no example at all."""
-    from tui.dataset import Source
+    from tui.dataset import open_all
     from tui.pricing import model_info
 
     model = args.model or DEFAULT_MODEL
     info = model_info(model)
     encoding = args.encoding or info.encoding
     _check_encoding(encoding)
-    with Source.open(args.file) as source:
+    with open_all(args.files) as source:
         result = _scan(source, encoding, model)
     # Only now: it loads numpy, and the workers may as well start meanwhile.
     from tui.tokens import TokenTable, stats_json
@@ -108,7 +113,7 @@ def stats(args: argparse.Namespace) -> int:
 
 def cost(args: argparse.Namespace) -> int:
     """Print what training costs; 1 where the file holds no example at all."""
-    from tui.dataset import Source
+    from tui.dataset import open_all
     from tui.pricing import check_epochs, estimate, load_prices
 
     if args.epochs is not None:
@@ -116,7 +121,7 @@ def cost(args: argparse.Namespace) -> int:
     prices = load_prices()
     models = _models(args, prices.models_at)
     validation = None if args.validation is None else _validation(args.validation)
-    with Source.open(args.file) as source:
+    with open_all(args.files) as source:
         report, tables = _count_each(source, dict.fromkeys(info.encoding for _, info in models))
     rows = [
         estimate(

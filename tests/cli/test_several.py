@@ -1,0 +1,43 @@
+"""Several files taken as one dataset by the commands that count."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(*words: str) -> dict[str, object]:
+    command = [sys.executable, "-m", "tui", *words, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert isinstance(answer, dict)
+    return answer
+
+
+@pytest.mark.parametrize("command", ["stats", "cost"])
+def test_several_files_are_counted_as_one(home: Path, tmp_path: Path, command: str) -> None:
+    lines = [
+        json.dumps(
+            {
+                "messages": [
+                    {"role": "user", "content": f"What is {n}?"},
+                    {"role": "assistant", "content": f"It is {n * n}."},
+                ]
+            }
+        )
+        for n in range(30)
+    ]
+    whole, first, second = (tmp_path / name for name in ("all.jsonl", "a.jsonl", "b.jsonl.gz"))
+    whole.write_text("\n".join(lines) + "\n")
+    first.write_text("\n".join(lines[:20]))
+    second.write_bytes(gzip.compress(("\n".join(lines[20:]) + "\n").encode()))
+    joined, single = run(command, str(first), str(second)), run(command, str(whole))
+    assert joined.pop("file") == f"{first} + {second}"
+    assert single.pop("file") == str(whole)
+    assert joined == single
