@@ -148,25 +148,19 @@ def _take_report(name: str, head: Mapping[str, Any], chest: Chest) -> CheckRepor
 
 
 def _put_table(name: str, table: TokenTable, arrays: Arrays) -> dict[str, Any]:
-    from tui.tokens.rows import NUMBERS
-
-    for part in NUMBERS:
-        values, counts = getattr(table, part).items()
+    for part, numbers in table.numbers().items():
+        values, counts = numbers.items()
         arrays[f"{name}.{part}.values"], arrays[f"{name}.{part}.counts"] = values, counts
     return {fact: getattr(table, fact) for fact in _TABLE_FACTS}
 
 
 def _take_table(name: str, head: Mapping[str, Any], chest: Chest) -> TokenTable:
     from tui.tokens import TokenTable, ValueCounts
-    from tui.tokens.rows import NUMBERS
 
-    counted = {
-        part: ValueCounts.of(
-            chest.array(f"{name}.{part}.values"), chest.array(f"{name}.{part}.counts")
-        )
-        for part in NUMBERS
-    }
-    made = TokenTable(**counted)  # type: ignore[arg-type]  # these names are its counts
+    made = TokenTable.empty()
+    for part, numbers in made.numbers().items():
+        kept = (chest.array(f"{name}.{part}.{what}") for what in ("values", "counts"))
+        numbers.merge(ValueCounts.of(*kept))
     for fact in _TABLE_FACTS:
         setattr(made, fact, head[fact])
     return made

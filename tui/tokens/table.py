@@ -81,6 +81,10 @@ class TokenTable:
         """Return another with the same counts, which does not change with this one."""
         return TokenTable.concat((self,))
 
+    def numbers(self) -> dict[str, ValueCounts]:
+        """Return the counts of every kind by their names here."""
+        return {name: getattr(self, name) for name in NUMBERS}
+
     def over(self, limit: int | None) -> int:
         """Return how many examples are longer than ``limit`` tokens."""
         return self.billed.above(limit)
