@@ -19,9 +19,8 @@ _BLOCK = 1 << 20
 _SPACE = b" \t\r\n"
 # Strings go by whole; a quote that opens one which the block does not close stands alone.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
-# The rest of a string that an earlier block began, and the backslashes before an edge.
+# The rest of a string that an earlier block began.
 _STRING_END = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_BACKSLASHES = re.compile(rb"\\*\Z")
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
 
 
@@ -64,8 +63,8 @@ def array_spans(
 
 def _escaping(data: bytes) -> bytes:
     """Return the backslash at the end that escapes what the next block begins with, if any."""
-    found = _BACKSLASHES.search(data, max(0, len(data) - _BLOCK))
-    return b"\\" if found is not None and len(found[0]) % 2 else b""
+    run = len(data) - len(data.rstrip(b"\\"))
+    return b"\\" if run % 2 else b""
 
 
 class _Splitter:
