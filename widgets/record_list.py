@@ -277,7 +277,7 @@ def marked(text: str, needle: str | re.Pattern[str], style: str = "") -> list[tu
         return [(text, style)]
     pieces: list[tuple[str, str]] = []
     position = 0
-    for match in pattern.finditer(text):
+    for match in filter(re.Match.group, pattern.finditer(text)):
         pieces.append((text[position : match.start()], style))
         pieces.append((match.group(), "rows--match"))
         position = match.end()

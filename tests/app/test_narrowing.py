@@ -273,6 +273,26 @@ async def test_a_filter_waits_for_the_check_and_grows_with_it(
         assert "600 of 12,000 records: errors" in screen_text(app)
 
 
+async def test_a_filter_that_needs_a_check_which_failed_says_so(
+    make_app: MakeApp, mixed_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("tui.dataset.Scan.run", fail)
+        app = make_app(mixed_file)
+        async with app.run_test(size=(120, 40)) as pilot:
+            screen = data(app)
+            await wait_for(pilot, "the end", lambda: app.workspace.stage is Stage.FAILED)
+            screen.show_filter("severity:error")
+            await wait_for(pilot, "a word", lambda: "r runs it" in screen_text(app))
+            broken.undo()
+            app.workspace.start()
+            await shows(pilot, screen, [11, 31])
+            assert "2 of 40 records: errors" in screen_text(app)
+
+
 async def test_another_file_begins_with_all_its_records(
     make_app: MakeApp, mixed_file: Path, chat_file: Path
 ) -> None:

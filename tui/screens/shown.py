@@ -138,11 +138,12 @@ class ShownScreen(DeckScreen):
         if wanted.needs_facets and facets is None:
             # Asked again when the check has found something out.
             self._looking = 0.0
+            self._trouble = "" if workspace.working else "this needs the check; r runs it"
             self.tell_shown()
             return
         from tui.dataset import Filter, Sort, select
 
-        self._looking, self._underway = 0.0, True
+        self._looking, self._underway, self._trouble = 0.0, True, ""
         self.tell_shown()
 
         def work() -> None:
@@ -298,8 +299,7 @@ class ShownScreen(DeckScreen):
         complete = workspace.index is not None and workspace.index.complete
         parts = [clean(said(self.base, workspace.lines, complete=complete), 240)]
         if self.base.partial:
-            far = f"checked {workspace.fraction:.0%}" if workspace.working else "not all checked"
-            parts.append(f"so far, {far}")
+            parts.append("so far" if workspace.working else "not all is checked")
         return [*parts, *searched, "esc shows all"]
 
     def _empty_text(self) -> str:
