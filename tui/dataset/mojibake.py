@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 # A lead byte's character, then as many others as it promises.
 _TABLE = {byte: bytes((byte,)).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
@@ -11,19 +12,24 @@ _BYTES = {char: byte for byte, char in _CHARS.items()}
 # Latin-1 gives control characters instead of the signs of Windows-1252.
 _BYTES.update({chr(byte): byte for byte in range(0x80, 0xA0)})
 _TAIL = "[" + "".join(re.escape(char) for char, byte in _BYTES.items() if byte < 0xC0) + "]"
-_MOJIBAKE = re.compile(
-    f"[\u00c2-\u00df]{_TAIL}|[\u00e0-\u00ef]{_TAIL}{{2}}|[\u00f0-\u00f4]{_TAIL}{{3}}"
-)
 _LOST = re.compile(r"\w\ufffd|\ufffd\w")
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 _TWICE = 3
 _ENOUGH = 3
 
 
+# Few texts need it, and compiling takes longer than looking at them.
+@cache
+def _pairs() -> re.Pattern[str]:
+    return re.compile(
+        f"[\u00c2-\u00df]{_TAIL}|[\u00e0-\u00ef]{_TAIL}{{2}}|[\u00f0-\u00f4]{_TAIL}{{3}}"
+    )
+
+
 def undo_mojibake(text: str) -> str:
     """Return text with what was decoded wrongly decoded again, as often as that was done."""
     for _ in range(_TWICE):
-        better = _MOJIBAKE.sub(_decode, text)
+        better = _pairs().sub(_decode, text)
         if better == text:
             break
         text = better
@@ -56,7 +62,7 @@ def find_mojibake(text: str) -> tuple[str, str] | None:
     lost = _LOST.search(text)
     if lost:
         return lost.group(), ""
-    found = [(match.group(), _decode(match)) for match in _MOJIBAKE.finditer(text)]
+    found = [(match.group(), _decode(match)) for match in _pairs().finditer(text)]
     found = [(wrong, right) for wrong, right in found if right != wrong]
     for wrong, right in found:
         if _is_telling(wrong, right):

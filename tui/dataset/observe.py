@@ -81,10 +81,9 @@ class Observer:
         """Add a record that `chat.plain` accepted with these flags."""
         now = self._now
         hashed = flags & PLAIN_SYSTEM
-        before, text = hashed, ""
-        for entry in messages:
-            before, text = hashed, entry["content"]
-            hashed = xxh3_64_intdigest(text.encode(), before)
+        *asked, text = [entry["content"] for entry in messages]
+        before = xxh3_64_intdigest("\0".join(asked).encode(), hashed)
+        hashed = xxh3_64_intdigest(text.encode(), before)
         now.places.append(line << COLUMN_BITS | 1)
         # Without a question every answer is to the same one, and none contradicts another.
         now.prompts.append(before if flags & PLAIN_USER else hashed)

@@ -20,7 +20,7 @@ from tui.dataset.model import Format, Issue, Severity
 from tui.dataset.observe import Observed, Observer
 from tui.dataset.rules.catalogue import RULES
 from tui.dataset.rules.chat import PLAIN_ODD, PLAIN_SHIFT, PLAIN_SYSTEM, PLAIN_USER, plain
-from tui.dataset.rules.quality.suspects import is_suspect
+from tui.dataset.rules.quality.suspects import suspects
 from tui.dataset.rules.tally import Tally
 
 if TYPE_CHECKING:
@@ -164,6 +164,8 @@ class RangeWorker:
         keep = self._settings.encoding is not None or self._settings.facets
         loads, limit, chat = orjson.loads, self._bytes_limit, self._chat
         observe = None if self._observer is None else self._observer.plain
+        looks = chat and observe is not None
+        odd = suspects(feed.lines) if looks else bytearray(len(feed.lines))
         position = plainly = users = systems = 0
         while position < feed.inside:
             raw = feed.lines[position]
@@ -184,7 +186,7 @@ class RangeWorker:
                 continue
             if chat and type(value) is dict and len(raw) <= limit:
                 flags = plain(value)
-                if flags and self._is_clean(raw, flags):
+                if flags and not odd[position - 1] and self._is_clean(raw, flags):
                     plainly += 1
                     users += flags & PLAIN_USER
                     systems += flags & PLAIN_SYSTEM
@@ -210,7 +212,7 @@ class RangeWorker:
         strings = flags >> PLAIN_SHIFT
         if raw.count(b'"') != 2 * strings and not quotes_match(raw, strings):
             return False
-        return self._observer is None or not (flags & PLAIN_ODD or is_suspect(raw))
+        return self._observer is None or not flags & PLAIN_ODD
 
     def _blank(self, found: Found, line: int) -> None:
         found.blank += 1

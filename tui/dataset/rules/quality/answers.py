@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _REFUSES = (
     r"(?:can(?:no|['’])?t|can not|am (?:un|not )able to|(?:wo|do)n['’]t(?: be able to)?|"
@@ -14,17 +15,23 @@ _DEEDS = (
     r" (?:create|generate) (?:that|this|content)| write (?:that|this)| answer (?:that|this|your))"
 )
 _OBJECTS = r"(?:[^.!?\n]{0,60}\b(?:that|this|these|those|such|request|your|any)\b|[.!?]|$)"
-_REFUSAL = re.compile(
-    r"(?:(?:I['’]m|I am|We['’]re) (?:very |so |really |truly )?sorry|Sorry|Unfortunately|"
-    r"I apologi[sz]e|My apologies|Apologies)?"
-    r"[,.;]?(?: but)?(?: as an AI[^,.]{0,40},)?\s*"
-    rf"I(?:['’]m| am)? ?{_REFUSES}{_DEEDS}\b{_OBJECTS}"
-    rf"|(?:Unfortunately|Sorry|I['’]m sorry),?(?: but)? I ?{_REFUSES} provide"
-    r" (?:assistance|guidance|instructions|advice)\b"
-    rf"|As an AI\b[^.!?\n]{{0,60}}\bI(?:['’]m| am)? ?{_REFUSES}\b"
-    r"|I(?:['’]m| am) sorry,? (?:but )?as an AI\b",
-    re.IGNORECASE,
-)
+
+
+@cache
+def _refusal() -> re.Pattern[str]:
+    return re.compile(
+        r"(?:(?:I['’]m|I am|We['’]re) (?:very |so |really |truly )?sorry|Sorry|Unfortunately|"
+        r"I apologi[sz]e|My apologies|Apologies)?"
+        r"[,.;]?(?: but)?(?: as an AI[^,.]{0,40},)?\s*"
+        rf"I(?:['’]m| am)? ?{_REFUSES}{_DEEDS}\b{_OBJECTS}"
+        rf"|(?:Unfortunately|Sorry|I['’]m sorry),?(?: but)? I ?{_REFUSES} provide"
+        r" (?:assistance|guidance|instructions|advice)\b"
+        rf"|As an AI\b[^.!?\n]{{0,60}}\bI(?:['’]m| am)? ?{_REFUSES}\b"
+        r"|I(?:['’]m| am) sorry,? (?:but )?as an AI\b",
+        re.IGNORECASE,
+    )
+
+
 REFUSAL_STARTS = frozenset(
     ("I'm ", "I’m ", "I am", "I ca", "I wo", "I wi", "I do", "I mu", "I ha", "I ap", "Sorr", "Unfo",
      "My a", "Apol", "As a", "We'r", "We’r")
@@ -37,7 +44,7 @@ _SHORT = 12
 
 def is_refusal(answer: str) -> bool:
     """Return whether an answer starts by declining what is asked."""
-    return answer[:4] in REFUSAL_STARTS and _REFUSAL.match(answer[:_OPENING]) is not None
+    return answer[:4] in REFUSAL_STARTS and _refusal().match(answer[:_OPENING]) is not None
 
 
 def is_copy(answer: str, question: str) -> bool:

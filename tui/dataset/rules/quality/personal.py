@@ -73,14 +73,3 @@ def _passes_luhn(digits: str) -> bool:
         value = int(digit) * (1 + place % 2)
         total += value - 9 if value > 9 else value
     return total % 10 == 0
-
-
-def may_hold_address(raw: bytes) -> bool:
-    """Return whether the text of a record has an e-mail address of somebody."""
-    here = raw.find(b"@")
-    while here >= 0:
-        after = raw[here + 1 : here + 66]
-        if after[:1].isalnum() and b"." in after and raw[here - 1 : here].isalnum():
-            return True
-        here = raw.find(b"@", here + 1)
-    return False

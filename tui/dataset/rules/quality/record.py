@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from tui.dataset.model import Finding, Format, JsonPath
 from tui.dataset.mojibake import find_mojibake, looks_odd
 from tui.dataset.rules.quality.answers import is_copy, is_refusal
-from tui.dataset.rules.quality.personal import find_personal
 from tui.dataset.rules.quality.secrets import find_secret
 from tui.dataset.rules.text import quote
 
@@ -105,7 +104,12 @@ def _text(text: str, path: JsonPath, suspect: bool, *, personal: bool) -> Iterat
             f"what looks like {_article(kind)}" + (f", {quote(begin + '…')}" if begin else ""),
             "replace it by a made-up one, and have the real one withdrawn: models repeat such text",
         )
-    found = find_personal(text) if personal else None
+    if not personal:
+        return
+    # Its patterns take longer to compile than a small file takes to check.
+    from tui.dataset.rules.quality.personal import find_personal
+
+    found = find_personal(text)
     if found is not None:
         kind, part = found
         yield Finding(

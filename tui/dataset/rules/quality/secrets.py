@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _KINDS: tuple[tuple[str, str], ...] = (
     (
@@ -20,16 +21,25 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("access token (JWT)", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
     ("API key", r"\bsk-[A-Za-z0-9_-]{20,}"),
 )
-_ANY = re.compile("|".join(f"({pattern})" for _, pattern in _KINDS))
-_ANY_BYTES = re.compile(_ANY.pattern.encode())
 _PLACEHOLDER = re.compile(r"(?i)xxxx|your|placeholder|dummy|insert|redacted|\*\*\*|0{8}")
 _FEW = 8
 _SHOWN = 6
 
 
+# Few files hold a secret, and compiling takes longer than checking a hundred records.
+@cache
+def _any() -> re.Pattern[str]:
+    return re.compile("|".join(f"({pattern})" for _, pattern in _KINDS))
+
+
+@cache
+def _any_bytes() -> re.Pattern[bytes]:
+    return re.compile(_any().pattern.encode())
+
+
 def find_secret(text: str) -> tuple[int, str, str] | None:
     """Return where a secret starts, what kind it is, and how it begins; ``None`` without one."""
-    for match in _ANY.finditer(text):
+    for match in _any().finditer(text):
         found = match.group()
         kind = _KINDS[(match.lastindex or 1) - 1][0]
         if kind == "private key":
@@ -41,7 +51,7 @@ def find_secret(text: str) -> tuple[int, str, str] | None:
 
 def may_hold_secret(raw: bytes) -> bool:
     """Return whether the text of a record has anything of the shape of a secret."""
-    return _ANY_BYTES.search(raw) is not None
+    return _any_bytes().search(raw) is not None
 
 
 def _is_placeholder(found: str, kind: str) -> bool:
