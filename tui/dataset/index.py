@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from tui.dataset.ranges import Span
+    from tui.dataset.lines import Span
 
 _READ = 256 << 10
 _PUBLISH = 4 << 20
