@@ -164,7 +164,9 @@ async def test_nothing_chosen_is_nothing_to_write(make_app: MakeApp, chat_file: 
 
 
 async def test_writing_stops_when_told(make_app: MakeApp, tmp_path: Path) -> None:
-    path = write_lines(tmp_path / "long.jsonl", [*CHAT, GPT] * 4000)
+    line = json.dumps(GPT)
+    path = tmp_path / "long.jsonl"
+    path.write_text("".join(f"{line.replace('Hi', f'Hi {n}')}\n" for n in range(60_000)))
     app = make_app(path)
     async with app.run_test(size=(120, 40)) as pilot:
         await wait_for(pilot, "the check", done(app))
