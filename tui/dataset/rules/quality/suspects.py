@@ -20,6 +20,7 @@ _DROPPED = bytes(byte for byte in range(256) if byte not in _KEPT)
 _ALIKE = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
 _CARD_DIGITS = b"0" * 15
 _GROUP = 16
+_PERSON, _SECRET = 1, 2
 
 
 @cache
@@ -43,25 +44,32 @@ def suspects(lines: Sequence[bytes]) -> bytearray:
     found = bytearray(len(lines))
     for start in range(0, len(lines), _GROUP):
         group = lines[start : start + _GROUP]
-        if is_suspect(b"\n".join(group)):
+        if _glance(b"\n".join(group)):
             for at, line in enumerate(group, start):
                 found[at] = is_suspect(line)
     return found
 
 
 def is_suspect(raw: bytes) -> bool:
-    """Return whether the rules about secrets and persons have to look at a record, or at some."""
+    """Return whether the rules about secrets and persons have to look at a record."""
+    sign = _glance(raw)
+    return sign == _PERSON or (sign == _SECRET and may_hold_secret(raw))
+
+
+def _glance(raw: bytes) -> int:
+    """Return what records may hold, a number of a person before a secret; 0 for neither."""
     left = raw.translate(_ALIKE, _DROPPED)
     # Written out: a loop over these would cost more than they do.
     hyphen = b"-00" in left
-    return (
+    if (
         (b"@" in left and _may_hold_address(raw))
         or (hyphen and b"00-0000" in left and _shapes()[1].search(raw) is not None)
-        or (b"000.0000" in left and _shapes()[2].search(raw) is not None)
+        or (b"000.000.0000" in left and _shapes()[2].search(raw) is not None)
         or (b"+0000000" in left and _shapes()[3].search(raw) is not None)
         or (_CARD_DIGITS in left and _may_be_card(raw))
-        or (_begins_secret(raw, left, hyphen) and may_hold_secret(raw))
-    )
+    ):
+        return _PERSON
+    return _SECRET if _begins_secret(raw, left, hyphen) else 0
 
 
 def _begins_secret(raw: bytes, left: bytes, hyphen: bool) -> bool:
@@ -69,12 +77,12 @@ def _begins_secret(raw: bytes, left: bytes, hyphen: bool) -> bool:
         (b"k-" in left and b"sk-" in raw)
         or (hyphen and b"xox" in raw)
         or (b"_" in left and _shapes()[0].search(raw) is not None)
-        or b"AKIA" in left
-        or b"ASIA" in left
+        or (b"AKIA" in left and b"AKIA" in raw)
+        or (b"ASIA" in left and b"ASIA" in raw)
         or (b".J" in left and b".eyJ" in raw)
         or (b"-----GI" in left and b"PRIVATE KEY-----" in raw)
         or (b"Iz" in left and b"AIza" in raw)
-        or b"SG." in left
+        or (b"SG." in left and b"SG." in raw)
     )
 
 
