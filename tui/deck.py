@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from textual.events import Event, Key
 from textual.notifications import SeverityLevel
 from textual.signal import Signal
 
 from tui.config import Paths, ProviderConfig, Settings, provider_names, resolve_provider
 from tui.ink import InkApp
+from tui.keys import KeysInOrder
 from tui.messages import LaunchPrefill
 from widgets.text import clean
 
@@ -58,6 +60,14 @@ class Deck(InkApp[int]):
         self.closers: list[Callable[[], Awaitable[None]]] = []
         """What lets go of connections and files when every screen is gone."""
         self._prefill: LaunchPrefill | None = None
+        self._keys = KeysInOrder(self, super().on_event)
+
+    async def on_event(self, event: Event) -> None:
+        """Take keys in order; see `KeysInOrder`."""
+        if isinstance(event, Key) and not event.is_forwarded:
+            await self._keys.take(event)
+        else:
+            await super().on_event(event)
 
     def provider_config(self, name: str | None = None) -> ProviderConfig:
         """Return the provider called ``name``, or the one in use.
