@@ -241,6 +241,7 @@ async def test_orders_go_both_ways(make_app: MakeApp, mixed_file: Path) -> None:
         await wait_for(pilot, "the orders", lambda: "Most tokens first" in screen_text(app))
         await pilot.press(*"last", "enter")
         await shows(pilot, screen, [40, 39, 38, 37, 36])
+        assert screen.position + 1 == 40
         await pilot.press("S")
         await shows(pilot, screen, [36, 37, 38, 39, 40])
 

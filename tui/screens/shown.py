@@ -73,6 +73,7 @@ class ShownScreen(DeckScreen):
         self._underway = False
         self._again = False
         self._trouble = ""
+        self._from_top = False
 
     # What the screen that has the list gives
 
@@ -104,9 +105,15 @@ class ShownScreen(DeckScreen):
         except TunedeckError as error:
             self.say(clean(str(error), 200), "warning")
 
-    def show_wish(self, wanted: Wish) -> None:
-        """Show what is wished for; the cursor stays on its record if that is among it."""
+    def show_wish(self, wanted: Wish, *, from_top: bool = False) -> None:
+        """Show what is wished for; the cursor stays on its record if that is among it.
+
+        Args:
+            wanted: The filter and the order.
+            from_top: Put the cursor on the first record instead.
+        """
         self._drop_work()
+        self._from_top = from_top
         # A new one each time: by it one tells the answer to this from that to what was before.
         self._wish = replace(wanted)
         if wanted.everything:
@@ -228,8 +235,10 @@ class ShownScreen(DeckScreen):
         count = self.shown.count(lines)
         self.records.empty_text = self._empty_text()
         if not _same_rows(before, self.shown) or count < self.records.count:
-            row = self.shown.row(here) if count else None
+            row = self.shown.row(here) if count and not self._from_top else None
             place = row if row is not None else self.shown.nearest(here)
+            if self._from_top:
+                place, self._from_top = 0, False
             told = row is None or not self.records.count
             self.records.show_rows(count, place, largest=lines, told=told)
         self.tell_shown()

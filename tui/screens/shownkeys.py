@@ -114,7 +114,10 @@ class ShownKeys(ShownScreen):
         self.app.push_screen(Palette(commands, title="Order of the list"))
 
     def _sort_by(self, order: Sort) -> None:
-        self.show_wish(wish(self._wish.filter, order))
+        from tui.dataset import Sort
+
+        # One sorts to see what comes first, which may be far from the record that was read.
+        self.show_wish(wish(self._wish.filter, order), from_top=order is not Sort.FILE)
 
     def action_turn(self) -> None:
         """Turn the order round."""

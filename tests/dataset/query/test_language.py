@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,14 @@ def _bounds() -> st.SearchStrategy[tuple[int | None, int | None]]:
     )
 
 
+def _searchable(search: Search) -> bool:
+    try:
+        re.compile(search.text if search.regex else "")
+    except re.error:
+        return False
+    return True
+
+
 TEXT = st.text(min_size=1, max_size=20) | st.text('/\\" \nab:=.', min_size=1, max_size=8)
 FILTERS = st.builds(
     Filter,
@@ -39,7 +49,9 @@ FILTERS = st.builds(
     messages=_bounds(),
     label=st.none() | st.tuples(TEXT.filter(lambda path: "=" not in path), st.text(max_size=9)),
     search=st.none()
-    | st.builds(Search, TEXT, regex=st.booleans(), case=st.booleans(), role=st.none() | TEXT),
+    | st.builds(
+        Search, TEXT, regex=st.booleans(), case=st.booleans(), role=st.none() | TEXT
+    ).filter(_searchable),
 )
 
 
@@ -147,6 +159,8 @@ def test_searches(text: str, search: Search) -> None:
         ("in:user", "/text/"),
         ("/a/ /b/", "once"),
         ("tokens:1 tokens:2", "once"),
+        ("/(/r", "backslash"),
+        ("regex:[ case:no", "backslash"),
     ],
 )
 def test_errors_name_what_there_is(text: str, told: str) -> None:

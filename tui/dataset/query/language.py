@@ -130,6 +130,10 @@ class _Reader:
             found["label"] = self._label
         if self._text is not None:
             case = True if self._case is None else self._case
+            if self._regex:
+                from tui.dataset.query.pattern import compiled
+
+                compiled(self._text, case=case)
             found["search"] = Search(self._text, self._regex, case, self._role)
         elif self._case is not None or self._role is not None:
             word = "in:" if self._role is not None else "case:"
