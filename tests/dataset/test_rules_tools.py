@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.dataset.test_rules import A, U, chat_line, checked, json_values
 from tui.dataset import RULES, Format, check_file
 from tui.dataset.rules.arguments import mismatches
+from tui.dataset.rules.tally import Tally
 
 SCHEMA = {
     "type": "object",
@@ -387,5 +388,51 @@ def test_tools_that_differ_are_said_once_a_file(tmp_path: Path) -> None:
     report = check_file(path)
     assert report.counts["tools_differ"] == 1
     issue = report.issues.by_code("tools_differ")[0]
-    assert (issue.line, issue.column) == (0, 0)
-    assert "weather" in issue.message
+    assert (issue.line, issue.column) == (21, 1)
+    assert "“weather” is defined otherwise than on line 1" in issue.message
+    assert [shown.line for shown in report.issues if shown.line] == sorted(
+        shown.line for shown in report.issues if shown.line
+    )
+
+
+@pytest.mark.parametrize("quality", [True, False])
+def test_the_line_of_tools_that_differ_is_that_of_the_file(tmp_path: Path, quality: bool) -> None:
+    other = copy.deepcopy(TOOL)
+    other["function"]["description"] = "d"  # type: ignore[index]
+    filler = {**U, "content": "x" * 900_000}
+    lines = [chat_line(filler, A, tools=[TOOL])] * 12 + [chat_line(U, A, tools=[other])] * 2
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(["", *lines]))
+    report = check_file(path, quality=quality)
+    issue = report.issues.by_code("tools_differ")[0]
+    assert (issue.line, issue.column) == (14, 1)
+    assert "line 2" in issue.message
+    array = tmp_path / "a.json"
+    array.write_text("[\n" + ",\n".join(lines) + "\n]")
+    assert check_file(array, quality=quality).issues.by_code("tools_differ")[0].line == 14
+
+
+@pytest.mark.parametrize(
+    "parameters", [None, {}, {"type": "object"}, {"type": "object", "properties": {}}]
+)
+def test_no_parameters_are_the_same_however_written(tmp_path: Path, parameters: Any) -> None:
+    bare = {"type": "function", "function": {"name": "now"}}
+    same = {"type": "function", "function": {"name": "now", "parameters": parameters}}
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join([chat_line(U, A, tools=[bare]), chat_line(U, A, tools=[same])]))
+    assert "tools_differ" not in check_file(path).counts
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=9), st.integers(0, 9))
+def test_where_tools_differ_does_not_depend_on_where_a_file_is_cut(kinds: str, at: int) -> None:
+    whole, first, second = Tally(), Tally(), Tally()
+    at = min(at, len(kinds))
+    for number, kind in enumerate(kinds):
+        function = {"name": "f" if kind < "c" else "g", "description": kind}
+        record: dict[str, object] = {"tools": [{"type": "function", "function": function}]}
+        whole.add(record, Format.CHAT, 0, (number + 1, 1))
+        part, line = (first, number + 1) if number < at else (second, number + 1 - at)
+        part.add(record, Format.CHAT, 0, (line, 1))
+    first.merge(second, at)
+    assert (first.functions, first.differing) == (whole.functions, whole.differing)
+    assert Tally.restored(first.state()).differing == whole.differing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field, replace
+from heapq import merge
 from typing import TYPE_CHECKING
 
 from tui.dataset.across import Across
@@ -13,7 +14,7 @@ from tui.dataset.report import CheckReport, IssueLog
 from tui.dataset.rules.whole import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tui.dataset.facets import Facets
     from tui.dataset.lines import Print
@@ -83,7 +84,7 @@ class Gathered:
         report.issues.extend(
             replace(issue, line=issue.line + base) if base else issue for issue in found.issues
         )
-        self.totals.add(found)
+        self.totals.add(found, base)
         if self.across is not None and found.observed is not None:
             self.across.add(found.observed, base)
         if self.table is not None and found.tokens is not None:
@@ -99,24 +100,32 @@ class Gathered:
         self._count(issue)
         self.report.issues.extend((issue,))
 
-    def compare(self, profile: Profile, *, array: bool) -> None:
+    def compare(self, profile: Profile, *, array: bool, placed: Sequence[Issue] = ()) -> None:
         """Add what shows only when records are compared; for a file that was read to its end.
+
+        Args:
+            profile: The provider's rules.
+            array: Whether the file is a JSON array.
+            placed: Issues of the rules about the whole file that stand on a line, in line order.
 
         Raises:
             FileError: The disk failed.
         """
         across, report = self.across, self.report
-        if across is None:
-            return
-        late = across.about_lines(report, profile)
+        late: Sequence[Issue] = placed
+        if across is not None:
+            found = across.about_lines(report, profile)
+            late = list(merge(found, placed, key=lambda issue: (issue.line, issue.column)))
         for issue in late:
             self._count(issue)
         report.issues.weave(late)
+        if self.facets is not None and not array:
+            self.facets.weave(late)
+        if across is None:
+            return
         for code, times in across.unsaid.items():
             report.counts[code] += times
             report.warnings += times
-        if self.facets is not None and not array:
-            self.facets.weave(late)
         for issue in list(across.about_file(report, profile)):
             self.add(issue)
         if across.stopped:

@@ -245,10 +245,10 @@ class RangeWorker:
             found.valid += 1
         if isinstance(checked.value, dict):
             found.parsed += 1
-            found.tally.add(checked.value, self._settings.check.format, checked.images)
+            kind = self._settings.check.format
+            found.tally.add(checked.value, kind, checked.images, (line, column))
             self._keep(checked.value)
             if self._observer is not None:
-                kind = self._settings.check.format
                 self._observer.add(checked.value, kind, line, column, raw)
         roles = checked.roles
         # A message whose role cannot be told may be the one that seems missing.

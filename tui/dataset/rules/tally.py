@@ -14,6 +14,9 @@ from tui.dataset.model import Format
 _MOST_FUNCTIONS = 10_000
 _ENDING = 100
 
+Place = tuple[int, int]
+"""The line and the column where a record starts."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -25,8 +28,8 @@ class Tally:
         prompt_end: What all the prompts end with; ``None`` before the first.
         completion_end: What all the completions end with; ``None`` before the first.
         unspaced: Completions that start with no white space.
-        functions: A digest of each function's definition, by its name.
-        differing: Functions that are defined in more than one way.
+        functions: A digest of each function's definition and where it stands first, by its name.
+        differing: Where a function is defined otherwise than before, for the first time, by name.
         last: The tools seen last, which are most often those of the next record too.
     """
 
@@ -35,11 +38,13 @@ class Tally:
     prompt_end: str | None = None
     completion_end: str | None = None
     unspaced: int = 0
-    functions: dict[str, bytes] = field(default_factory=dict)
-    differing: set[str] = field(default_factory=set)
+    functions: dict[str, tuple[bytes, Place]] = field(default_factory=dict)
+    differing: dict[str, Place] = field(default_factory=dict)
     last: object = None
 
-    def add(self, record: dict[str, object], kind: Format, images: int) -> None:
+    def add(
+        self, record: dict[str, object], kind: Format, images: int, place: Place = (1, 1)
+    ) -> None:
         """Add a record of a file of format ``kind`` that has so many images."""
         self.pictured += images > 0
         if kind is Format.COMPLETION:
@@ -52,24 +57,27 @@ class Tally:
             for tool in tools:
                 function = tool.get("function") if isinstance(tool, dict) else None
                 if isinstance(function, dict) and isinstance(function.get("name"), str):
-                    self._function(function["name"], _digest(function))
+                    self._function(function["name"], _digest(function), place)
 
-    def merge(self, other: Tally) -> None:
-        """Add what another part of the file holds."""
+    def merge(self, other: Tally, base: int = 0) -> None:
+        """Add what the next part of the file holds, whose lines count from ``base``."""
         self.pictured += other.pictured
         self.pairs += other.pairs
         self.unspaced += other.unspaced
         self.prompt_end = _common(self.prompt_end, other.prompt_end)
         self.completion_end = _common(self.completion_end, other.completion_end)
-        self.differing |= other.differing
-        for name, digest in other.functions.items():
-            self._function(name, digest)
+        # The first of a part comes before any that differs from it there.
+        for name, (digest, place) in other.functions.items():
+            self._function(name, digest, _moved(place, base))
+        for name, place in other.differing.items():
+            self.differing.setdefault(name, _moved(place, base))
 
     def state(self) -> dict[str, Any]:
         """Return the same as JSON values."""
         plain = {item.name: getattr(self, item.name) for item in fields(self)}
-        digests = {name: digest.hex() for name, digest in self.functions.items()}
-        return {**plain, "functions": digests, "differing": sorted(self.differing), "last": None}
+        digests = {name: [digest.hex(), *at] for name, (digest, at) in self.functions.items()}
+        differing = {name: list(at) for name, at in self.differing.items()}
+        return {**plain, "functions": digests, "differing": differing, "last": None}
 
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> Tally:
@@ -80,12 +88,17 @@ class Tally:
             TypeError: It has something that is not known.
             ValueError: Something cannot be read.
         """
-        digests = {name: bytes.fromhex(digest) for name, digest in state["functions"].items()}
-        return cls(**{**state, "functions": digests, "differing": set(state["differing"])})
+        functions = {}
+        for name, (digest, line, column) in dict(state["functions"]).items():
+            functions[name] = (bytes.fromhex(digest), (int(line), int(column)))
+        differing = {}
+        for name, (line, column) in dict(state["differing"]).items():
+            differing[name] = (int(line), int(column))
+        return cls(**{**state, "functions": functions, "differing": differing})
 
     def copy(self) -> Tally:
         """Return the same, which does not change with this one."""
-        return replace(self, functions=dict(self.functions), differing=set(self.differing))
+        return replace(self, functions=dict(self.functions), differing=dict(self.differing))
 
     def _seen(self, tools: list[object]) -> bool:
         try:
@@ -105,21 +118,34 @@ class Tally:
         self.completion_end = _common(self.completion_end, completion[-_ENDING:])
         self.unspaced += not completion[0].isspace()
 
-    def _function(self, name: str, digest: bytes | None) -> None:
+    def _function(self, name: str, digest: bytes | None, place: Place) -> None:
         known = self.functions.get(name)
         if digest is None:
             return
         if known is None:
             if len(self.functions) < _MOST_FUNCTIONS:
-                self.functions[name] = digest
-        elif known != digest:
-            self.differing.add(name)
+                self.functions[name] = (digest, place)
+        elif known[0] != digest:
+            self.differing.setdefault(name, place)
+
+
+def _moved(place: Place, base: int) -> Place:
+    return place[0] + base, place[1]
 
 
 def _digest(function: dict[str, object]) -> bytes | None:
-    """Return a digest that does not depend on the order of keys; ``None`` of what has no bytes."""
+    """Return a digest that does not depend on the order of keys; ``None`` of what has no bytes.
+
+    What says nothing is left out: a function without parameters is written in several ways.
+    """
+    said = {key: value for key, value in function.items() if value}
+    parameters = said.get("parameters")
+    if isinstance(parameters, dict):
+        telling = {key: value for key, value in parameters.items() if value}
+        if telling == {"type": "object"}:
+            del said["parameters"]
     try:
-        text = orjson.dumps(function, option=orjson.OPT_SORT_KEYS)
+        text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         return None
     return blake2b(text, digest_size=8).digest()

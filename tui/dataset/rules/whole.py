@@ -1,4 +1,4 @@
-"""Rules about the file as a whole: said once, with line 0."""
+"""Rules about the file as a whole: said once, with line 0 unless one record shows it."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Totals:
     without_system: int = 0
     tally: Tally = field(default_factory=Tally)
 
-    def add(self, found: Found) -> None:
-        """Add one range."""
+    def add(self, found: Found, base: int = 0) -> None:
+        """Add one range, whose lines count from ``base``."""
         self.parsed += found.parsed
         self.chats += found.chats
         self.without_user += found.without_user
         self.without_system += found.without_system
-        self.tally.merge(found.tally)
+        self.tally.merge(found.tally, base)
 
     def state(self) -> dict[str, Any]:
         """Return the same as JSON values."""
@@ -145,15 +145,17 @@ def _tools_and_images(tally: Tally, profile: Profile) -> Iterator[Issue]:
             "train on fewer records with images",
         )
     if tally.differing:
-        names = sorted(tally.differing)
-        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-        shown = ", ".join(quote(name, 30) for name in names[:3])
-        yield _issue(
+        names = sorted(tally.differing, key=lambda name: (tally.differing[name], name))
+        line, column = tally.differing[names[0]]
+        more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+        before = tally.functions[names[0]][1][0]
+        issue = _issue(
             profile,
             "tools_differ",
-            f"defined in more than one way across records: {shown}{more}",
+            f"{quote(names[0], 30)} is defined otherwise than on line {before:,}{more}",
             "define a function everywhere as it will be when the model is used",
         )
+        yield replace(issue, line=line, column=column)
 
 
 def _completion(tally: Tally, profile: Profile) -> Iterator[Issue]:
