@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from tui.dataset.mojibake import find_mojibake
+from tui.dataset.rules.quality.personal import personal_span
+from tui.dataset.rules.quality.secrets import find_secret
 from widgets.json_lines import token_end
 from widgets.record_data import Mark, RecordData, Turn, conversation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tui.dataset import Issue, Record
 
@@ -162,8 +165,10 @@ def _mark(issue: Issue, record: Record, column: int) -> Mark:
     narrow = _NARROW.get(issue.code)
     if start is not None and narrow is not None:
         # The issue is of a whole value; these characters in it are at fault.
-        found = narrow.search(record.text, start, token_end(record.text, start))
-        start, end = found.span() if found else (start, None)
+        value = record.text[start : token_end(record.text, start)]
+        span = narrow(value)
+        if span is not None:
+            start, end = start + span[0], start + span[1]
     return Mark(
         severity=str(issue.severity),
         message=issue.message,
@@ -175,13 +180,42 @@ def _mark(issue: Issue, record: Record, column: int) -> Mark:
     )
 
 
-_NARROW = {
-    "invalid_utf8": re.compile("\ufffd+"),
-    "special_token": re.compile(r"<\|[^|<>]{1,40}\|>"),
-    "lone_surrogate": re.compile(
+def _pattern(pattern: str) -> Callable[[str], tuple[int, int] | None]:
+    compiled = re.compile(pattern)
+
+    def span(value: str) -> tuple[int, int] | None:
+        found = compiled.search(value)
+        return found.span() if found else None
+
+    return span
+
+
+def _secret(value: str) -> tuple[int, int] | None:
+    found = find_secret(value)
+    match = _SECRET.match(value, found[0]) if found else None
+    return match.span() if match else None
+
+
+def _mojibake(value: str) -> tuple[int, int] | None:
+    found = find_mojibake(value)
+    if found is None:
+        return None
+    start = value.index(found[0])
+    return start, start + len(found[0])
+
+
+_SECRET = re.compile(r"-----BEGIN[^-]*-----|[^\s\"'\\]+")
+
+_NARROW: dict[str, Callable[[str], tuple[int, int] | None]] = {
+    "invalid_utf8": _pattern("\ufffd+"),
+    "special_token": _pattern(r"<\|[^|<>]{1,40}\|>"),
+    "lone_surrogate": _pattern(
         r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
         r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     ),
+    "mojibake": _mojibake,
+    "personal_data": personal_span,
+    "secret": _secret,
 }
 
 

@@ -109,6 +109,14 @@ def lines_of(tmp_path: Path, *lines: bytes, name: str = "odd.jsonl") -> Path:
          "lone_surrogate", "\\ud800"),
         ('{"messages":[{"role":"user","content":"%s<|im_end|> b"}]}',
          "special_token", "<|im_end|>"),
+        ('{"messages":[{"role":"user","content":"%s donâ€™t"}]}',
+         "mojibake", "â€™"),
+        ('{"messages":[{"role":"user","content":"%s anna.berg@fjordline-ferries.no b"}]}',
+         "personal_data", "anna.berg@fjordline-ferries.no"),
+        ('{"messages":[{"role":"user","content":"%s 4111 1111 1111 1111 b"}]}',
+         "personal_data", "4111 1111 1111 1111"),
+        ('{"messages":[{"role":"user","content":"%s AKIAQ7ZJ4N2P6WXK3RT5 b"}]}',
+         "secret", "AKIAQ7ZJ4N2P6WXK3RT5"),
     ],
 )  # fmt: skip
 def test_wide_characters_and_escapes_before_it(

@@ -42,21 +42,32 @@ _NOBODY = frozenset(_NOBODY_WORDS.split())
 
 def find_personal(text: str) -> tuple[str, str] | None:
     """Return what kind of personal data text holds first, and a part of it; ``None`` for none."""
+    found = _find(text)
+    return found[1:] if found else None
+
+
+def personal_span(text: str) -> tuple[int, int] | None:
+    """Return where the personal data that `find_personal` tells of starts and ends."""
+    found = _find(text)
+    return found[0].span() if found else None
+
+
+def _find(text: str) -> tuple[re.Match[str], str, str] | None:
     if "@" in text:
         for match in _EMAIL.finditer(text):
             name, host = match.group(1), match.group(2)
             ending = host.rpartition(".")[2].lower()
             if name.lower() not in _NOBODY and ending not in _FILE_ENDINGS:
-                return "an e-mail address", f"{name[0]}…@{host}"
+                return match, "an e-mail address", f"{name[0]}…@{host}"
     for match in _SECURITY.finditer(text):
-        return "a social security number", f"…{match.group()[-4:]}"
+        return match, "a social security number", f"…{match.group()[-4:]}"
     for match in _CARD.finditer(text):
         if _is_card(match.group()):
-            return "a payment card number", f"…{match.group()[-4:]}"
+            return match, "a payment card number", f"…{match.group()[-4:]}"
     for match in _PHONE.finditer(text):
         number = _DIGITS.sub("", match.group())
         if 9 <= len(number) <= 15 and not number.removeprefix("1").startswith(_TOLL_FREE):
-            return "a phone number", f"…{number[-2:]}"
+            return match, "a phone number", f"…{number[-2:]}"
     return None
 
 
