@@ -185,6 +185,7 @@ PREFERENCE = [
     ("invalid_output", "preferred_output[0].role", pair(output=[{"role": "user", "content": "x"}]),
      '"user", "content": "x"'),
     ("invalid_output", "preferred_output[0].role", pair(output=[S, A]), '"system"'),
+    ("invalid_output", "preferred_output[0].role", pair(output=[B, A]), '"assistant"'),
     ("identical_outputs", "non_preferred_output",
      pair(worse=[A]), '[{"role": "assistant", "content": "a"}]}'),
     ("identical_outputs", "non_preferred_output",
