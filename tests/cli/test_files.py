@@ -128,6 +128,17 @@ def test_convert(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert document["check"]["format"] == "chat"
 
 
+@pytest.mark.parametrize(("answer", "expected"), [("a", 0), ("<|endoftext|>", 1)])
+def test_a_small_file_is_converted_as_well_as_a_large_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], answer: str, expected: int
+) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text(f'{{"instruction": "q", "input": "", "output": "{answer}"}}\n')
+    code, text, _ = run(capsys, "convert", str(path), "-o", str(tmp_path / "out.jsonl"))
+    assert code == expected
+    assert "too_few_examples" in text
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [

@@ -105,8 +105,8 @@ def _add_convert(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
             "and chosen and rejected answers into chat or preference JSONL, and check the result. "
             "With --to, chat or any of these is written as another provider or tool wants it."
         ),
-        epilog="exit codes: 0 done, 1 nothing to convert or errors are left in OUT, 2 a file "
-        "cannot be used",
+        epilog="exit codes: 0 done, even where OUT has too few examples to train on, 1 nothing to "
+        "convert or errors are left in OUT, 2 a file cannot be used",
     )
     parser.add_argument("file", metavar="FILE", help="a JSONL, JSON or CSV file, or -")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the new file")
@@ -224,7 +224,11 @@ def convert(args: argparse.Namespace) -> int:
         emit_json(report.to_json())
     else:
         _say_convert(report)
-    return 1 if report.check is not None and report.check.errors else 0
+    if report.check is None:
+        return 0
+    # That a file is small is nothing that went wrong on the way.
+    few = report.check.issues.by_code("too_few_examples")
+    return 1 if report.check.errors > sum(issue.severity == "error" for issue in few) else 0
 
 
 @contextmanager
