@@ -46,7 +46,7 @@ class Choice:
     Attributes:
         text: The word as typed: ``severity:error``; one that ends with a colon wants a value.
         note: What it means.
-        count: How many records (of a code: issues) it stands for; ``None`` when not known.
+        count: How many records it stands for; ``None`` when not known.
     """
 
     text: str
@@ -66,7 +66,8 @@ def offered(
 
     Args:
         report: What the check has found so far.
-        tally: Records that have each flag of the facets; ``None`` when nothing is counted.
+        tally: Records that have each flag and code, as `count_flags` and `count_codes` return
+            them; ``None`` when nothing is counted.
         codes: What each rule is about.
     """
     counts = tally or {}
@@ -78,8 +79,8 @@ def offered(
     if report is not None:
         ordered = sorted(report.counts.items(), key=lambda item: -item[1])
         found += [
-            Choice(f"code:{code}", codes.get(code, ""), count)
-            for code, count in ordered
+            Choice(f"code:{code}", codes.get(code, ""), counts.get(f"code {code}"))
+            for code, _ in ordered
             if any(issue.line for issue in report.issues.by_code(code)[:1])
         ]
     found += [Choice(text, note) for text, note in RANGES]
@@ -132,6 +133,19 @@ def count_flags(facets: Facets) -> dict[str, int]:
         for bit, word in enumerate(words):
             totals[word] += int(np.count_nonzero(flags & (1 << bit)))
     return totals
+
+
+def count_codes(facets: Facets, codes: Collection[str]) -> dict[str, int]:
+    """Return how many records have an issue of each code; reads columns, so call it in a thread.
+
+    Args:
+        facets: What is known of the records so far.
+        codes: The codes to count.
+
+    Returns:
+        Counts by ``code`` and its name, as in ``code blank_content``.
+    """
+    return {f"code {code}": len(facets.with_codes([code])) for code in codes}
 
 
 def partial_word(line: str) -> str:

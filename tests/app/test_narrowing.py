@@ -220,6 +220,20 @@ async def test_words_are_picked_in_the_dialog(make_app: MakeApp, mixed_file: Pat
         assert rows(screen) == [11, 31]
 
 
+async def test_a_code_counts_records(make_app: MakeApp, tmp_path: Path) -> None:
+    twice = {"messages": [{"role": "gpt", "content": "a"}, {"role": "gpt", "content": "b"}]}
+    app = make_app(write_lines(tmp_path / "twice.jsonl", [*_records(), twice]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await checked(app, pilot)
+        assert app.workspace.report is not None
+        assert app.workspace.report.counts["unrecognized_role"] == 4
+        await pilot.press("ampersand", *"unrec")
+        await wait_for(pilot, "its records", lambda: "unrecognized_role  " in screen_text(app))
+        row = next(r for r in screen_text(app).splitlines() if "unrecognized_role  " in r)
+        await wait_for(pilot, "three", lambda: " 3 " in screen_text(app))
+        assert " 4 " not in row
+
+
 async def test_nothing_fits_and_that_is_said(make_app: MakeApp, mixed_file: Path) -> None:
     app = make_app(mixed_file)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -20,6 +20,11 @@ def run(*words: str) -> dict[str, object]:
     return answer
 
 
+def _told(*words: str) -> str:
+    command = [sys.executable, "-m", "tui", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
 @pytest.mark.parametrize("command", ["stats", "cost"])
 def test_several_files_are_counted_as_one(home: Path, tmp_path: Path, command: str) -> None:
     lines = [
@@ -37,6 +42,10 @@ def test_several_files_are_counted_as_one(home: Path, tmp_path: Path, command: s
     whole.write_text("\n".join(lines) + "\n")
     first.write_text("\n".join(lines[:20]))
     second.write_bytes(gzip.compress(("\n".join(lines[20:]) + "\n").encode()))
+    first.write_text("{}\n")
+    answer = _told(command, str(first), str(second))
+    assert f"see 'tunedeck check {first} {second}'" in answer
+    first.write_text("\n".join(lines[:20]))
     joined, single = run(command, str(first), str(second)), run(command, str(whole))
     assert joined.pop("file") == f"{first} + {second}"
     assert single.pop("file") == str(whole)

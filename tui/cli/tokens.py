@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +104,8 @@ def stats(args: argparse.Namespace) -> int:
     else:
         from tui.cli.tokens_text import print_stats
 
-        print_stats(answer, table)
-    return _verdict(result.report, table)
+        print_stats(answer, table, args.files)
+    return _verdict(result.report, table, args.files)
 
 
 # --- cost -------------------------------------------------------------------------------------
@@ -153,8 +153,8 @@ def cost(args: argparse.Namespace) -> int:
     else:
         from tui.cli.tokens_text import print_cost
 
-        print_cost(answer, rows)
-    return _verdict(report, table)
+        print_cost(answer, rows, args.files)
+    return _verdict(report, table, args.files)
 
 
 def _models(args: argparse.Namespace, priced: Any) -> list[tuple[str, ModelInfo]]:
@@ -265,10 +265,13 @@ def _head(report: CheckReport) -> dict[str, Any]:
     }
 
 
-def _verdict(report: CheckReport, table: TokenTable) -> int:
+def _verdict(report: CheckReport, table: TokenTable, files: Sequence[str]) -> int:
+    from tui.cli.tokens_text import check_words
+
     if len(table):
         return 0
-    note(f"{report.file} holds no example: see 'tunedeck check {report.file}'")
+    verb = "holds" if len(files) == 1 else "hold"
+    note(f"{report.file} {verb} no example: see {check_words(files)}")
     return 1
 
 

@@ -28,17 +28,29 @@ _WIDEST = 80
 _ROOMY, _NARROW_COLUMNS = 98, 6
 
 
-def print_stats(answer: dict[str, Any], table: TokenTable) -> None:
+_MOST_NAMED = 4
+
+
+def check_words(files: Sequence[str]) -> str:
+    """Return the command that shows what is wrong with files, cleaned."""
+    if len(files) > _MOST_NAMED:
+        return "'tunedeck check' and the same files"
+    names = (f'"{name}"' if " " in name else name for name in map(clean, files))
+    return f"'tunedeck check {' '.join(names)}'"
+
+
+def print_stats(answer: dict[str, Any], table: TokenTable, files: Sequence[str]) -> None:
     """Print distributions as a table and as bars.
 
     Args:
         answer: What ``stats --json`` prints.
         table: The counts it was made from.
+        files: The files that were counted.
     """
     from tui.tokens import distribution
     from tui.tokens.stats import DISTRIBUTIONS
 
-    _say_head(answer)
+    _say_head(answer, files)
     _say_totals(answer, table)
     if not len(table):
         return
@@ -64,14 +76,15 @@ def print_stats(answer: dict[str, Any], table: TokenTable) -> None:
     _say_roles(answer)
 
 
-def print_cost(answer: dict[str, Any], rows: Sequence[CostRow]) -> None:
+def print_cost(answer: dict[str, Any], rows: Sequence[CostRow], files: Sequence[str]) -> None:
     """Print prices as a table, then what is to be known before paying.
 
     Args:
         answer: What ``cost --json`` prints.
         rows: The rows it was made from.
+        files: The files that were counted.
     """
-    _say_head(answer)
+    _say_head(answer, files)
     if not answer["examples"]:
         return
     say()
@@ -121,7 +134,7 @@ def histogram_lines(spread: Distribution, width: int) -> list[str]:
     return lines
 
 
-def _say_head(answer: dict[str, Any]) -> None:
+def _say_head(answer: dict[str, Any], files: Sequence[str]) -> None:
     name, left_out = clean(answer["file"]), answer["left_out"]
     records = _many(answer["records"], "record")
     say(f"{name}: {answer['format']}, {records}, {size(answer['bytes'])}")
@@ -129,10 +142,10 @@ def _say_head(answer: dict[str, Any]) -> None:
         verb = "is" if left_out == 1 else "are"
         say(
             f"{_many(left_out, 'record')} cannot be counted and {verb} left out, "
-            f"{_many(answer['examples'], 'example')} counted: see 'tunedeck check {name}'"
+            f"{_many(answer['examples'], 'example')} counted: see {check_words(files)}"
         )
     elif answer["errors"]:
-        say(f"{_many(answer['errors'], 'format error')}: see 'tunedeck check {name}'")
+        say(f"{_many(answer['errors'], 'format error')}: see {check_words(files)}")
 
 
 def _say_totals(answer: dict[str, Any], table: TokenTable) -> None:

@@ -107,7 +107,11 @@ class DeckHeader(Widget):
         wanted = min(whole, max(8, room // 2))
         left = room - 1 - wanted
         shown: list[tuple[str, str]] = []
-        for text, style in _counts(workspace):
+        for whole_text, style in _counts(workspace):
+            text = whole_text
+            if cell_width(text) > left and text.startswith(_bad()):
+                # That there are errors is told even where their number has no room.
+                text = _bad()
             if cell_width(text) <= left:
                 shown.append((text, style))
                 left -= cell_width(text)
@@ -140,6 +144,10 @@ def _counts(workspace: Workspace) -> Iterator[tuple[str, str]]:
         yield f"  {size(workspace.source.size)}", "$foreground-muted"
 
 
+def _bad() -> str:
+    return "  x" if ascii_only() else "  ✗"
+
+
 def _findings(workspace: Workspace) -> Iterator[tuple[str, str]]:
     report = workspace.report
     if report is None:
@@ -147,7 +155,7 @@ def _findings(workspace: Workspace) -> Iterator[tuple[str, str]]:
             yield f"  {counted(workspace.lines, 'line')}", ""
         return
     if report.errors:
-        yield f"  {'x' if ascii_only() else '✗'} {report.errors:,}", "bold $error"
+        yield f"{_bad()} {report.errors:,}", "bold $error"
     if report.warnings:
         yield f"  ! {report.warnings:,}", "$warning"
     if workspace.stage is Stage.DONE and not report.errors and not report.warnings:

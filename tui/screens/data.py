@@ -163,6 +163,8 @@ class DataScreen(GoingScreen):
         if change in (Change.SCAN, Change.ENDED):
             self.records.invalidate()
             self._show_marks()
+        elif self._record is not None and self.deck.workspace.complete:
+            self._tell_place(self._record)
 
     def _show_dataset(self) -> None:
         workspace = self.deck.workspace
@@ -293,6 +295,10 @@ class DataScreen(GoingScreen):
         self.view.show(record_data(record, issues, column), keep_scroll=record is self._shown)
         self._shown = record
         self._point_out(issues)
+        self._tell_place(record)
+
+    def _tell_place(self, record: Record) -> None:
+        issues = self._issues(record)
         parts = [*self.place_words(), size(record.size)]
         tokens = self.deck.workspace.tokens_of(self._at)
         if tokens is not None:

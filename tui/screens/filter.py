@@ -15,7 +15,16 @@ from textual.widgets import Input, Static
 
 from tui.deck import Deck
 from tui.errors import TunedeckError
-from tui.filterwords import Choice, count_flags, narrowed, offered, partial_word, picked, used_words
+from tui.filterwords import (
+    Choice,
+    count_codes,
+    count_flags,
+    narrowed,
+    offered,
+    partial_word,
+    picked,
+    used_words,
+)
 from widgets.dialog import Dialog
 from widgets.numbers import integer
 from widgets.rows import Pieces, VirtualList
@@ -163,8 +172,11 @@ class FilterScreen(Dialog["str | None"]):
         if facets is None:
             return
 
+        report = self.deck.workspace.report
+        codes = tuple(report.counts) if report is not None else ()
+
         def work() -> None:
-            self.post_message(self.Counted(count_flags(facets)))
+            self.post_message(self.Counted(count_flags(facets) | count_codes(facets, codes)))
 
         self.run_worker(work, group="count", thread=True, exclusive=True, exit_on_error=False)
 

@@ -145,9 +145,13 @@ class IssuesScreen(DeckScreen):
                 plural = "s" if number != 1 and word != "advice" else ""
                 parts.append((f"{integer(number)} {word}{plural}   ", style if number else ""))
             parts.append((f"{integer(report.valid)} of {integer(report.records)} valid", ""))
-            if report.issues_truncated:
-                parts.append((f"   the first {integer(len(report.issues))} are listed", ""))
-        self.query_one("#said", Static).update(Content.assemble(*parts))
+        said = Content.assemble(*parts)
+        if report is not None and report.issues_truncated:
+            listed = f"   the first {integer(len(report.issues))} are listed"
+            # Each rule says at its end how many are not: where this has no room nothing is lost.
+            if said.cell_length + len(listed) <= self.size.width - 2:
+                said += listed
+        self.query_one("#said", Static).update(said)
 
     def _hint(self, row: IssueRow | None, code: str = "") -> None:
         content = Content("")
