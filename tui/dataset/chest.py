@@ -1,12 +1,14 @@
-"""A file with a JSON head and arrays behind it, read without reading what is not asked for.
+"""A file with a JSON head and arrays behind it, which can stay on the disk while they are used.
 
-It is plain data: reading one that somebody else has written can give wrong numbers, never run code.
+Checksums tell a damaged one when it is opened. It is plain data: reading one that somebody else has
+written can give wrong numbers, never run code.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -22,6 +24,9 @@ _MAGIC = b"tunedeck 1\n"
 _MOST_HEAD = 256 << 20
 _ALIGN = 8
 _DIGEST = 16
+_LENGTH = 8
+_CHECKSUM = 4
+_BLOCK = 1 << 20
 
 Array = npt.NDArray[Any]
 
@@ -47,11 +52,14 @@ def write(path: Path, head: Mapping[str, Any], arrays: Mapping[str, Array | Colu
         places[name] = (numbers.dtype.str, offset, len(numbers))
         offset += -(-len(numbers) * numbers.dtype.itemsize // _ALIGN) * _ALIGN
     text = json.dumps({"head": head, "places": places}, separators=(",", ":")).encode()
-    begin = _MAGIC + _digest(text) + len(text).to_bytes(8, "little") + text
+    text += b" " * (-(len(_MAGIC) + _DIGEST + _LENGTH + len(text)) % _ALIGN)
+    begin = _MAGIC + _digest(text) + len(text).to_bytes(_LENGTH, "little") + text
     with NewFile(path, force=True, private=True) as new:
-        new.write(begin + bytes(-len(begin) % _ALIGN))
+        new.write(begin)
+        total = 0
         for numbers in arrays.values():
-            _write_numbers(new, numbers)
+            total = _write_numbers(new, numbers, total)
+        new.write(total.to_bytes(_CHECKSUM, "little"))
         new.commit()
 
 
@@ -59,15 +67,20 @@ def _digest(text: bytes) -> bytes:
     return blake2b(text, digest_size=_DIGEST).digest()
 
 
-def _write_numbers(new: NewFile, numbers: Array | Column) -> None:
+def _write_numbers(new: NewFile, numbers: Array | Column, total: int) -> int:
+    """Write numbers and what fills their last block; return the checksum with them in it."""
     size, step = numbers.dtype.itemsize, 1 << 18
     for start in range(0, len(numbers), step):
         if isinstance(numbers, Column):
             part = numbers.read(start, min(len(numbers), start + step))
         else:
             part = np.ascontiguousarray(numbers[start : start + step])
-        new.write(part.tobytes())
-    new.write(bytes(-len(numbers) * size % _ALIGN))
+        data = part.tobytes()
+        new.write(data)
+        total = zlib.crc32(data, total)
+    rest = bytes(-len(numbers) * size % _ALIGN)
+    new.write(rest)
+    return zlib.crc32(rest, total)
 
 
 class Chest:
@@ -87,18 +100,17 @@ class Chest:
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            start = os.pread(self._fd, len(_MAGIC) + _DIGEST + 8, 0)
-            length = int.from_bytes(start[-8:], "little")
+            start = os.pread(self._fd, len(_MAGIC) + _DIGEST + _LENGTH, 0)
+            length = int.from_bytes(start[-_LENGTH:], "little")
             if not start.startswith(_MAGIC) or length > _MOST_HEAD:
                 raise Damaged("not a file of this kind")
             text = os.pread(self._fd, length, len(start))
-            if _digest(text) != start[len(_MAGIC) : -8]:
+            if _digest(text) != start[len(_MAGIC) : -_LENGTH]:
                 raise Damaged("its head is not what was written")
             document = json.loads(text)
             self.head: dict[str, Any] = document["head"]
             self._places: dict[str, tuple[str, int, int]] = document["places"]
-            begin = len(start) + length
-            self._begin = begin + -begin % _ALIGN
+            self._begin = len(start) + length
             self._check(os.fstat(self._fd).st_size)
         except (Damaged, OSError):
             self.close()
@@ -109,8 +121,14 @@ class Chest:
             self._begin + offset + np.dtype(kind).itemsize * count
             for kind, offset, count in self._places.values()
         ]
-        if max(ends, default=0) > size:
+        if max(ends, default=self._begin) > size - _CHECKSUM:
             raise Damaged("it is cut off")
+        total = 0
+        for start in range(self._begin, size - _CHECKSUM, _BLOCK):
+            data = os.pread(self._fd, min(_BLOCK, size - _CHECKSUM - start), start)
+            total = zlib.crc32(data, total)
+        if os.pread(self._fd, _CHECKSUM, size - _CHECKSUM) != total.to_bytes(_CHECKSUM, "little"):
+            raise Damaged("its numbers are not what was written")
 
     def column(self, name: str) -> Column:
         """Return an array as a column that stays on the disk.
