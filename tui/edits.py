@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -43,11 +41,13 @@ class Edits(Mapping[int, bytes]):
     """The edited records of one open file, by position; as a mapping, what stands in their place.
 
     Args:
-        file: The journal; ``None`` keeps nothing on disk.
+        name: The path of the dataset; empty keeps nothing on disk.
+        folder: Where the journals are.
     """
 
-    def __init__(self, file: Path | None = None) -> None:
-        self.file = file
+    def __init__(self, name: str = "", folder: Path | None = None) -> None:
+        self._name = name
+        self._folder = folder
         self.restored = 0
         """Edits of an earlier session that are here again."""
         self.lost = 0
@@ -62,11 +62,21 @@ class Edits(Mapping[int, bytes]):
         """Return the edits of a file, with those of an earlier session that still fit it."""
         if source.path == "-":
             return cls()
-        name = os.path.realpath(source.path)
-        key = hashlib.blake2b(os.fsencode(name), digest_size=12).hexdigest()
-        edits = cls(state / "edits" / f"{key}.jsonl")
-        edits._load(source)
+        edits = cls(os.path.realpath(source.path), state / "edits")
+        if (state / "edits").is_dir():
+            edits._load(source)
         return edits
+
+    @property
+    def file(self) -> Path | None:
+        """The journal; ``None`` where nothing is kept on disk."""
+        if self._folder is None:
+            return None
+        # Not loaded for the first screen: few people have edits.
+        from hashlib import blake2b
+
+        key = blake2b(os.fsencode(self._name), digest_size=12).hexdigest()
+        return self._folder / f"{key}.jsonl"
 
     def __getitem__(self, position: int) -> bytes:
         return self._edits[position].after
@@ -107,9 +117,10 @@ class Edits(Mapping[int, bytes]):
         """Drop all edits, and the journal: they are in a new file, or not wanted."""
         self._edits.clear()
         self._covered.clear()
-        if self.file is not None:
+        file = self.file
+        if file is not None:
             with contextlib.suppress(OSError):
-                self.file.unlink(missing_ok=True)
+                file.unlink(missing_ok=True)
 
     def _keep(self, edit: Edit) -> None:
         self._drop(edit.position)
@@ -126,13 +137,16 @@ class Edits(Mapping[int, bytes]):
         return True
 
     def _note(self, entry: dict[str, object]) -> None:
-        if self.file is None:
+        file = self.file
+        if file is None:
             return
+        import json
+
         data = json.dumps(entry, ensure_ascii=True).encode("ascii") + b"\n"
         try:
-            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            handle = os.open(self.file, flags, 0o600)
+            handle = os.open(file, flags, 0o600)
             try:
                 os.write(handle, data)
                 os.fsync(handle)
@@ -143,9 +157,9 @@ class Edits(Mapping[int, bytes]):
             self.failure = error.strerror or str(error)
 
     def _load(self, source: Source) -> None:
-        assert self.file is not None
+        file = self.file
         try:
-            lines = self.file.read_bytes().splitlines()
+            lines = file.read_bytes().splitlines() if file is not None else []
         except OSError:
             return
         for line in lines:
@@ -158,6 +172,8 @@ class Edits(Mapping[int, bytes]):
 
     def _take(self, line: bytes) -> None:
         """Take in one entry; half of one, which a crash may leave, counts as none."""
+        import json
+
         with contextlib.suppress(ValueError, KeyError, TypeError):
             entry = json.loads(line)
             if "after" not in entry:

@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tui.dataset.mojibake import find_mojibake
-from tui.dataset.rules.quality.personal import personal_span
-from tui.dataset.rules.quality.secrets import find_secret
-from widgets.json_lines import token_end
 from widgets.record_data import Mark, RecordData, Turn, conversation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from tui.dataset import Issue, Record
 
@@ -67,8 +63,9 @@ def summary(head: bytes, size: int) -> Row:
     return Row(_dialogue(turns) or raw.text, roles)
 
 
-_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{},:]', re.DOTALL)
-_CUT_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+# Compiled by their first use, which the first screen does without.
+_TOKEN = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{},:]'
+_CUT_ESCAPE = r"\\(?:u[0-9a-fA-F]{0,3})?\Z"
 
 
 def _begun(head: bytes) -> object:
@@ -82,7 +79,7 @@ def _begun(head: bytes) -> object:
     # Where what came last may end: a value whose key is not cut off.
     safe, closers = 0, ""
     key = False
-    for match in _TOKEN.finditer(text):
+    for match in re.finditer(_TOKEN, text, re.DOTALL):
         token = match[0]
         if token in ("{", "["):
             closing.append("}" if token == "{" else "]")
@@ -101,7 +98,7 @@ def _begun(head: bytes) -> object:
         elif not key:
             # A string that is cut off is closed where it is.
             if len(token) < 2 or token[-1] != '"' or match.end() == len(text):
-                begun = _CUT_ESCAPE.sub("", text[: match.end()])
+                begun = re.sub(_CUT_ESCAPE, "", text[: match.end()])
                 try:
                     return orjson.loads(begun + '"' + "".join(reversed(closing)))
                 except ValueError:
@@ -152,84 +149,18 @@ def record_data(record: Record, issues: Iterable[Issue], column: int = 1) -> Rec
     return RecordData(
         turns=turns,
         raw=record.text,
-        marks=tuple(_mark(issue, record, column) for issue in issues),
+        marks=_marks(record, issues, column),
         size=record.size,
         cut=record.cut,
         extra=extra,
     )
 
 
-def _mark(issue: Issue, record: Record, column: int) -> Mark:
-    start = _offset(issue, record, column)
-    end = None
-    narrow = _NARROW.get(issue.code)
-    if start is not None and narrow is not None:
-        # The issue is of a whole value; these characters in it are at fault.
-        value = record.text[start : token_end(record.text, start)]
-        span = narrow(value)
-        if span is not None:
-            start, end = start + span[0], start + span[1]
-    return Mark(
-        severity=str(issue.severity),
-        message=issue.message,
-        code=issue.code,
-        hint=issue.hint,
-        path=issue.path,
-        start=start,
-        end=end,
-    )
+def _marks(record: Record, issues: Iterable[Issue], column: int) -> tuple[Mark, ...]:
+    found = tuple(issues)
+    if not found:
+        return ()
+    # Where a fault stands is worked out by the rules, which the first screen does without.
+    from tui.marks import mark
 
-
-def _pattern(pattern: str) -> Callable[[str], tuple[int, int] | None]:
-    compiled = re.compile(pattern)
-
-    def span(value: str) -> tuple[int, int] | None:
-        found = compiled.search(value)
-        return found.span() if found else None
-
-    return span
-
-
-def _secret(value: str) -> tuple[int, int] | None:
-    found = find_secret(value)
-    match = _SECRET.match(value, found[0]) if found else None
-    return match.span() if match else None
-
-
-def _mojibake(value: str) -> tuple[int, int] | None:
-    found = find_mojibake(value)
-    if found is None:
-        return None
-    start = value.index(found[0])
-    return start, start + len(found[0])
-
-
-_SECRET = re.compile(r"-----BEGIN[^-]*-----|[^\s\"'\\]+")
-
-_NARROW: dict[str, Callable[[str], tuple[int, int] | None]] = {
-    "invalid_utf8": _pattern("\ufffd+"),
-    "special_token": _pattern(r"<\|[^|<>]{1,40}\|>"),
-    "lone_surrogate": _pattern(
-        r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
-        r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    ),
-    "mojibake": _mojibake,
-    "personal_data": personal_span,
-    "secret": _secret,
-}
-
-
-def _offset(issue: Issue, record: Record, column: int) -> int | None:
-    """Where an issue is in the record's text; ``None`` where it is not in it."""
-    below = issue.line - record.line
-    if issue.column <= 0 or below < 0:
-        return None
-    if below == 0:
-        at = issue.column - column
-        return at if at >= 0 else None
-    start = 0
-    for _ in range(below):
-        start = record.text.find("\n", start) + 1
-        if not start:
-            return None
-    return start + issue.column - 1
+    return tuple(mark(issue, record, column) for issue in found)

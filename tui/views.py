@@ -176,7 +176,7 @@ def said(view: View, records: int, *, complete: bool) -> str:
     return f"{integer(view.count(records))} of {whole} records: {words}"
 
 
-_UNSAFE = re.compile(r"[^a-z0-9]+")
+_UNSAFE = r"[^a-z0-9]+"
 
 
 def file_slug(wanted: Wish, extra: str = "") -> str:
@@ -184,7 +184,7 @@ def file_slug(wanted: Wish, extra: str = "") -> str:
     text = wanted.filter.to_text() if wanted.filter is not None else ""
     order = str(wanted.sort) if wanted.sort is not None else ""
     words = " ".join(part for part in (text, extra) if part) or order
-    return _UNSAFE.sub("-", words.lower()).strip("-")[:40].strip("-") or "records"
+    return re.sub(_UNSAFE, "-", words.lower()).strip("-")[:40].strip("-") or "records"
 
 
 def issue_row(view: View, facets: Facets, cursor: int, step: int) -> int | None:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import chain, pairwise
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
+# Compiled by its first use, which most screens do without.
+_TOKEN = r'(?s)"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]|[^\s"{}\[\],:]+'
 _CLOSES = {"{": "}", "[": "]"}
 _OPENS = {"}": "{", "]": "["}
 
@@ -25,7 +26,7 @@ def pretty_lines(raw: str) -> Iterator[tuple[int, int, int]]:
     """
     depth = 0
     start = end = -1
-    tokens = pairwise(chain(_TOKEN.finditer(raw), (None,)))
+    tokens = pairwise(chain(re.finditer(_TOKEN, raw), (None,)))
     for match, after in tokens:
         assert match is not None
         token = match.group()
@@ -48,7 +49,7 @@ def pretty_lines(raw: str) -> Iterator[tuple[int, int, int]]:
 
 def token_end(raw: str, start: int) -> int:
     """The end of the JSON token that begins at an offset (one character for a bracket)."""
-    match = _TOKEN.match(raw, start)
+    match = re.compile(_TOKEN).match(raw, start)
     if match is None:
         return min(len(raw), start + 1)
     return max(start + 1, match.end())

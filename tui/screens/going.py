@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tui.screens.prompt import Prompt
 
 _END = ("$", "end", "last")
-_SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%")
+_SHARE = r"(\d{1,3}(?:\.\d+)?)\s*%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class GoingScreen(SearchingScreen):
         Where the file is not read as far yet, that is said, and gone there when it is.
         """
         wanted = text.strip().lower().replace(",", "").replace("_", "")
-        share = _SHARE.fullmatch(wanted)
+        share = re.fullmatch(_SHARE, wanted)
         at = self.records.cursor
         if share is not None:
             self._goal = Goal(None, min(1.0, float(share[1]) / 100), at)
