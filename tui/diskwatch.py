@@ -23,10 +23,11 @@ class DiskWatch:
     up with such questions, and none of them may keep the program from ending.
 
     Args:
-        tell: Called in that thread with what happened to the file, ``None`` for nothing.
+        tell: Called in that thread with the file, the generation of who asked, and what happened
+            to the file, ``None`` for nothing.
     """
 
-    def __init__(self, tell: Callable[[Lease, Change | None], object]) -> None:
+    def __init__(self, tell: Callable[[Lease, int, Change | None], object]) -> None:
         self._tell = tell
         self._asked: float | None = None
 
@@ -35,15 +36,15 @@ class DiskWatch:
         """Whether the disk has owed an answer for long."""
         return self._asked is not None and time.monotonic() - self._asked > SILENT_SECONDS
 
-    def look(self, lease: Lease) -> None:
+    def look(self, lease: Lease, generation: int) -> None:
         """Ask once, unless an answer is still owed."""
         if self._asked is None:
             self._asked = time.monotonic()
             threading.Thread(
-                target=self._look, args=(lease,), name="disk watch", daemon=True
+                target=self._look, args=(lease, generation), name="disk watch", daemon=True
             ).start()
 
-    def _look(self, lease: Lease) -> None:
+    def _look(self, lease: Lease, generation: int) -> None:
         try:
             with lease as source:
                 change = source.changed()
@@ -51,4 +52,4 @@ class DiskWatch:
             self._asked = None
         # The application may have ended meanwhile.
         with contextlib.suppress(RuntimeError):
-            self._tell(lease, change)
+            self._tell(lease, generation, change)

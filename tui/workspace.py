@@ -492,9 +492,10 @@ class Workspace:
             self._disk_changed("silent")
         elif self.stale == "silent":
             self._disk_changed("")
-        self._disk.look(self._lease)
+        self._disk.look(self._lease, self._generation)
 
-    def _looked(self, lease: Lease, change: object) -> None:
+    def _looked(self, lease: Lease, generation: int, change: object) -> None:
         """Tell (in the thread that looked) what happened to the file."""
+        # An answer to an older question may be about what is read anew since.
         if change is not None and lease is self._lease:
-            self._deck.post_message(DiskChanged(self._generation, str(change)))
+            self._deck.post_message(DiskChanged(generation, str(change)))
