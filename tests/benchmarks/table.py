@@ -43,7 +43,7 @@ def markdown(rows: Iterable[Row]) -> str:
     """Return the rows as a Markdown table."""
     lines = ["| what | here | peer | ratio | limit |", "|---|---|---|---|---|"]
     for row in rows:
-        limit = f"≤ {row.limit:g} {row.verdict}" if row.limit is not None else "–"
+        limit = f"≤ {row.limit:.3g} {row.verdict}" if row.limit is not None else "–"
         lines.append(
             f"| {row.what} | {row.value:,.3g} {row.unit} "
             f"| {row.peer}: {row.peer_value:,.3g} {row.unit} | {row.ratio:.2f} | {limit} |"
