@@ -176,7 +176,7 @@ class Workspace:
             self._deck.workers.cancel_group(self._deck, group)
         if self._lease is not None:
             self._lease.release()
-            self._lease = None
+        self._lease = None
         self._reset()
 
     def start(self, *, grown: bool = False) -> None:
@@ -495,7 +495,6 @@ class Workspace:
         self._disk.look(self._lease, self._generation)
 
     def _looked(self, lease: Lease, generation: int, change: object) -> None:
-        """Tell (in the thread that looked) what happened to the file."""
-        # An answer to an older question may be about what is read anew since.
+        """Tell, in the thread that looked, what happened to the file as it was read then."""
         if change is not None and lease is self._lease:
             self._deck.post_message(DiskChanged(generation, str(change)))
