@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from tui.dataset.model import Severity
+from tui.dataset.rules.catalogue import RULES
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function", "other")
 FEATURES = ("tools", "calls", "images", "weights", "names", "blank")
@@ -45,6 +46,9 @@ _NO_LETTERS = bytes(code for code in range(0x80) if not chr(code).isalpha())
 
 ROW_COLUMNS = ("tokens", "assistant", "messages", "issues", "flags")
 HIT_COLUMNS = ("hit_rows", "hit_codes")
+
+CODES = {code: at for at, code in enumerate(RULES)}
+"""The number each code of the catalogue is kept as."""
 
 MOST = (1 << 16) - 1
 """The largest number that the columns of 16 bits hold; larger ones are cut to it."""

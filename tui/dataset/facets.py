@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tui.dataset.columns import Column
-from tui.dataset.describe import HIT_COLUMNS, MOST, ROW_COLUMNS, SEVERITY_BITS, FacetRows
-from tui.dataset.rules.catalogue import RULES
+from tui.dataset.describe import CODES, HIT_COLUMNS, MOST, ROW_COLUMNS, SEVERITY_BITS, FacetRows
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,9 +25,6 @@ TYPES = {
     "hit_codes": np.uint8,
 }
 """Every column and the type of its numbers."""
-
-CODES = {code: at for at, code in enumerate(RULES)}
-"""The number each code is kept as."""
 
 _STEP = 1 << 18
 

@@ -1,18 +1,13 @@
 """A few worker processes that check ranges of one file, and a parent that can always stop them.
 
-Workers are separate interpreters with nothing inherited but the file and one socket: their errors
-go nowhere near the screen, Ctrl-C does not reach them (they have a session of their own), they end
-by themselves when the parent is gone, and killing them is how a scan is cancelled.
+Killing them is how a scan is cancelled; see `processes`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pickle
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,26 +16,14 @@ from typing import Any
 
 from tui.dataset.joined import InheritedSource
 from tui.dataset.lines import Task
+from tui.dataset.processes import Worker, WorkerDied, end_all, start
 from tui.dataset.ranges import Found, RangeWorker, WorkSettings
 from tui.dataset.source import Piece, Source
 from tui.errors import FileError, TunedeckError
 
-_BOOT = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from tui.dataset.pool import work; work()"
-)
-
-
-class WorkerDied(TunedeckError):  # noqa: N818  (an error by its base class)
-    """A worker process ended before its work was done."""
-
-    code = "worker_died"
-
 
 @dataclass(slots=True)
-class _Worker:
-    process: subprocess.Popen[bytes]
-    link: Connection
+class _Worker(Worker):
     pending: int = 0
 
 
@@ -117,12 +100,7 @@ class Pool:
 
     def close(self) -> None:
         """End all workers at once, whatever they do."""
-        for worker in self._workers:
-            with contextlib.suppress(OSError):
-                worker.process.kill()
-            worker.link.close()
-        for worker in self._workers:
-            worker.process.wait()
+        end_all(self._workers)
         self._workers = []
 
 
@@ -136,7 +114,6 @@ def _died(worker: _Worker) -> WorkerDied:
 
 
 def _start(source: Source, settings: WorkSettings) -> _Worker:
-    ours, theirs = socket.socketpair()
     handles: list[int] = []
     try:
         pieces: list[Piece] = []
@@ -146,30 +123,15 @@ def _start(source: Source, settings: WorkSettings) -> _Worker:
                 handles.append(os.dup(piece.fd))
                 piece = replace(piece, fd=handles[-1])
             pieces.append(piece)
-        boot = [
-            sys.executable,
-            "-c",
-            _BOOT,
-            json.dumps([p for p in sys.path if isinstance(p, str)]),
-        ]
-        process = subprocess.Popen(
-            [*boot, str(theirs.fileno())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(), *handles),
-            start_new_session=True,
-        )
+        started = start(__name__, handles)
     except OSError as error:
-        ours.close()
         raise WorkerDied(
             f"cannot start a worker process ({error.strerror or error})", "close some programs"
         ) from error
     finally:
-        theirs.close()
         for handle in handles:
             os.close(handle)
-    worker = _Worker(process, Connection(ours.detach()))
+    worker = _Worker(started.process, started.link)
     try:
         worker.link.send((settings, pieces))
     except OSError as error:
@@ -211,9 +173,4 @@ def processors() -> int:
         return os.cpu_count() or 1
 
 
-def can_start() -> bool:
-    """Return whether worker processes can be started here at all."""
-    return bool(sys.executable) and os.name == "posix"
-
-
-__all__: Sequence[str] = ("Pool", "WorkerDied", "can_start", "processors", "work")
+__all__: Sequence[str] = ("Pool", "WorkerDied", "processors", "work")

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import orjson
 
 from tui.dataset.checker import Checked, Checker, CheckSettings, quotes_match
-from tui.dataset.describe import BLANK, MOST, SEVERITY_BITS, FacetRows, describe
+from tui.dataset.describe import BLANK, CODES, MOST, SEVERITY_BITS, FacetRows, describe
 from tui.dataset.lines import BLOCK, MAX_LINE, LineFeed, Print, Readable, Span, Task
 from tui.dataset.machine import JsonMachine
 from tui.dataset.model import Format, Issue, Severity
 from tui.dataset.observe import Observed, Observer
-from tui.dataset.rules.catalogue import RULES
 from tui.dataset.rules.chat import PLAIN_ODD, PLAIN_SHIFT, PLAIN_SYSTEM, PLAIN_USER, plain
 from tui.dataset.rules.quality.suspects import suspects
 from tui.dataset.rules.tally import Tally
@@ -36,7 +35,6 @@ _LINE_COST = 64
 
 _COUNT_BATCH = 512
 _TOO_MANY = 1 << 62
-_CODES = {code: at for at, code in enumerate(RULES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +321,7 @@ class RangeWorker:
         place = self._place
         for code in {issue.code for issue in issues}:
             facets.hit_rows.append(place)
-            facets.hit_codes.append(_CODES[code])
+            facets.hit_codes.append(CODES[code])
         for issue in issues:
             facets.flags[place] |= SEVERITY_BITS[issue.severity]
         facets.issues[place] = min(MOST, facets.issues[place] + len(issues))

@@ -17,7 +17,8 @@ from tui.dataset.checker import Checker, CheckSettings
 from tui.dataset.gather import Gathered
 from tui.dataset.lines import BLOCK, RANGE, Span, Task
 from tui.dataset.model import Format, Issue
-from tui.dataset.pool import Pool, can_start, processors
+from tui.dataset.pool import Pool, processors
+from tui.dataset.processes import can_start
 from tui.dataset.profile import Profile, get_profile
 from tui.dataset.ranges import Found, RangeWorker, WorkSettings
 from tui.dataset.record import sniff_format

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from tui.dataset.index import LineIndex
+from tui.dataset.processes import can_start
 from tui.dataset.query.judge import Judge, Looks
-from tui.dataset.query.jury import Jury, can_start
+from tui.dataset.query.jury import Jury
 from tui.dataset.query.model import Search
 from tui.dataset.query.texts import PIECE
 from tui.dataset.query.walk import Place, Walk

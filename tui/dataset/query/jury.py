@@ -2,18 +2,14 @@
 
 Python's regular expressions cannot be interrupted, and some never come to an end; the same goes
 for the parsing of one very long record. The workers get records and send back which of them are
-wanted. They inherit one socket, have a session of their own, and are killed when they are not
-needed any more, whatever they do then.
+wanted. They are killed when they are not needed any more, whatever they do then.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pickle
-import socket
-import subprocess
 import sys
 import time
 from collections import deque
@@ -21,6 +17,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from tui.dataset.processes import Worker, end_all, start
 from tui.dataset.query.judge import REGEX_PIECE, Looks, Question, judge_of
 from tui.errors import TunedeckError, UsageError
 
@@ -30,10 +27,6 @@ PATIENCE = 60.0
 BATCH = 1 << 20
 _POLL_SECONDS = 0.03
 _NICENESS = 5
-_BOOT = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from tui.dataset.query.jury import work; work()"
-)
 
 Case = tuple[int, bytes, int]
 """A record: its position, its bytes and where they start in the file."""
@@ -48,9 +41,7 @@ class _Batch:
 
 
 @dataclass(slots=True)
-class _Worker:
-    process: subprocess.Popen[bytes]
-    link: Connection
+class _Worker(Worker):
     batch: _Batch | None = None
     since: float = 0.0
     ready: bool = False
@@ -138,12 +129,7 @@ class Jury:
 
     def close(self) -> None:
         """End all workers at once."""
-        for worker in self._workers:
-            with contextlib.suppress(OSError):
-                worker.process.kill()
-            worker.link.close()
-        for worker in self._workers:
-            worker.process.wait()
+        end_all(self._workers)
         self._workers = []
 
     def _hand_out(self) -> None:
@@ -196,39 +182,15 @@ def _died() -> TunedeckError:
 
 
 def _start(question: Question) -> _Worker:
-    ours, theirs = socket.socketpair()
-    path = json.dumps([entry for entry in sys.path if isinstance(entry, str)])
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _BOOT, path, str(theirs.fileno())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
-            start_new_session=True,
-        )
-    except OSError as error:
-        ours.close()
-        raise TunedeckError(
-            f"cannot start a worker process ({error.strerror or error})",
-            "close some programs",
-            code="worker_died",
-        ) from error
-    finally:
-        theirs.close()
-    worker = _Worker(process, Connection(ours.detach()))
+    started = start(__name__)
+    worker = _Worker(started.process, started.link)
     try:
         _send(worker, question)
     except TunedeckError:
         worker.link.close()
-        process.wait()
+        worker.process.wait()
         raise
     return worker
-
-
-def can_start() -> bool:
-    """Return whether worker processes can be started here at all."""
-    return bool(sys.executable) and os.name == "posix"
 
 
 def work() -> None:
