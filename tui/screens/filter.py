@@ -25,7 +25,7 @@ from tui.filterwords import (
     picked,
     used_words,
 )
-from widgets.dialog import Dialog
+from widgets.dialog import FramedDialog
 from widgets.numbers import integer
 from widgets.rows import Pieces, VirtualList
 from widgets.text import clean, fit, pad
@@ -97,7 +97,7 @@ class Choices(VirtualList, can_focus=False):
         self.post_message(self.Picked())
 
 
-class FilterScreen(Dialog["str | None"]):
+class FilterScreen(FramedDialog["str | None"]):
     """Ask which records to show; the result is a filter in its language, or ``None``.
 
     Args:
@@ -114,20 +114,7 @@ class FilterScreen(Dialog["str | None"]):
     ]
     DEFAULT_CSS = """
     FilterScreen {
-        align: center middle;
-        & > Vertical {
-            width: 92;
-            max-width: 100%;
-            height: 26;
-            max-height: 100%;
-            border: round $accent;
-            border-title-color: $accent;
-            border-subtitle-color: $text-muted;
-            padding: 0 1;
-            background: $surface;
-        }
-        & Input { border: none; height: 1; padding: 0; background: $boost; }
-        & Input:focus { border: none; }
+        & > Vertical { width: 92; height: 26; }
         & #said { height: auto; max-height: 2; color: $text-muted; margin-bottom: 1; }
         & #said.-error { color: $text-error; }
         & Choices { background: $surface; height: 1fr; }

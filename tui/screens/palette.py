@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from widgets.dialog import Dialog
+from widgets.dialog import FramedDialog
 from widgets.rows import Pieces, VirtualList
 from widgets.text import cell_width, clean, fit, pad
 
@@ -62,7 +62,7 @@ class CommandRows(VirtualList, can_focus=False):
             screen.action_run()
 
 
-class Palette(Dialog[None]):
+class Palette(FramedDialog[None]):
     """Choose a command by typing some of its name.
 
     Args:
@@ -79,20 +79,6 @@ class Palette(Dialog[None]):
     ]
     DEFAULT_CSS = """
     Palette {
-        align: center middle;
-        & > Vertical {
-            width: 76;
-            max-width: 100%;
-            height: auto;
-            max-height: 100%;
-            border: round $accent;
-            border-title-color: $accent;
-            border-subtitle-color: $text-muted;
-            padding: 0 1;
-            background: $surface;
-        }
-        & Input { border: none; height: 1; padding: 0; background: $boost; }
-        & Input:focus { border: none; }
         & CommandRows { background: $surface; }
     }
     """

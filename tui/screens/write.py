@@ -19,7 +19,7 @@ from textual.worker import get_current_worker
 from tui.deck import Deck
 from tui.errors import TunedeckError
 from widgets.confirm import Confirm
-from widgets.dialog import Dialog
+from widgets.dialog import FramedDialog
 from widgets.numbers import counted, percent, size
 from widgets.text import clean
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 NEWS_SECONDS = 0.5
 
 
-class WriteScreen(Dialog["str | None"]):
+class WriteScreen(FramedDialog["str | None"]):
     """Ask for a file name and write; the result is the file to open now, or ``None``.
 
     Args:
@@ -44,20 +44,6 @@ class WriteScreen(Dialog["str | None"]):
     ]
     DEFAULT_CSS = """
     WriteScreen {
-        align: center middle;
-        & > Vertical {
-            width: 76;
-            max-width: 100%;
-            height: auto;
-            max-height: 100%;
-            border: round $accent;
-            border-title-color: $accent;
-            border-subtitle-color: $text-muted;
-            padding: 0 1;
-            background: $surface;
-        }
-        & Input { border: none; height: 1; padding: 0; background: $boost; }
-        & Input:focus { border: none; }
         & #what { height: auto; margin-bottom: 1; }
         & #said { height: auto; margin-top: 1; color: $text-muted; }
         & #said.-error { color: $text-error; }

@@ -11,14 +11,14 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.fixing import report_lines
-from widgets.dialog import Dialog
+from widgets.dialog import FramedDialog
 from widgets.text import clean, shorten_path
 
 if TYPE_CHECKING:
     from tui.dataset import FixReport
 
 
-class WrittenScreen(Dialog["str | None"]):
+class WrittenScreen(FramedDialog["str | None"]):
     """The report on a new file; the result is its path where it is to be opened.
 
     Args:
@@ -31,17 +31,9 @@ class WrittenScreen(Dialog["str | None"]):
     ]
     DEFAULT_CSS = """
     WrittenScreen {
-        align: center middle;
         & > Vertical {
-            width: 76;
-            max-width: 100%;
-            height: auto;
-            max-height: 100%;
             border: round $success;
             border-title-color: $success;
-            border-subtitle-color: $text-muted;
-            padding: 0 1;
-            background: $surface;
             & > Static { height: auto; }
         }
         &.-faulty > Vertical { border: round $warning; border-title-color: $warning; }
