@@ -1,6 +1,6 @@
 """The terminal application: wiring only.
 
-Modes, keys and signals stand here; the state of the dataset is in :mod:`tui.workspace`, what
+Modes, keys and signals stand here; the state of the dataset is in :mod:`tui.opened.workspace`, what
 screens may ask is in :mod:`tui.deck`, and everything a person sees is in :mod:`tui.screens`.
 """
 
@@ -16,7 +16,6 @@ from functools import partial
 from typing import Any, cast
 
 from textual.app import SystemCommand
-from textual.binding import Binding
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import Worker, WorkerState
@@ -24,61 +23,14 @@ from textual.worker import Worker, WorkerState
 from tui import messages
 from tui.config import Paths, Settings, load_settings
 from tui.errors import FileError, TunedeckError
-from tui.mending import Mending
-from tui.opening import Opened, opens_at_once
-from tui.remember import Memory
+from tui.modes import KEYS, MODES, warm
+from tui.opened.mending import Mending
+from tui.opened.opening import Opened, opens_at_once
+from tui.opened.remember import Memory
+from tui.opened.workspace import Stage, Workspace
 from tui.terminal import keys_from_terminal, require_terminal, wants_mouse
 from tui.theme import DARK, LIGHT, PlainBars
-from tui.workspace import Stage, Workspace
 from widgets.text import use_ascii
-
-# Screens are imported when they are first shown, so that a cold one costs the first frame nothing.
-
-
-def _data() -> Screen[Any]:
-    from tui.screens.data import DataScreen
-
-    return DataScreen()
-
-
-def _issues() -> Screen[Any]:
-    from tui.screens.issues import IssuesScreen
-
-    return IssuesScreen()
-
-
-def _tokens() -> Screen[Any]:
-    from tui.screens.tokens import TokensScreen
-
-    return TokensScreen()
-
-
-def _price() -> Screen[Any]:
-    from tui.screens.price import PriceScreen
-
-    return PriceScreen()
-
-
-def _launch() -> Screen[Any]:
-    from tui.screens.launch import LaunchScreen
-
-    return LaunchScreen()
-
-
-def _jobs() -> Screen[Any]:
-    from tui.screens.jobs import JobsScreen
-
-    return JobsScreen()
-
-
-def _warm() -> None:
-    """Import the screens a person goes to next, so that the first key to them is not slow."""
-    import tui.screens.help
-    import tui.screens.issues
-    import tui.screens.open
-    import tui.screens.palette
-    import tui.screens.price
-    import tui.screens.tokens  # noqa: F401
 
 
 class TunedeckApp(Mending):
@@ -97,71 +49,11 @@ class TunedeckApp(Mending):
 
     TITLE = "tunedeck"
     CSS_PATH = "app.tcss"
-    MODES = {
-        "data": _data,
-        "issues": _issues,
-        "tokens": _tokens,
-        "price": _price,
-        "launch": _launch,
-        "jobs": _jobs,
-    }
+    MODES = MODES
     DEFAULT_MODE = "data"
     COMMAND_PALETTE_BINDING = "ctrl+p"
     PAUSE_GC_ON_SCROLL = True
-    BINDINGS = [
-        *(
-            Binding(
-                str(number),
-                f"mode('{mode}')",
-                mode.title(),
-                id=f"mode.{mode}",
-                tooltip=f"Go to the {mode.title()} screen",
-                show=False,
-            )
-            for number, mode in enumerate(MODES, 1)
-        ),
-        Binding("o", "open", "open file", id="app.open", tooltip="Open another dataset"),
-        Binding(
-            "l", "mode('launch')", "launch", id="app.launch", tooltip="Launch a run on this dataset"
-        ),
-        Binding(
-            "r",
-            "reload",
-            "reload",
-            id="app.reload",
-            tooltip="Read the file again, or go on with a stopped check",
-            show=False,
-        ),
-        Binding(
-            "escape",
-            "stop",
-            "stop",
-            id="app.stop",
-            tooltip="Stop reading and checking; what was found stays",
-            show=False,
-        ),
-        Binding(
-            "q", "back", "back", id="app.back", tooltip="Back to the screen before; never quits"
-        ),
-        Binding("question_mark", "help", "help", id="app.help", tooltip="The keys of this screen"),
-        Binding(
-            "ctrl+l",
-            "redraw",
-            "redraw",
-            id="app.redraw",
-            tooltip="Draw the screen anew",
-            show=False,
-        ),
-        Binding(
-            "ctrl+z",
-            "suspend_process",
-            "suspend",
-            id="app.suspend",
-            tooltip="Suspend; the shell's fg comes back",
-            show=False,
-        ),
-        Binding("ctrl+q", "quit", "quit", id="app.quit", tooltip="Quit", show=False, priority=True),
-    ]
+    BINDINGS = KEYS
 
     def __init__(
         self,
@@ -218,7 +110,7 @@ class TunedeckApp(Mending):
             self.post_message(messages.OpenJob(self._open_job, self.provider_name))
         elif self.workspace.source is None:
             self.action_open()
-        self.run_worker(_warm, group="warm", thread=True, exit_on_error=False)
+        self.run_worker(warm, group="warm", thread=True, exit_on_error=False)
         # What is alive now lives to the end; the collector need not look at it again and again.
         gc.freeze()
         gc.enable()
@@ -468,7 +360,7 @@ def run_app(
     folder = None
     at_once = True
     if paths and os.path.isdir(paths[0]):
-        from tui.files import find_datasets
+        from tui.opened.files import find_datasets
 
         folder = paths[0]
         if not find_datasets(folder):

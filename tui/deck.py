@@ -19,8 +19,8 @@ from tui.messages import LaunchPrefill
 from widgets.text import clean
 
 if TYPE_CHECKING:
-    from tui.remember import Memory
-    from tui.workspace import Workspace
+    from tui.opened.remember import Memory
+    from tui.opened.workspace import Workspace
 
 
 class Deck(InkApp[int]):

@@ -14,7 +14,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from tui.dataset import Format, Issue, ScanResult, ScanUpdate
-    from tui.opening import Opened
+    from tui.opened.opening import Opened
 
 
 @dataclass(frozen=True, slots=True)

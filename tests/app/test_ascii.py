@@ -8,8 +8,8 @@ import pytest
 
 from tests.app.job_fakes import NOW, FakeProvider, application, job, metrics, said, screen_text
 from tests.app.job_fakes import until as wait
+from tui.opened.workspace import Stage
 from tui.screens.jobs import JobsScreen
-from tui.workspace import Stage
 from widgets.text import use_ascii
 
 

@@ -16,10 +16,10 @@ from tests.app.conftest import (
     wait_for,
     write_lines,
 )
-from tui import workspace
 from tui.app import TunedeckApp
+from tui.opened import workspace
+from tui.opened.workspace import Stage
 from tui.screens.data import DataScreen
-from tui.workspace import Stage
 
 MakeApp = Callable[..., TunedeckApp]
 

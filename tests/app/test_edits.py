@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.dataset import Source
-from tui.editor import EditorError, edit, editor_command, pretty
-from tui.edits import Edit, Edits
-from tui.fixing import default_repairs, proposed_name, rules_of
+from tui.opened.editor import EditorError, edit, editor_command, pretty
+from tui.opened.edits import Edit, Edits
+from tui.opened.fixing import default_repairs, proposed_name, rules_of
 
 LINES = [b'{"a": 1}', b'{"b": 2}', b'{"c":', b'"3"}']
 

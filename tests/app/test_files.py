@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tui.config import Paths
-from tui.files import Entry, best_first, existing, find_datasets, kind_of, matching
-from tui.remember import MAX_RECENT, Memory
+from tui.opened.files import Entry, best_first, existing, find_datasets, kind_of, matching
+from tui.opened.remember import MAX_RECENT, Memory
 
 
 @pytest.fixture

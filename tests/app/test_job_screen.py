@@ -17,8 +17,8 @@ from tests.app.job_fakes import (
     screen_text,
     until,
 )
+from tui.opened.workspace import Stage
 from tui.screens.job import JobScreen
-from tui.workspace import Stage
 
 
 @pytest.fixture

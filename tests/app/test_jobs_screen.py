@@ -7,13 +7,13 @@ import pytest
 from tests.app.conftest import assert_golden
 from tests.app.job_fakes import NOW, FakeProvider, application, job, metrics, screen_text, until
 from tui.config import Paths
-from tui.jobfeed import RunRow
 from tui.jobs import open_ledger
-from tui.runstate import Price
+from tui.opened.workspace import Stage
+from tui.run.feed import RunRow
+from tui.run.state import Price
 from tui.screens.job import JobScreen
 from tui.screens.job_rows import cost
 from tui.screens.jobs import JobsScreen
-from tui.workspace import Stage
 
 
 @pytest.fixture

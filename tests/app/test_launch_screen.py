@@ -10,11 +10,11 @@ from textual.widgets import Input, OptionList
 from tests.app.conftest import assert_golden
 from tests.app.job_fakes import FakeProvider, application, screen_text, until
 from tui.errors import SafetyError
-from tui.launchform import read_form
 from tui.messages import GoLaunch, LaunchPrefill
+from tui.opened.workspace import Stage
+from tui.run.form import read_form
 from tui.screens.job import JobScreen
 from tui.screens.launch import LaunchScreen
-from tui.workspace import Stage
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.app.conftest import CHAT, screen_text, wait_for, write_lines
 from tests.app.test_data_screen import data, done
 from tui.app import TunedeckApp
 from tui.dataset import LineIndex, Source, read_record, record_from, sniff_format
-from tui.rows import record_data
+from tui.opened.rows import record_data
 from widgets.record_data import RecordData
 from widgets.record_layout import Laid, chat_rows, fault_span, raw_rows
 from widgets.text import cell_width, use_ascii

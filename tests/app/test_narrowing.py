@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 
 from tests.app.conftest import CHAT, assert_golden, screen_text, wait_for, write_lines
 from tui.app import TunedeckApp
+from tui.opened.workspace import Stage
 from tui.screens.data import DataScreen
-from tui.workspace import Stage
 
 MakeApp = Callable[..., TunedeckApp]
 SIZES = [(80, 24), (160, 45)]

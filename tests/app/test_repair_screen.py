@@ -21,8 +21,8 @@ from tests.app.conftest import (
 )
 from tests.app.test_data_screen import data, done
 from tui.app import TunedeckApp
+from tui.opened.workspace import Stage
 from tui.screens.repair import RepairScreen
-from tui.workspace import Stage
 from widgets.confirm import Confirm
 from widgets.diff_view import DiffView
 from widgets.text import use_ascii

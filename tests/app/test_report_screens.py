@@ -13,9 +13,9 @@ from textual.pilot import Pilot
 from tests.app.conftest import assert_golden, screen_text, wait_for
 from tui.app import TunedeckApp
 from tui.messages import LaunchPrefill
+from tui.opened.workspace import Stage
 from tui.screens.issues import IssuesScreen
 from tui.screens.price import PriceScreen
-from tui.workspace import Stage
 from widgets.record_view import RecordView
 
 MakeApp = Callable[..., TunedeckApp]

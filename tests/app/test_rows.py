@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.rows import summary
+from tui.opened.rows import summary
 
 RECORD = {
     "metadata": {"n": [1, 2.5, None, True], "note": 'a "quoted" \\ word'},

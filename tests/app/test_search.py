@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.search import Ask, Matches, calm, context, snippet, walk
-from tui.views import View
+from tui.opened.search import Ask, Matches, calm, context, snippet, walk
+from tui.opened.views import View
 
 POSITIONS = st.lists(st.integers(0, 60), unique=True, max_size=20)
 

@@ -11,7 +11,7 @@ import pytest
 from tests.app.conftest import CHAT, wait_for, write_lines
 from tui.app import TunedeckApp
 from tui.dataset import Scan, cache
-from tui.workspace import Stage
+from tui.opened.workspace import Stage
 
 LINES = 300
 

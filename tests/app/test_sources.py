@@ -14,14 +14,14 @@ import pytest
 
 from tests.app.conftest import CHAT, screen_text, wait_for, write_lines
 from tests.terminal import TUNEDECK, Terminal
-from tui import diskwatch, workspace
 from tui.app import TunedeckApp
 from tui.dataset import Source
 from tui.dataset.unpack import zstd_writer
-from tui.opening import load, opens_at_once
+from tui.opened import diskwatch, workspace
+from tui.opened.opening import load, opens_at_once
+from tui.opened.workspace import Stage
 from tui.screens.data import DataScreen
 from tui.screens.open import OpenScreen
-from tui.workspace import Stage
 
 MakeApp = Callable[..., TunedeckApp]
 

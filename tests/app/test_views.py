@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tui.dataset import Filter, Sort
 from tui.figures import bar, percentile, percentile_count, totals
-from tui.filterwords import Choice, narrowed, partial_word, picked, used_words
+from tui.opened.filterwords import Choice, narrowed, partial_word, picked, used_words
+from tui.opened.views import EVERYTHING, View, file_slug, said, wish
 from tui.tokens import TokenTable, distribution
 from tui.tokens.counts import ValueCounts
-from tui.views import EVERYTHING, View, file_slug, said, wish
 
 CHOICES = [
     Choice("severity:error", "refused", 3),

@@ -19,7 +19,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.deck import Deck
-from tui.workspace import Change, Stage, Workspace
+from tui.opened.workspace import Change, Stage, Workspace
 from widgets.numbers import counted, size
 from widgets.text import ascii_only, cell_width, clean, fit
 

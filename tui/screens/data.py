@@ -11,11 +11,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.errors import TunedeckError
-from tui.rows import ROW_BYTES, Row, plain_data, record_data, summary, worst
+from tui.opened.rows import ROW_BYTES, Row, plain_data, record_data, summary, worst
+from tui.opened.search import context
+from tui.opened.workspace import Change, Stage
 from tui.screens.going import GoingScreen
 from tui.screens.shownline import ShownLine
-from tui.search import context
-from tui.workspace import Change, Stage
 from widgets.numbers import counted, integer, size
 from widgets.record_data import RecordData
 from widgets.record_list import RecordList, RowView

@@ -10,8 +10,8 @@ from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from tui.edits import Edit
 from tui.errors import TunedeckError
+from tui.opened.edits import Edit
 from widgets.confirm import Confirm
 from widgets.dialog import Dialog
 from widgets.diff_view import DiffView
@@ -65,7 +65,7 @@ def _draft(deck: Deck, position: int) -> Draft:
         TunedeckError: It cannot be read, or is too long.
     """
     from tui.dataset import read_raw, record_from, whole_record
-    from tui.editor import EDIT_BYTES, pretty
+    from tui.opened.editor import EDIT_BYTES, pretty
 
     workspace = deck.workspace
     source, index = workspace.source, workspace.index
@@ -100,7 +100,7 @@ def _draft(deck: Deck, position: int) -> Draft:
 
 
 def _run_editor(screen: DeckScreen, draft: Draft, text: str) -> None:
-    from tui.editor import edit, editor_command
+    from tui.opened.editor import edit, editor_command
 
     failure: TunedeckError | None = None
     saved = text

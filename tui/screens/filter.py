@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from tui.deck import Deck
 from tui.errors import TunedeckError
-from tui.filterwords import (
+from tui.opened.filterwords import (
     Choice,
     count_codes,
     count_flags,

@@ -12,8 +12,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.messages import ShowRecord, ShowRecords
+from tui.opened.workspace import Change, Stage
 from tui.screens.base import DeckScreen
-from tui.workspace import Change, Stage
 from widgets.issue_list import IssueGroup, IssueList, IssueRow
 from widgets.numbers import integer
 from widgets.text import clean

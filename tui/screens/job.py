@@ -16,13 +16,13 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
 
-from tui import jobwords as words
 from tui.errors import TunedeckError
-from tui.jobfeed import feed_of
 from tui.messages import ShowRecord
-from tui.runend import Ending, ending_of
-from tui.runfacts import facts
-from tui.runstate import Fact, Price, RunState
+from tui.run import words
+from tui.run.end import Ending, ending_of
+from tui.run.facts import facts
+from tui.run.feed import feed_of
+from tui.run.state import Fact, Price, RunState
 from tui.screens.job_actions import DoneTo, JobActions
 from tui.screens.job_rows import FactsColumn
 from widgets.event_log import EventLog, LogRow

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from textual import work
 from textual.message import Message
 
-from tui import jobwords as words
 from tui.errors import TunedeckError
-from tui.jobfeed import feed_of
+from tui.run import words
+from tui.run.feed import feed_of
 from tui.screens.base import DeckScreen
 from widgets.confirm import Confirm
 

@@ -11,10 +11,10 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui import jobwords as words
-from tui.jobfeed import RunRow
-from tui.runfacts import GAP
-from tui.runstate import Fact
+from tui.run import words
+from tui.run.facts import GAP
+from tui.run.feed import RunRow
+from tui.run.state import Fact
 from widgets.numbers import compact, metric, usd
 from widgets.rows import Pieces, RowsView, VirtualList, joined
 from widgets.text import cell_width, clean, fit, pad

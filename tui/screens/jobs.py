@@ -14,11 +14,11 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from tui import jobwords as words
 from tui.errors import TunedeckError
-from tui.jobfeed import RunList, RunRow, feed_of
 from tui.messages import OpenJob
-from tui.runstate import RunState
+from tui.run import words
+from tui.run.feed import RunList, RunRow, feed_of
+from tui.run.state import RunState
 from tui.screens.job_actions import DoneTo, JobActions
 from tui.screens.job_rows import RunsList, headings
 from tui.screens.prompt import Prompt

@@ -16,14 +16,14 @@ from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
-from tui.jobfeed import feed_of
-from tui.jobwords import status_sign as mark
-from tui.launchform import METHODS, Form, Line, preflight_lines, question, read_form
 from tui.messages import LaunchPrefill, OpenJob
+from tui.opened.workspace import Change
+from tui.run.feed import feed_of
+from tui.run.form import METHODS, Form, Line, preflight_lines, question, read_form
+from tui.run.words import status_sign as mark
 from tui.screens.base import DeckScreen
 from tui.screens.fields import Choice, Tick
 from tui.screens.launch_news import Checked, Ended, Offered, Reading, Told, content_of
-from tui.workspace import Change
 from widgets.confirm import Confirm
 from widgets.text import ascii_only, clean
 

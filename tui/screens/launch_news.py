@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.message import Message
 
-from tui.launchform import Line
+from tui.run.form import Line
 from widgets.text import clean
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from textual.worker import get_current_worker
 
 from tui.background import Pace
 from tui.errors import TunedeckError
-from tui.files import NONE, Entry, best_first, existing, kind_of, matching
-from tui.opening import Opened, load
+from tui.opened.files import NONE, Entry, best_first, existing, kind_of, matching
+from tui.opened.opening import Opened, load
 from widgets.dialog import Dialog
 from widgets.numbers import counted, size
 from widgets.text import ascii_only, clean, shorten_path

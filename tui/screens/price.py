@@ -13,8 +13,8 @@ from textual.widgets import Static
 
 from tui.errors import ConfigError
 from tui.messages import GoLaunch, LaunchPrefill
+from tui.opened.workspace import Change
 from tui.screens.base import DeckScreen
-from tui.workspace import Change
 from widgets.numbers import counted as number_of
 from widgets.numbers import integer, usd
 from widgets.rows import Pieces, VirtualList

@@ -14,11 +14,11 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
-from tui.fixing import EDITS, INVALID, default_repairs, proposed_name, rules_of
+from tui.opened.fixing import EDITS, INVALID, default_repairs, proposed_name, rules_of
+from tui.opened.workspace import Change
 from tui.screens.base import DeckHeader, KeyBar
 from tui.screens.repair_look import RepairLook
 from tui.screens.repair_switches import Switches
-from tui.workspace import Change
 from widgets.diff_view import DiffView
 from widgets.text import clean
 

@@ -13,10 +13,10 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
-from tui.fixing import EDITS, INVALID, REPAIRS, change_notes
+from tui.opened.fixing import EDITS, INVALID, REPAIRS, change_notes
+from tui.opened.workspace import NEWS_SECONDS
 from tui.screens.base import DeckScreen
 from tui.screens.repair_switches import Switches
-from tui.workspace import NEWS_SECONDS
 from widgets.diff import Line, json_diff
 from widgets.diff_view import DiffView
 from widgets.numbers import counted, integer

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.message import Message
 
-from tui.fixing import EDITS, INVALID, REPAIRS, WORDS
+from tui.opened.fixing import EDITS, INVALID, REPAIRS, WORDS
 from widgets.rows import Pieces, VirtualList
 from widgets.text import pad
 

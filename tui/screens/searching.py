@@ -12,10 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
+from tui.opened.search import Ask, Matches, calm, walk
+from tui.opened.views import View, file_slug
 from tui.screens.searchrun import Found, SearchRun
 from tui.screens.shownkeys import ShownKeys
-from tui.search import Ask, Matches, calm, walk
-from tui.views import View, file_slug
 from widgets.numbers import integer
 from widgets.text import clean
 

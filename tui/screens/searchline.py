@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from tui.search import CASES, Ask
+from tui.opened.search import CASES, Ask
 from widgets.text import ascii_only, clean
 
 ROLES = ("", "system", "user", "assistant", "tool")

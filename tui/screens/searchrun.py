@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from tui.search import Matches
+from tui.opened.search import Matches
 
 if TYPE_CHECKING:
     from tui.dataset import LineIndex, Search, Source

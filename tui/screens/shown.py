@@ -11,10 +11,10 @@ from textual.message import Message
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
+from tui.opened.views import ALL, EVERYTHING, View, Wish, issue_row, said, wish
+from tui.opened.workspace import Change
 from tui.screens.base import DeckScreen
 from tui.screens.shownline import ShownLine
-from tui.views import ALL, EVERYTHING, View, Wish, issue_row, said, wish
-from tui.workspace import Change
 from widgets.record_list import RecordList
 from widgets.text import clean
 

@@ -11,8 +11,8 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 
 from tui.messages import OpenPath
+from tui.opened.views import View, file_slug, wish
 from tui.screens.shown import ShownScreen
-from tui.views import View, file_slug, wish
 
 if TYPE_CHECKING:
     from tui.dataset import Filter, Selection, Sort

@@ -14,8 +14,8 @@ from textual.widgets import Static
 
 from tui.figures import Figure, bar, percentile, percentile_count, totals
 from tui.messages import ShowRecords
+from tui.opened.workspace import Change
 from tui.screens.base import DeckScreen
-from tui.workspace import Change
 from widgets.figure_table import FigureRow, FigureTable
 from widgets.histogram import Histogram
 from widgets.numbers import compact, integer, percent

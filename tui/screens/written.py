@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.fixing import report_lines
+from tui.opened.fixing import report_lines
 from widgets.dialog import FramedDialog
 from widgets.text import clean, shorten_path
 

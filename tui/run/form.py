@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.jobwords import status_sign as mark
+from tui.run.words import status_sign as mark
 from widgets.numbers import compact, counted, integer, size, usd
 
 if TYPE_CHECKING:

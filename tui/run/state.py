@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tui import jobwords as words
+from tui.run import words
 from widgets.numbers import compact, integer, usd
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from tui import jobwords as words
-from tui.runstate import Fact, RunState
+from tui.run import words
+from tui.run.state import Fact, RunState
 from widgets.numbers import compact, duration, integer, metric, percent, usd
 
 # Elapsed and remaining time move in jumps, so that they do not tick and cost the line nothing.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tui.runstate import RunState
+from tui.run.state import RunState
 from widgets.numbers import duration, integer, metric, usd
 
 # "Example 12", "line 12", "Flagged lines: 4, 13": the record a provider complains of.

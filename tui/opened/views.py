@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tui.dataset import Filter, Sort
     from tui.dataset.facets import Facets
-    from tui.search import Matches
+    from tui.opened.search import Matches
 
 
 @dataclass(frozen=True)

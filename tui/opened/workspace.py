@@ -21,8 +21,6 @@ from textual.worker import get_current_worker
 
 from tui.background import NEWS_SECONDS as NEWS_SECONDS
 from tui.background import Work, index_lines, index_tail, scan_all
-from tui.diskwatch import DiskWatch
-from tui.edits import Edits
 from tui.errors import FileError, TunedeckError, UsageError
 from tui.messages import (
     DiskChanged,
@@ -36,9 +34,11 @@ from tui.messages import (
     ScanGrew,
     WorkFailed,
 )
-from tui.opening import Lease, Opened, load
-from tui.stages import Change as Change
-from tui.stages import Stage as Stage
+from tui.opened.diskwatch import DiskWatch
+from tui.opened.edits import Edits
+from tui.opened.opening import Lease, Opened, load
+from tui.opened.stages import Change as Change
+from tui.opened.stages import Stage as Stage
 
 if TYPE_CHECKING:
     from tui.dataset import (

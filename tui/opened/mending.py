@@ -1,6 +1,6 @@
 """Repairing and editing, as far as the application takes part: its actions, commands and questions.
 
-The edited records themselves are in :mod:`tui.edits`, what a person sees is in
+The edited records themselves are in :mod:`tui.opened.edits`, what a person sees is in
 :mod:`tui.screens.repair` and :mod:`tui.screens.edited`.
 """
 
@@ -14,8 +14,8 @@ from textual.app import SystemCommand
 from tui.deck import Deck
 from tui.errors import TunedeckError
 from tui.messages import OpenPath
-from tui.opening import Opened, load
-from tui.workspace import Change
+from tui.opened.opening import Opened, load
+from tui.opened.workspace import Change
 from widgets.confirm import Confirm
 from widgets.numbers import counted
 

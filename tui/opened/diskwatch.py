@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tui.dataset import Change
-    from tui.opening import Lease
+    from tui.opened.opening import Lease
 
 SILENT_SECONDS = 10.0
 """How long a disk may take to say how large a file is before that is worth telling."""

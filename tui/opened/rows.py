@@ -161,6 +161,6 @@ def _marks(record: Record, issues: Iterable[Issue], column: int) -> tuple[Mark, 
     if not found:
         return ()
     # Where a fault stands is worked out by the rules, which the first screen does without.
-    from tui.marks import mark
+    from tui.opened.marks import mark
 
     return tuple(mark(issue, record, column) for issue in found)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from tui.runstate import Price
+from tui.run.state import Price
 
 if TYPE_CHECKING:
     from tui.config import Paths, ProviderConfig

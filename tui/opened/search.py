@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from tui.views import View
+    from tui.opened.views import View
 
 _MOST_REPEATS = 2
 _CONTEXT_CHARS = 8192

@@ -1,0 +1,1 @@
+"""The dataset that is open: its workers, its views, its edits; the screens show what is here."""

@@ -1,0 +1,1 @@
+"""One run, and the runs of a provider, as the screens know them: no Textual in here."""
