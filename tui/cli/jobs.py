@@ -1,4 +1,4 @@
-"""The commands about jobs: list, cancel, pause, resume; `watch` and `results` have their own."""
+"""The commands about jobs: list, cancel, pause, resume; `watch` has its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tui.cli import outcomes as outcome_commands
 from tui.cli import watch as watch_commands
 from tui.cli.output import confirm, emit_json, is_interactive, note, say
 from tui.cli.session import (
@@ -56,8 +55,6 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         parser.add_argument("job", metavar="JOB")
         parser.set_defaults(handler=pause_or_resume, action=name)
         add_common(parser)
-
-    outcome_commands.add_parsers(sub)
 
 
 # --- jobs -------------------------------------------------------------------------------------

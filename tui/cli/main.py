@@ -30,6 +30,7 @@ FAMILIES = (
     "tui.cli.tokens",
     "tui.cli.launch",
     "tui.cli.jobs",
+    "tui.cli.outcomes",
     "tui.cli.serve",
     "tui.cli.doctor",
 )
