@@ -21,7 +21,7 @@ from tui.errors import FileError, disk_is_full
 from tui.jobs.models import Event, Job, MetricPoint
 from tui.jobs.rows import OPEN_STATES, JobRow, LaunchRow, LaunchState, Owner, Progress
 
-VERSION = 1
+VERSION = 2
 _BUSY_MS = 10_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS launches (
@@ -29,12 +29,16 @@ CREATE TABLE IF NOT EXISTS launches (
     sha256 TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, file_id TEXT, job_id TEXT,
     reason TEXT NOT NULL DEFAULT '', request TEXT NOT NULL, estimate TEXT NOT NULL,
     host TEXT NOT NULL, pid INTEGER NOT NULL, pid_started INTEGER NOT NULL,
-    planned_at REAL NOT NULL, creating_at REAL, updated_at REAL NOT NULL);
+    planned_at REAL NOT NULL, creating_at REAL, updated_at REAL NOT NULL,
+    recipe TEXT NOT NULL DEFAULT '{}');
 CREATE INDEX IF NOT EXISTS launches_open ON launches (endpoint, state);
 CREATE INDEX IF NOT EXISTS launches_job ON launches (endpoint, job_id);
 CREATE TABLE IF NOT EXISTS uploads (
     endpoint TEXT NOT NULL, sha256 TEXT NOT NULL, purpose TEXT NOT NULL, file_id TEXT NOT NULL,
     bytes INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (endpoint, sha256, purpose));
+CREATE TABLE IF NOT EXISTS partial_uploads (
+    endpoint TEXT NOT NULL, sha256 TEXT NOT NULL, state TEXT NOT NULL,
+    PRIMARY KEY (endpoint, sha256));
 CREATE TABLE IF NOT EXISTS jobs (
     endpoint TEXT NOT NULL, id TEXT NOT NULL, created_at INTEGER, body TEXT NOT NULL,
     seen_at REAL NOT NULL, gap INTEGER NOT NULL DEFAULT 1, progress TEXT,
@@ -109,6 +113,10 @@ class Ledger:
             with self._write():
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
+                if version == 1:
+                    self._db.execute(
+                        "ALTER TABLE launches ADD COLUMN recipe TEXT NOT NULL DEFAULT '{}'"
+                    )
                 self._db.execute(f"PRAGMA user_version={VERSION}")
         if self.path != ":memory:":
             with contextlib.suppress(OSError):
@@ -159,7 +167,7 @@ class Ledger:
             if others:
                 return others[0]
             db.execute(
-                "INSERT INTO launches VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO launches VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     row.id,
                     row.endpoint,
@@ -179,6 +187,7 @@ class Ledger:
                     row.planned_at,
                     row.creating_at,
                     row.updated_at,
+                    _pack(row.recipe),
                 ),
             )
         return None
@@ -205,7 +214,7 @@ class Ledger:
                 "UPDATE launches SET state=?, reason=?, updated_at=?,"
                 " file_id=COALESCE(?, file_id), job_id=COALESCE(?, job_id),"
                 " request=COALESCE(?, request), creating_at=COALESCE(?, creating_at)"
-                f" WHERE id=? AND (state IN ({marks}) OR ?)",
+                f" WHERE id=? AND (state IN ({marks}) OR state=? OR ?)",
                 (
                     state.value,
                     _storable(reason),
@@ -216,6 +225,8 @@ class Ledger:
                     now if state is LaunchState.CREATING else None,
                     launch_id,
                     *(known.value for known in OPEN_STATES),
+                    # One that was taken for dead may be cleared, but must not go on.
+                    LaunchState.INTERRUPTED.value if state is LaunchState.REFUSED else "",
                     state is LaunchState.CREATED,
                 ),
             )
@@ -232,6 +243,23 @@ class Ledger:
             (endpoint, *(s.value for s in OPEN_STATES), sha256, sha256, model, model),
         )
         return [_launch_of(row) for row in rows]
+
+    def interrupted(self, endpoint: str | None = None) -> list[LaunchRow]:
+        """Return the launches that stopped before any job, oldest first."""
+        rows = self._read(
+            "SELECT * FROM launches WHERE state=? AND (? IS NULL OR endpoint=?)"
+            " ORDER BY planned_at",
+            (LaunchState.INTERRUPTED.value, endpoint, endpoint),
+        )
+        return [_launch_of(row) for row in rows]
+
+    def launch_of(self, endpoint: str, job_id: str) -> LaunchRow | None:
+        """Return the launch of this machine that made a job."""
+        rows = self._read(
+            "SELECT * FROM launches WHERE endpoint=? AND job_id=? ORDER BY planned_at DESC",
+            (endpoint, job_id),
+        )
+        return _launch_of(rows[0]) if rows else None
 
     def launches(self, endpoint: str | None = None, limit: int = 100) -> list[LaunchRow]:
         """Return launches, newest first."""
@@ -267,6 +295,21 @@ class Ledger:
             db.execute(
                 "INSERT OR REPLACE INTO uploads VALUES (?,?,?,?,?,?)",
                 (endpoint, sha256, purpose, _storable(file_id), size, time.time()),
+            )
+
+    def partial_upload(self, endpoint: str, sha256: str) -> dict[str, Any]:
+        """Return how far an upload of this file in parts had come; empty when there is none."""
+        rows = self._read(
+            "SELECT state FROM partial_uploads WHERE endpoint=? AND sha256=?", (endpoint, sha256)
+        )
+        return _unpack(rows[0]["state"]) if rows else {}
+
+    def keep_partial_upload(self, endpoint: str, sha256: str, state: Mapping[str, Any]) -> None:
+        """Remember how far an upload in parts has come; an empty state forgets it."""
+        with self._write() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO partial_uploads VALUES (?,?,?)",
+                (endpoint, sha256, _pack(state)),
             )
 
     # --- jobs ---------------------------------------------------------------------------------
@@ -394,6 +437,7 @@ def _launch_of(row: sqlite3.Row) -> LaunchRow:
         planned_at=row["planned_at"],
         creating_at=row["creating_at"],
         updated_at=row["updated_at"],
+        recipe=_unpack(row["recipe"]),
     )
 
 

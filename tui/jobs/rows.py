@@ -18,7 +18,8 @@ class LaunchState(enum.StrEnum):
 
     ``planned`` and ``uploaded`` cost nothing yet. ``creating`` is written before the request that
     may cost money is sent. ``unknown`` means that its answer was not understood and the provider's
-    list did not show the job when looked at.
+    list did not show the job when looked at. ``interrupted`` means that nobody works on it any more
+    and that it surely made no job: it can be finished, or cleared.
     """
 
     PLANNED = "planned"
@@ -27,6 +28,7 @@ class LaunchState(enum.StrEnum):
     CREATED = "created"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+    INTERRUPTED = "interrupted"
 
 
 OPEN_STATES = (
@@ -104,6 +106,7 @@ class LaunchRow:
         planned_at: Seconds since 1970.
         creating_at: When the create was last about to be sent; ``None`` before.
         updated_at: When the state was last written.
+        recipe: What the person asked for, so that the launch can be finished or done again.
     """
 
     id: str
@@ -122,6 +125,7 @@ class LaunchRow:
     planned_at: float
     creating_at: float | None
     updated_at: float
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
