@@ -302,8 +302,8 @@ def test_only_the_repairs_that_are_named(tmp_path: Path) -> None:
     report, _ = fixed(path, rules=["record_unrecognized_key"])
     assert report.repairs == {"record_unrecognized_key": 1}
     assert (tmp_path / "out.jsonl").read_bytes() == before.replace(b', "id": 1', b"")
-    with pytest.raises(UsageError, match="no repair for 'invalid_json'"):
-        fixed(path, rules=["invalid_json"])
+    with pytest.raises(UsageError, match="no repair for 'too_deep'"):
+        fixed(path, rules=["too_deep"])
 
 
 def test_an_array_becomes_lines(tmp_path: Path) -> None:

@@ -318,10 +318,10 @@ class _Printer:
         if report.errors:
             bad = report.records - report.valid
             where = f"; {bad:,} of {_many(report.records, 'record')} to mend" if bad else ""
-            return (
-                f"{style('error', 'Not ready to train')}: {found}{where}. "
-                f"Next: mend them, then tunedeck check {name}"
-            )
+            step = f"mend them, then tunedeck check {name}"
+            if any(issue.fixable and issue.severity == "error" for issue in report.issues):
+                step = f"tunedeck fix {name} -o OUT mends what is clear"
+            return f"{style('error', 'Not ready to train')}: {found}{where}. Next: {step}"
         what = _many(report.records, "example")
         step = (
             f"Next: tunedeck cost {name}" if report.file != "-" else "Next: see its price with cost"

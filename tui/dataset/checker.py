@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from tui.dataset.clutter import can_be_cleared
 from tui.dataset.formats.detect import look_alike, record_format
 from tui.dataset.locate import Locator, write_path
 from tui.dataset.machine import MAX_DEPTH, diagnose
@@ -133,11 +134,21 @@ class Checker:
             checked.issues.sort(key=lambda issue: (issue.line, issue.column))
         return checked
 
-    def issue(self, code: str, line: int, column: int, message: str, hint: str) -> Issue:
+    def issue(
+        self,
+        code: str,
+        line: int,
+        column: int,
+        message: str,
+        hint: str,
+        *,
+        fixable: bool | None = None,
+    ) -> Issue:
         """Build an issue about a line or a file rather than about a value in a record."""
         rule = RULES[code]
         severity = self.settings.profile.severity(code, rule.severity)
-        return Issue(line, column, "", code, severity, message, hint, rule.fixable)
+        can = rule.fixable if fixable is None else fixable
+        return Issue(line, column, "", code, severity, message, hint, can)
 
     def _refused(self, raw: bytes, checked: Checked, line: int, column: int) -> str | None:
         """Find out why the fast parser refused; parse all the same where that is possible."""
@@ -154,13 +165,17 @@ class Checker:
                 return text
             checked.value = None
             checked.issues.append(
-                self.issue("invalid_json", line, column, "no JSON reader takes this", "rewrite it")
-            )
+                self.issue(
+                    "invalid_json", line, column, "no JSON reader takes this", "rewrite it",
+                    fixable=False,
+                )
+            )  # fmt: skip
         elif not checked.issues:
             row, at = Locator(text).position(fault.offset)
             place = (line + row, at + (column - 1 if row == 0 else 0))
             code = "too_deep" if fault.too_deep else "invalid_json"
-            checked.issues.append(self.issue(code, *place, fault.message, fault.hint))
+            can = can_be_cleared(raw)
+            checked.issues.append(self.issue(code, *place, fault.message, fault.hint, fixable=can))
         return None
 
     def _bad_utf8(self, raw: bytes, start: int, line: int, column: int) -> Issue:

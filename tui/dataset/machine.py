@@ -38,6 +38,7 @@ _CONTROL_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b", "\f": "\
 _CONTROL_NAMES = {"\n": "a line break", "\t": "a tab", "\r": "a carriage return", "\0": "a NUL"}
 _QUOTES = "'`‘’“”«»"
 _CLOSER = {"{": "}", "[": "]"}
+_MARK_HINT = "remove it: files that were put one after the other leave one where each begins"
 
 
 class _Expect(Enum):
@@ -77,9 +78,19 @@ class _Open:
 
 
 class JsonMachine:
-    """Reads one JSON value from text fed in pieces that end between tokens (whole lines)."""
+    """Reads one JSON value from text fed in pieces that end between tokens (whole lines).
 
-    def __init__(self) -> None:
+    Args:
+        commas: Pass over a comma before a closing bracket and one after the value, if nothing else
+            follows it there.
+
+    Attributes:
+        passed: Whether a comma was passed over.
+    """
+
+    def __init__(self, *, commas: bool = False) -> None:
+        self._commas = commas
+        self.passed = False
         self._stack: list[_Open] = []
         self._expect = _Expect.VALUE
         self._comma = (0, 0)
@@ -277,7 +288,10 @@ class JsonMachine:
             'every key is text in double quotes, such as "role"',
         )
 
-    def _trailing_comma(self, closer: str) -> Fault:
+    def _trailing_comma(self, closer: str) -> Fault | None:
+        if self._commas:
+            self.passed = True
+            return self._close(closer)
         # After a line break the comma is in an earlier piece: the bracket is the nearest place.
         row, column = self._comma
         return Fault(
@@ -297,11 +311,13 @@ class JsonMachine:
         if comment:
             return comment
         if char in _QUOTES:
-            return _quote_fault(here, char, "value")
+            return self._quoted(char)
         if char == "," and self._stack:
             return Fault(
                 here, "a value is missing before this comma", "write the value, or remove it"
             )
+        if char == "\ufeff":
+            return Fault(here, "a byte order mark inside the file", _MARK_HINT)
         if char in "+.":
             return self._bad_number()
         if word:
@@ -311,6 +327,11 @@ class JsonMachine:
             f"{_show(self._text, here)} where a value should stand",
             "each line is one JSON object; remove what is not JSON",
         )
+
+    def _quoted(self, char: str) -> Fault:
+        if not self._stack and self._text.startswith("```", self._pos):
+            return Fault(self._pos, "a code fence of Markdown", "remove the line")
+        return _quote_fault(self._pos, char, "value")
 
     def _bad_word(self, word: re.Match[str]) -> Fault:
         name = word.group()
@@ -427,6 +448,10 @@ class JsonMachine:
                 else "put each record on a line of its own",
             )
         if char == ",":
+            if self._commas and not self._text[here + 1 :].strip(" \t\r\n"):
+                self.passed = True
+                self._pos = len(self._text)
+                return None
             return Fault(
                 here,
                 "a comma after the record",

@@ -232,6 +232,7 @@ class RangeWorker:
                 column,
                 f"a line of {len(raw):,} bytes, too long to be a record",
                 "put each record on a line of its own",
+                fixable=False,
             )
             self._add(found, (issue,))
             return
@@ -261,7 +262,7 @@ class RangeWorker:
         A line that was cut off looks the same until a line comes that cannot continue it. Then
         nothing is taken, and every line is judged alone; the budget keeps repeated tries linear.
         """
-        machine = JsonMachine()
+        machine = JsonMachine(commas=True)
         spent, position, raw = 0, first, feed.get(first)
         while True:
             spent += len(raw) + _LINE_COST if raw is not None else 0

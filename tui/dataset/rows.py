@@ -74,7 +74,8 @@ def rows(
 ) -> Iterator[Row]:
     """Yield every record of a file, blank and broken lines included.
 
-    An object spread over several lines is one row. Elements of a JSON array are rows of their own;
+    An object spread over several lines is one row, also where commas too many are all that is
+    wrong with it (its value is ``BROKEN`` then). Elements of a JSON array are rows of their own;
     a comma too many between them is passed over.
 
     Args:
@@ -204,7 +205,7 @@ class _Lines:
         return self._spread(line, raw, end, mark)
 
     def _spread(self, line: int, raw: bytes, end: bytes, mark: bool) -> Row:
-        machine = JsonMachine()
+        machine = JsonMachine(commas=True)
         parts: list[tuple[bytes, bytes]] = [(raw, end)]
         spent = 0
         while True:
@@ -215,7 +216,8 @@ class _Lines:
             if machine.complete:
                 joined = b"\n".join(part for part, _ in parts)
                 value = _lenient(joined)
-                if value is BROKEN:
+                # Objects copied out of a list are followed by commas; they are still one row each.
+                if value is BROKEN and not machine.passed:
                     break
                 return Row(line, joined, value, parts[-1][1], len(parts), mark)
             following = self._next()

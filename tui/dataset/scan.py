@@ -380,7 +380,12 @@ class Scan:
         return Checker(self._check).issue(code, line, column, message, hint)
 
     def _out_of_place(self, line: int, column: int, message: str, hint: str) -> None:
-        self._state.add(self._issue("invalid_json", line, column, message, hint))
+        # A rewrite passes over commas too many between elements, and over nothing else.
+        self._state.add(
+            Checker(self._check).issue(
+                "invalid_json", line, column, message, hint, fixable="comma" in message
+            )
+        )
 
     def _mark(self) -> None:
         self._state.add(

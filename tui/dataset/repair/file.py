@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from tui.dataset.arrays import is_array
 from tui.dataset.checker import Checker, CheckSettings
 from tui.dataset.checking import check_file
+from tui.dataset.clutter import is_fence, without_commas
 from tui.dataset.digests import DigestSet
 from tui.dataset.model import Format, Severity
 from tui.dataset.profile import get_profile
@@ -305,11 +306,18 @@ class Fixer:
         if row.value is BLANK:
             self._blank(row)
             return
-        self.report.records += 1
-        if row.value is BROKEN:
-            self._broken(row)
+        if row.value is BROKEN and self._fence(row):
             return
-        raw, changed = row.raw, False
+        self.report.records += 1
+        # A mark at the very start belongs to the file, any other one to its record.
+        changed = row.mark and row.line > 1 and "byte_order_mark" in self._codes
+        if row.value is BROKEN:
+            row, cleared = self._cleared(row)
+            changed = changed or cleared
+        if row.value is BROKEN:
+            self.report.changed += self._broken(row) and changed
+            return
+        raw = row.raw
         if row.lines > 1 and (row.element or "pretty_printed" in self._codes):
             raw = on_one_line(raw)
             if not row.element:
@@ -338,15 +346,35 @@ class Fixer:
         else:
             self._raw(row.raw + row.end)
 
-    def _broken(self, row: Row) -> None:
+    def _fence(self, row: Row) -> bool:
+        """Leave out a code fence; return whether the line was one."""
+        if "invalid_json" not in self._codes or not is_fence(row.raw):
+            return False
+        shown = row.raw.strip().decode("utf-8", "replace")
+        self._note(Repair(row.line, "invalid_json", "", "removed", shown))
+        return True
+
+    def _cleared(self, row: Row) -> tuple[Row, bool]:
+        """Take commas too many away; return the row and whether that made it a record."""
+        if "invalid_json" not in self._codes:
+            return row, False
+        raw, value = without_commas(row.raw)
+        if value is BROKEN:
+            return row, False
+        self._note(Repair(row.line, "invalid_json", "", "removed", ","))
+        return replace(row, raw=raw, value=value), True
+
+    def _broken(self, row: Row) -> bool:
+        """Write what is no JSON as it is, unless it is to be left out; return whether it was."""
         if self._checker is not None:
             self._drop_invalid(row, row.raw)
-            return
+            return False
         raw = row.raw
         if row.element:
             # It stood between commas, on any number of lines; here a line is all it may take.
             raw = raw.replace(b"\r", b" ").replace(b"\n", b" ")
         self._write(row, raw)
+        return True
 
     def _copy(self, row: Row, raw: bytes, value: object) -> bool:
         if "duplicate_example" not in self._codes or not isinstance(value, dict):

@@ -13,6 +13,7 @@ from tui.dataset.model import Format, JsonPath
 SAFE = {
     "byte_order_mark": "removed",
     "blank_line": "removed",
+    "invalid_json": "commas too many and code fences around records removed",
     "pretty_printed": "written on one line",
     "unrecognized_role": "written as the role that is meant",
     "message_unrecognized_key": "removed, or renamed where it is clear what is meant",

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tui.dataset.clutter import is_fence, without_commas
 from tui.dataset.model import Format
 from tui.dataset.record import sniff_format
 from tui.dataset.repair.file import Fixer, FixReport, checker_for
@@ -249,7 +250,7 @@ def preview(
     wanted = frozenset(codes)
     changes: list[Repair] = []
     line = found.position + 1
-    marked = raw.startswith(BOM) and found.position == 0
+    marked = raw.startswith(BOM)
     body = raw.removeprefix(BOM) if marked else raw
     before = raw.decode("utf-8", "replace")
     if marked and "byte_order_mark" in wanted:
@@ -259,11 +260,18 @@ def preview(
         gone = "blank_line" in wanted
         done = (*changes, Repair(line, "blank_line", "", "removed")) if gone else tuple(changes)
         return Preview(before, None if gone else before, done, "a blank line" if gone else "")
+    if "invalid_json" in wanted and is_fence(body):
+        done = (*changes, Repair(line, "invalid_json", "", "removed"))
+        return Preview(before, None, done, "a code fence of Markdown")
     value = parse(body)
     after = body
+    if value is BROKEN and "invalid_json" in wanted:
+        after, value = without_commas(body)
+        if value is not BROKEN:
+            changes.append(Repair(line, "invalid_json", "", "removed", ","))
     if value is not BROKEN:
         if found.lines > 1 and (element or "pretty_printed" in wanted):
-            after = on_one_line(body)
+            after = on_one_line(after)
             shown = f"{found.lines:,} lines"
             changes.append(Repair(line, "pretty_printed", "", "rewritten", shown, "1 line"))
         fixed = repair_record(after, value, line=line, format=format, codes=wanted)

@@ -54,7 +54,7 @@ _LINES = (
     ("invalid_utf8", _E, "bytes that are not UTF-8", "JSON standard (RFC 8259, section 8.1)"),
     ("byte_order_mark", _W, "the file starts with a byte order mark",
      "no stored OpenAI example has one; Azure documents it as wanted", True),
-    ("invalid_json", _E, "a line that is not one strict JSON value", _JSON),
+    ("invalid_json", _E, "a line that is not one strict JSON value", _JSON, True),
     ("pretty_printed", _E, "one object spread over several lines", _JSON, True),
     ("too_deep", _E, "nesting beyond any sane depth", "JSON readers stop near 1,000 levels"),
     ("blank_line", _A, "a line with nothing on it", _PRACTICE, True),
