@@ -82,7 +82,7 @@ def test_a_settled_launch_is_not_opened_again(ledger: Ledger) -> None:
 
 
 def test_a_full_disk_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.jobs.ledger.disk_is_full", lambda _: True)
+    monkeypatch.setattr("tui.jobs.storage.disk_is_full", lambda _: True)
     error = sqlite3.OperationalError("disk I/O error")
     opened = Ledger(home / "ledger.db")
     with pytest.raises(FileError, match="the disk is full"), opened._telling():

@@ -39,6 +39,15 @@ OPEN_STATES = (
 )
 
 
+def provider_of(endpoint: str) -> str:
+    """Return the name of the provider that the ledger knows under an endpoint.
+
+    An endpoint is the name, then a blank and the address where there is one; names may hold blanks.
+    """
+    name, _, address = endpoint.rpartition(" ")
+    return name if name and "://" in address else endpoint
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """The process that works on a launch.
@@ -150,11 +159,15 @@ class JobRow:
     """What this machine knows of a job.
 
     Attributes:
-        job: As the provider described it when last asked.
-        seen_at: When that was, in seconds since 1970.
+        job: As the provider last described it.
+        seen_at: When it was last found changed, in seconds since 1970.
         progress: The newest metrics; ``None`` before the first.
         estimate: The price shown before the launch; empty for jobs launched elsewhere.
         file: The training file's path on this machine; empty for jobs launched elsewhere.
+        launch: The state of its launch from this machine; empty for jobs launched elsewhere.
+        cancel_asked: When a cancel was agreed to, in seconds since 1970, while the job goes on.
+        cancel_heard: Whether the provider has answered that cancel.
+        gone: The provider does not know the job any more, though it had not ended.
     """
 
     job: Job
@@ -162,3 +175,7 @@ class JobRow:
     progress: Progress | None = None
     estimate: Mapping[str, Any] = field(default_factory=dict)
     file: str = ""
+    launch: str = ""
+    cancel_asked: float | None = None
+    cancel_heard: bool = False
+    gone: bool = False
