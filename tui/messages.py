@@ -15,6 +15,7 @@ from textual.message import Message
 if TYPE_CHECKING:
     from tui.dataset import Format, Issue, ScanResult, ScanUpdate
     from tui.opened.opening import Opened
+    from tui.run.source import RunSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,17 @@ class OpenJob(Message):
 
     job_id: str
     provider: str | None = None
+
+
+@dataclass
+class OpenRun(Message):
+    """Open the live panel of a run that is followed from somewhere, such as a log.
+
+    Attributes:
+        source: Where it is followed from.
+    """
+
+    source: RunSource
 
 
 class FromWorker(Message):

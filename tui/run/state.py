@@ -1,4 +1,4 @@
-"""What is known of one run while it is followed: a fold over the watcher's updates, then facts.
+"""What is known of one run while it is followed: a fold over updates, then arithmetic on it.
 
 No Textual and no provider in here. ``RunState.apply`` takes each update once; everything that a
 panel shows is computed from the state and the time it is given, so a test can ask for any moment.
@@ -9,30 +9,32 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from tui.run import words
 from widgets.numbers import compact, integer, usd
+from widgets.track import Track
 
 if TYPE_CHECKING:
-    from tui.jobs import Job, MetricPoint, Update
+    from tui.jobs import Checkpoint, Job, MetricPoint, Update
 
-# What to draw, first match wins: the training series, validation on a batch, validation on the
-# whole file (some providers measure that at the end of each epoch).
+# The names of what is judged first, first match wins: the training series, validation on a batch,
+# validation on the whole file (some providers measure that at the end of each epoch).
 # The spellings differ between providers and methods.
 _SERIES = (
     (
         "loss",
-        ("train_loss", "training_loss", "loss"),
-        ("valid_loss", "validation_loss", "eval_loss"),
+        ("train_loss", "training_loss", "loss", "train/loss"),
+        ("valid_loss", "validation_loss", "eval_loss", "eval/loss", "val_loss"),
         ("full_valid_loss",),
     ),
     (
         "reward",
-        ("train_mean_reward", "train_reward_mean", "reward"),
-        ("valid_reward_mean", "valid_mean_reward"),
+        ("train_mean_reward", "train_reward_mean", "reward", "train/reward"),
+        ("valid_reward_mean", "valid_mean_reward", "eval_reward"),
         ("full_valid_mean_reward",),
     ),
 )
@@ -43,6 +45,9 @@ _VALID_ACCURACY = (
     "validation_mean_token_accuracy",
     "valid_accuracy",
 )
+TOKENS = ("num_input_tokens_seen", "num_tokens", "tokens_seen", "trained_tokens", "tokens_so_far")
+"""Names under which runs tell how many tokens were trained so far."""
+_EPOCH = ("epoch", "current_epoch")
 # Steps a second are taken over this many recent points: event times have a grain of one second.
 _SPEED_WINDOW = 24
 
@@ -64,19 +69,6 @@ class Fact:
     tone: str = ""
 
 
-@dataclass(slots=True)
-class Series:
-    """A line of the chart: steps and values, NaN where there was no number."""
-
-    steps: list[float] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-
-    @property
-    def last(self) -> float | None:
-        """The newest finite value."""
-        return next((v for v in reversed(self.values) if math.isfinite(v)), None)
-
-
 @dataclass(frozen=True, slots=True)
 class Price:
     """What the run was estimated to cost when it was launched from this machine.
@@ -96,6 +88,13 @@ class RunState:
     Args:
         job_id: The run.
         price: The estimate made at its launch, when this machine launched it.
+
+    Attributes:
+        metrics: Every number that arrived, by its name as sent.
+        step: The highest step seen.
+        total_steps: Steps of the whole run; 0 when not told.
+        checkpoints: What the provider kept, by step; set by whoever asked for them.
+        version: Grows whenever a number arrives.
     """
 
     def __init__(self, job_id: str, price: Price | None = None) -> None:
@@ -104,17 +103,13 @@ class RunState:
         self.job: Job | None = None
         self.step = 0
         self.total_steps = 0
-        self.latest: dict[str, float] = {}
         self.trouble: str | None = None
         self.ended = False
         self.cancel_asked = False
-        self.train = Series()
-        self.valid = Series()
-        self.full_valid = Series()
-        self.measure = "loss"
+        self.metrics: dict[str, Track] = {}
+        self.checkpoints: tuple[Checkpoint, ...] = ()
+        self.version = 0
         self._recent: deque[tuple[float, int]] = deque(maxlen=_SPEED_WINDOW)
-        self._points_seen: set[str] = set()
-        self._fresh: list[tuple[int, dict[str, float]]] = []
 
     @property
     def status(self) -> str:
@@ -135,40 +130,90 @@ class RunState:
             self.job = update.job
         self.trouble = update.trouble
         self.ended = self.ended or update.ended
-        for point in (*update.points, *update.amended):
-            self._take(point)
+        if update.points or update.amended:
+            self.take((*update.points, *update.amended))
 
-    def _take(self, point: MetricPoint) -> None:
-        if point.id in self._points_seen:
-            return
-        self._points_seen.add(point.id)
-        if point.step >= self.step:
-            self.step = point.step
-            self.latest.update(point.values)
-        self.total_steps = max(self.total_steps, point.total_steps or 0)
-        if point.created_at:
-            self._note_time(float(point.created_at), point.step)
-        if not self.train.values and not self.valid.values and not self.full_valid.values:
-            self.measure = _measure(point.values)
-        keys = next(row[1:] for row in _SERIES if row[0] == self.measure)
-        all_series = {"train": self.train, "valid": self.valid, "full_valid": self.full_valid}
-        drawn = {}
-        for (name, series), names in zip(all_series.items(), keys, strict=True):
-            value = words.pick(point.values, names)
-            if value is not None:
-                _extend(series, point.step, value)
-                drawn[name] = value
-        if drawn:
-            self._fresh.append((point.step, drawn))
+    def take(self, points: Sequence[MetricPoint]) -> None:
+        """Take in metric points; of a step that is told again the last value counts."""
+        self.version += 1
+        columns: dict[str, tuple[list[float], list[float], list[float]]] = {}
+        for point in points:
+            at = float(point.created_at) if point.created_at else math.nan
+            for name, value in point.values.items():
+                column = columns.get(name)
+                if column is None:
+                    column = columns[name] = ([], [], [])
+                column[0].append(point.step)
+                column[1].append(value)
+                column[2].append(at)
+        for name, (steps, values, times) in columns.items():
+            track = self.metrics.get(name)
+            if track is None:
+                track = self.metrics[name] = Track()
+            track.extend(steps, values, times)
+        self.step = max(self.step, *(point.step for point in points))
+        self.total_steps = max(self.total_steps, *(point.total_steps or 0 for point in points))
+        for point in points[-_SPEED_WINDOW:]:
+            if point.created_at and (not self._recent or point.step > self._recent[-1][1]):
+                self._recent.append((float(point.created_at), point.step))
 
-    def _note_time(self, at: float, step: int) -> None:
-        if not self._recent or step > self._recent[-1][1]:
-            self._recent.append((at, step))
+    # The series that are judged first.
 
-    def take_fresh(self) -> list[tuple[int, dict[str, float]]]:
-        """Hand over, once, the new steps for the chart, by the names of the series."""
-        fresh, self._fresh = self._fresh, []
-        return fresh
+    def track(self, names: Sequence[str]) -> Track | None:
+        """The first of these metrics that has arrived."""
+        return next((self.metrics[name] for name in names if name in self.metrics), None)
+
+    def name_of(self, names: Sequence[str]) -> str | None:
+        """The first of these names that has arrived."""
+        return next((name for name in names if name in self.metrics), None)
+
+    @property
+    def measure(self) -> str:
+        """What the run is judged by: ``loss``, or ``reward`` where no loss is told."""
+        for name, *keys in _SERIES:
+            if any(key in self.metrics for key in chain.from_iterable(keys)):
+                return name
+        return "loss"
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the measure is better."""
+        return self.measure == "reward"
+
+    def _names(self, place: int) -> tuple[str, ...]:
+        return next(row[1:] for row in _SERIES if row[0] == self.measure)[place]
+
+    @property
+    def train(self) -> Track:
+        """The measure on training data; empty when not told."""
+        return self.track(self._names(0)) or Track()
+
+    @property
+    def valid(self) -> Track:
+        """The measure on a batch of the validation data; empty when not told."""
+        return self.track(self._names(1)) or Track()
+
+    @property
+    def full_valid(self) -> Track:
+        """The measure on all of the validation data; empty when not told."""
+        return self.track(self._names(2)) or Track()
+
+    @property
+    def best(self) -> tuple[str, float, float] | None:
+        """Name, step and value of the best validation, on the whole file where that is told."""
+        for place in (2, 1):
+            name = self.name_of(self._names(place))
+            found = self.metrics[name].best(highest=self.higher_is_better) if name else None
+            if name and found:
+                return name, found[1], found[0]
+        return None
+
+    @property
+    def latest(self) -> dict[str, float]:
+        """The newest value of each metric."""
+        return {name: track.values[-1] for name, track in self.metrics.items()}
+
+    # Progress, time, tokens, money.
 
     @property
     def fraction(self) -> float:
@@ -203,11 +248,33 @@ class RunState:
         end = self.job.finished_at if self.job.finished_at else now
         return max(0.0, end - self.job.created_at)
 
+    @property
+    def began_at(self) -> float | None:
+        """When the first number was measured, in seconds since 1970; ``None`` when not told."""
+        return min(
+            (track.times[0] for track in self.metrics.values() if track.times[0] > 0),
+            default=None,
+        )
+
     def tokens_so_far(self) -> float | None:
         """Tokens trained so far: the provider's number at the end, the estimate's share before."""
         if self.job is not None and self.job.trained_tokens:
             return float(self.job.trained_tokens)
+        told = self.track(TOKENS)
+        if told is not None and told.last_finite is not None:
+            return told.last_finite
         return self.price.tokens * self.fraction if self.price else None
+
+    def tokens_a_step(self) -> float | None:
+        """Tokens that a step trains on average; ``None`` when neither told nor estimated."""
+        told = self.track(TOKENS)
+        if told is not None and told.last_finite and told.steps[-1] > 0:
+            return told.last_finite / told.steps[-1]
+        steps = self.total_steps or self.step
+        if self.job is not None and self.job.trained_tokens and steps:
+            done = self.step if self.job.status == "cancelled" else steps
+            return self.job.trained_tokens / done if done else None
+        return self.price.tokens / self.total_steps if self.price and self.total_steps else None
 
     def usd_so_far(self) -> float | None:
         """Money spent so far by the estimate made at launch; ``None`` when there is none."""
@@ -220,11 +287,29 @@ class RunState:
     def epochs(self) -> tuple[float | None, int | None]:
         """Return the epoch that is being trained and how many there are."""
         total = _whole(self._hyperparameter("n_epochs"))
-        if "epoch" in self.latest:
-            return self.latest["epoch"], total
+        told = self.track(_EPOCH)
+        if told is not None and told.last is not None and math.isfinite(told.last):
+            return told.last, total
         if total and self.total_steps:
             return min(total, math.floor(self.fraction * total) + 1), total
         return None, total
+
+    def epoch_ends(self) -> tuple[float, ...]:
+        """The steps after which an epoch ends, as far as they are told or follow from the total."""
+        total = _whole(self._hyperparameter("n_epochs"))
+        if total and self.total_steps:
+            return tuple(
+                float(math.ceil(self.total_steps * k / total)) for k in range(1, min(total, 1000))
+            )
+        told = self.track(_EPOCH)
+        if told is None or told.last is None or not math.isfinite(told.last):
+            return ()
+        ends = []
+        for epoch in range(1, min(1000, math.ceil(told.last))):
+            place = bisect_left(told.values, epoch)
+            if place < len(told.steps):
+                ends.append(told.steps[place])
+        return tuple(ends)
 
     def _hyperparameter(self, name: str) -> object:
         return (self.job.hyperparameters or {}).get(name) if self.job else None
@@ -252,22 +337,7 @@ class RunState:
         return f"So far: {', '.join(parts)}."
 
 
-def _measure(values: Mapping[str, float]) -> str:
-    for name, *keys in _SERIES:
-        if any(key in values for names in keys for key in names):
-            return name
-    return "loss"
-
-
-def _extend(series: Series, step: int, value: float) -> None:
-    """Put a value where it belongs: pages come late, and a step may be told again."""
-    at = bisect_left(series.steps, step)
-    if at < len(series.steps) and series.steps[at] == step:
-        series.values[at] = value
-    else:
-        series.steps.insert(at, step)
-        series.values.insert(at, value)
-
-
 def _whole(value: object) -> int | None:
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if math.isfinite(value) else None

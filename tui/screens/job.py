@@ -128,6 +128,7 @@ class JobScreen(JobActions):
         self._checkpoints: tuple[Checkpoint, ...] = ()
         self._events: list[Event] = []
         self._drawn_at = 0.0
+        self._drawn_version = 0
         self._pending: Timer | None = None
         self._shown: dict[str, str] = {}
         self._summary: tuple[Fact, ...] = ()
@@ -335,9 +336,16 @@ class JobScreen(JobActions):
     def _draw_chart(self) -> None:
         """Give the chart the points that are new."""
         self.chart.title = self.state.measure.title()
-        fresh = self.state.take_fresh()
-        if fresh:
-            self.chart.append(fresh, self.state.total_steps or None)
+        if self.state.version != self._drawn_version:
+            self._drawn_version = self.state.version
+            named = {"train": self.state.train, "valid": self.state.valid}
+            named["full_valid"] = self.state.full_valid
+            points = [
+                (int(step), {name: value})
+                for name, track in named.items()
+                for step, value in zip(track.steps, track.values, strict=True)
+            ]
+            self.chart.set_points(points, self.state.total_steps or None)
 
     def _log(self, events: list[Event]) -> None:
         """Add what is new to the log; measurements are on the chart and not repeated here."""
