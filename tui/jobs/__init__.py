@@ -35,6 +35,19 @@ if TYPE_CHECKING:
         results_of_events,
     )
     from tui.jobs.rows import JobRow, LaunchRow, LaunchState, Progress
+    from tui.jobs.sampling import (
+        Answer,
+        AnswerState,
+        SampledModel,
+        SamplePrompt,
+        SampleSettings,
+        Sampling,
+        Score,
+        is_exact,
+        request_key,
+        score,
+        similarity,
+    )
     from tui.jobs.transport import CallError
     from tui.jobs.watcher import Update, Watcher
 
@@ -63,6 +76,19 @@ _HOMES = {
         "results_of_events",
     ),
     "rows": ("JobRow", "LaunchRow", "LaunchState", "Progress"),
+    "sampling": (
+        "Answer",
+        "AnswerState",
+        "SamplePrompt",
+        "SampleSettings",
+        "SampledModel",
+        "Sampling",
+        "Score",
+        "is_exact",
+        "request_key",
+        "score",
+        "similarity",
+    ),
     "transport": ("CallError",),
     "watcher": ("Update", "Watcher"),
 }
@@ -70,6 +96,8 @@ _NAMES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "LAUNCH_KEY",
+    "Answer",
+    "AnswerState",
     "CallError",
     "CancelOutcome",
     "Checkpoint",
@@ -90,6 +118,11 @@ __all__ = [
     "Provider",
     "Reconciled",
     "ResultsTable",
+    "SamplePrompt",
+    "SampleSettings",
+    "SampledModel",
+    "Sampling",
+    "Score",
     "Update",
     "Upload",
     "Watcher",
@@ -97,13 +130,17 @@ __all__ = [
     "decode_results",
     "fetch_results",
     "flatten",
+    "is_exact",
     "launch",
     "open_ledger",
     "open_provider",
     "point_of",
     "preflight",
     "reconcile",
+    "request_key",
     "results_of_events",
+    "score",
+    "similarity",
 ]
 
 
