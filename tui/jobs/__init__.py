@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tui.jobs.bills import Bill, BilledRatio
     from tui.jobs.cancel import CancelOutcome, cancel_job
     from tui.jobs.launcher import LaunchResult, Upload, launch
     from tui.jobs.ledger import Ledger, open_ledger
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from tui.jobs.watcher import Update, Watcher
 
 _HOMES = {
+    "bills": ("Bill", "BilledRatio"),
     "cancel": ("CancelOutcome", "cancel_job"),
     "launcher": ("LaunchResult", "Upload", "launch"),
     "ledger": ("Ledger", "open_ledger"),
@@ -98,6 +100,8 @@ __all__ = [
     "LAUNCH_KEY",
     "Answer",
     "AnswerState",
+    "Bill",
+    "BilledRatio",
     "CallError",
     "CancelOutcome",
     "Checkpoint",

@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tui.jobs.bills import Bills
 from tui.jobs.history import History
 from tui.jobs.rows import OPEN_STATES, LaunchRow, LaunchState, Owner
 from tui.jobs.storage import pack, storable, unpack
 
 
-class Ledger(History):
+class Ledger(Bills, History):
     """The ledger in one file: launches and uploads here, jobs and their events in its base.
 
     Args:

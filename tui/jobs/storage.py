@@ -17,7 +17,7 @@ from typing import Any
 
 from tui.errors import FileError, disk_is_full
 
-VERSION = 3
+VERSION = 4
 _BUSY_MS = 10_000
 _LAUNCHES = """
 CREATE TABLE IF NOT EXISTS launches (
@@ -52,8 +52,15 @@ ALTER TABLE jobs ADD COLUMN cancel_heard INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE IF NOT EXISTS heard (endpoint TEXT PRIMARY KEY, at REAL NOT NULL);
 """
+_BILLS = """
+CREATE TABLE IF NOT EXISTS bills (
+    endpoint TEXT NOT NULL, job_id TEXT NOT NULL, model TEXT NOT NULL, method TEXT NOT NULL,
+    estimated INTEGER NOT NULL, billed INTEGER NOT NULL, approximate INTEGER NOT NULL,
+    rounded INTEGER NOT NULL, ended_at REAL NOT NULL, kept_at REAL NOT NULL,
+    PRIMARY KEY (endpoint, job_id));
+"""
 # What makes each version of the file out of the one before it.
-_STEPS = (_LAUNCHES, _PARTS, _CANCELS)
+_STEPS = (_LAUNCHES, _PARTS, _CANCELS, _BILLS)
 
 
 def pack(value: Mapping[str, Any]) -> str:
