@@ -96,6 +96,36 @@ class OpenRun(Message):
     source: RunSource
 
 
+@dataclass
+class SampleRun(Message):
+    """Ask models the same prompts and show their answers side by side.
+
+    Attributes:
+        models: As ``tunedeck sample --model`` takes them: a model's name, ``PROVIDER/NAME``, a
+            job's id or ``job:ID`` for the model that came of it, ``job:ID@STEP`` for a checkpoint.
+        provider: Where those without a provider of their own answer; ``None`` for the one in use.
+        prompts: A file with prompts; ``None`` for the open dataset.
+        trained_on: Path of the training file of the run this is about, to be told from held-out
+            prompts; empty where it is not known.
+    """
+
+    models: tuple[str, ...] = ()
+    provider: str | None = None
+    prompts: str | None = None
+    trained_on: str = ""
+
+
+@dataclass
+class ShowStored(Message):
+    """Show the tuned models and the files that a provider keeps.
+
+    Attributes:
+        provider: Which; ``None`` for the one in use.
+    """
+
+    provider: str | None = None
+
+
 class FromWorker(Message):
     """News from a worker about the dataset that was open when it started.
 
