@@ -116,6 +116,7 @@ class Provider:
         self._paths = paths
         self._http = http_client
         self._client: openai.AsyncOpenAI | None = None
+        self._old: list[openai.AsyncOpenAI] = []
         self._base_url = config.base_url or ""
         self._key = config.api_key
         self._lock = asyncio.Lock()
@@ -294,9 +295,19 @@ class Provider:
 
     async def aclose(self) -> None:
         """Close the connections; the provider can be used again afterwards."""
+        self.renew()
+        old, self._old = self._old, []
+        for client in old:
+            await client.close()
+
+    def renew(self) -> None:
+        """Use new connections from now on, such as after a sleep of the machine.
+
+        What is under way ends on the old ones.
+        """
         client, self._client = self._client, None
         if client is not None:
-            await client.close()
+            self._old.append(client)
 
     # --- the wire -----------------------------------------------------------------------------
 
