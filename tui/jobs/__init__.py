@@ -30,10 +30,14 @@ if TYPE_CHECKING:
     from tui.jobs.recovery import Reconciled, reconcile
     from tui.jobs.request import LaunchRequest, Problem
     from tui.jobs.results import (
+        MAIN_METRICS,
         ResultsTable,
+        best_checkpoint,
+        common_name,
         decode_results,
         fetch_results,
         results_of_events,
+        sorted_checkpoints,
     )
     from tui.jobs.rows import JobRow, LaunchRow, LaunchState, Progress
     from tui.jobs.sampling import (
@@ -72,10 +76,14 @@ _HOMES = {
     "recovery": ("Reconciled", "reconcile"),
     "request": ("LaunchRequest", "Problem"),
     "results": (
+        "MAIN_METRICS",
         "ResultsTable",
+        "best_checkpoint",
+        "common_name",
         "decode_results",
         "fetch_results",
         "results_of_events",
+        "sorted_checkpoints",
     ),
     "rows": ("JobRow", "LaunchRow", "LaunchState", "Progress"),
     "sampling": (
@@ -98,6 +106,7 @@ _NAMES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "LAUNCH_KEY",
+    "MAIN_METRICS",
     "Answer",
     "AnswerState",
     "Bill",
@@ -130,7 +139,9 @@ __all__ = [
     "Update",
     "Upload",
     "Watcher",
+    "best_checkpoint",
     "cancel_job",
+    "common_name",
     "decode_results",
     "fetch_results",
     "flatten",
@@ -145,6 +156,7 @@ __all__ = [
     "results_of_events",
     "score",
     "similarity",
+    "sorted_checkpoints",
 ]
 
 

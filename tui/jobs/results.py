@@ -7,17 +7,77 @@ import binascii
 import contextlib
 import csv
 import io
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui.errors import ProviderError
 from tui.jobs.ledger import Ledger
-from tui.jobs.models import Job
+from tui.jobs.models import Checkpoint, Job
 from tui.jobs.provider import Provider
 from tui.jobs.transport import looks_like_page
 from tui.jobs.watcher import Watcher
 
 Cell = float | str | None
+
+# The same figure under the names that providers, and their events and files, give it.
+_NAMES = {
+    "global_step": "step",
+    "current_steps": "step",
+    "current_step": "step",
+    "training_step": "step",
+    "step_number": "step",
+    "loss": "train_loss",
+    "training_loss": "train_loss",
+    "train_accuracy": "train_mean_token_accuracy",
+    "training_accuracy": "train_mean_token_accuracy",
+    "training_token_accuracy": "train_mean_token_accuracy",
+    "mean_token_accuracy": "train_mean_token_accuracy",
+    "validation_loss": "valid_loss",
+    "eval_loss": "valid_loss",
+    "valid_accuracy": "valid_mean_token_accuracy",
+    "validation_accuracy": "valid_mean_token_accuracy",
+    "validation_token_accuracy": "valid_mean_token_accuracy",
+    "validation_mean_token_accuracy": "valid_mean_token_accuracy",
+    "full_validation_loss": "full_valid_loss",
+    "full_validation_mean_token_accuracy": "full_valid_mean_token_accuracy",
+    "train_reward_mean": "train_mean_reward",
+    "valid_reward_mean": "valid_mean_reward",
+    "reward": "train_mean_reward",
+}
+MAIN_METRICS = (
+    "train_loss",
+    "valid_loss",
+    "full_valid_loss",
+    "train_mean_reward",
+    "valid_mean_reward",
+    "full_valid_mean_reward",
+    "train_mean_token_accuracy",
+    "valid_mean_token_accuracy",
+    "full_valid_mean_token_accuracy",
+)
+"""What people look at first, by common name."""
+
+# How good a checkpoint is: the first of these that one of them has, and whether more is better.
+_JUDGED_BY = (
+    ("full_valid_mean_reward", True),
+    ("valid_mean_reward", True),
+    ("full_valid_loss", False),
+    ("valid_loss", False),
+    ("train_mean_reward", True),
+    ("train_loss", False),
+)
+_DELIMITERS = ",;\t|"
+
+
+def common_name(column: str) -> str:
+    """Return the name that a metric has in most files and events.
+
+    ``train_accuracy`` is ``train_mean_token_accuracy``, ``scores/graders/a`` is
+    ``scores.graders.a``; a name that is known nowhere comes back in small letters.
+    """
+    name = ".".join(column.strip().lower().replace(" ", "_").split("/"))
+    return _NAMES.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +109,26 @@ class ResultsTable:
         """Return the rows as objects."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
+    def names(self) -> dict[str, str]:
+        """Return the common name of each column."""
+        return {column: common_name(column) for column in self.columns}
+
+    def series(self) -> dict[str, list[tuple[float, float]]]:
+        """Return the lines to draw: pairs of step and value by common name.
+
+        Rows without a readable step count by their place. Columns without a number are left out.
+        """
+        names = [common_name(column) for column in self.columns]
+        at_step = names.index("step") if "step" in names else -1
+        lines: dict[str, list[tuple[float, float]]] = {}
+        for number, row in enumerate(self.rows, 1):
+            step = row[at_step] if at_step >= 0 else None
+            x = step if isinstance(step, float) and math.isfinite(step) else float(number)
+            for at, value in enumerate(row):
+                if at != at_step and isinstance(value, float):
+                    lines.setdefault(names[at], []).append((x, value))
+        return lines
+
 
 def decode_results(data: bytes) -> ResultsTable:
     """Read a results file.
@@ -59,16 +139,33 @@ def decode_results(data: bytes) -> ResultsTable:
         ProviderError: It is not a CSV with a header.
     """
     text = _text_of(data)
-    reader = csv.reader(io.StringIO(text))
+    reader = csv.reader(io.StringIO(text), delimiter=_delimiter(text))
     try:
-        lines = [line for line in reader if line]
+        lines = [line for line in reader if any(cell.strip() for cell in line)]
     except csv.Error as error:
         raise _unreadable() from error
-    if not lines or not any(name.strip() for name in lines[0]) or looks_like_page(data):
+    if not lines or looks_like_page(data) or text.lstrip().startswith("{"):
         raise _unreadable()
-    columns = tuple(name.strip() for name in lines[0])
+    columns = _headings(lines[0])
     rows = tuple(_row(line, len(columns)) for line in lines[1:])
     return ResultsTable(columns, rows, text)
+
+
+def _delimiter(text: str) -> str:
+    """Return what stands most often between the names of the header; a comma mostly."""
+    header = text.lstrip().split("\n", 1)[0]
+    return max(_DELIMITERS, key=header.count)
+
+
+def _headings(names: Sequence[str]) -> tuple[str, ...]:
+    """Return column names that are all there and all different."""
+    found: list[str] = []
+    for number, given in enumerate(names, 1):
+        name = given.strip() or f"column {number}"
+        while name in found:
+            name = f"{name} ({number})"
+        found.append(name)
+    return tuple(found)
 
 
 def _unreadable() -> ProviderError:
@@ -80,11 +177,17 @@ def _unreadable() -> ProviderError:
 
 
 def _text_of(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace").replace("\r\n", "\n")
+    # Some gateways send what should be bytes as a JSON string.
+    data = data.strip().removeprefix(b'"').removesuffix(b'"') if b"," not in data else data
     first = data.lstrip(b"\xef\xbb\xbf \r\n\t").split(b"\n", 1)[0]
-    if b"," not in first:
+    if not any(sign in first for sign in (b",", b";", b"\t")):
         # A plain CSV of a single column has no comma either, so the result must look like text too.
         with contextlib.suppress(binascii.Error, UnicodeDecodeError):
-            decoded = base64.b64decode(b"".join(data.split()), validate=True)
+            packed = b"".join(data.split()).translate(bytes.maketrans(b"-_", b"+/"))
+            packed += b"=" * (-len(packed) % 4)
+            decoded = base64.b64decode(packed, validate=True)
             if decoded.decode("utf-8-sig").replace("\n", "").replace("\r", "").isprintable():
                 data = decoded
     return data.decode("utf-8-sig", "replace").replace("\r\n", "\n")
@@ -148,3 +251,28 @@ async def results_of_events(provider: Provider, ledger: Ledger, job: Job) -> Res
     writer.writerow(columns)
     writer.writerows((int(row[0] or 0), *row[1:]) for row in rows)
     return ResultsTable(columns, rows, text.getvalue())
+
+
+def sorted_checkpoints(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """Return checkpoints in the order of their steps, their metrics under common names."""
+    named = [
+        replace(one, metrics={common_name(name): value for name, value in one.metrics.items()})
+        for one in checkpoints
+    ]
+    return sorted(named, key=lambda one: (one.step is None, one.step or 0, one.created_at or 0))
+
+
+def best_checkpoint(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, str] | None:
+    """Return the best checkpoint and the metric it is best by; ``None`` where nothing tells.
+
+    Measured on all of the validation data where some were, else on a part of it, else in training.
+    """
+    if len(checkpoints) < 2:
+        return None
+    named = sorted_checkpoints(checkpoints)
+    for name, more in _JUDGED_BY:
+        measured = [one for one in named if math.isfinite(one.metrics.get(name, math.nan))]
+        if len(measured) > 1:
+            pick = max if more else min
+            return pick(measured, key=lambda one: one.metrics[name]), name
+    return None
