@@ -142,6 +142,9 @@ class FakeProvider:
         self.add(made, said(1, f"Created fine-tuning job: {made.id}"))
         return made
 
+    def renew(self) -> None:
+        return
+
     async def aclose(self) -> None:
         return
 

@@ -11,22 +11,28 @@ import asyncio
 import dataclasses
 import random
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 from tui.errors import FileError, ProviderError
 from tui.jobs.ledger import Ledger
 from tui.jobs.models import Event, Job, MetricPoint
 from tui.jobs.provider import Provider
+from tui.jobs.rest import Rest, Woken
 from tui.jobs.timeline import Timeline, is_newest_first, oldest_first
 from tui.jobs.transport import CallError
 
 _PAGE = 100
-_MAX_PAGES = 1000
+_MAX_PAGES = 2000
 _FAST_NEARBY, _FAST = 0.5, 1.0
-_SLOW_NEARBY, _SLOW, _SLOW_PAUSED = 1.5, 5.0, 15.0
+_SLOW_NEARBY, _SLOW, _SLOW_WAITING, _SLOW_PAUSED = 1.5, 6.0, 12.0, 20.0
+_LONG_BREATH = 10.0
 _MAX_BACKOFF = 30.0
+# How many times that, at most, where a provider refuses, and where it asks for a longer wait.
+_MAX_REFUSED, _MAX_ASKED = 10, 30
 _MAX_LAST_LOOKS = 30
+# Failures after which the connections that are left may be dead too.
+_DEAD = ("connection_lost", "timeout", "connect_timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class Watcher:
         provider: Where it runs.
         ledger: Where its history is kept.
         patience: Seconds a point may wait for earlier steps that seem to be missing.
+        rest: The waits between two looks (tests give their own clocks).
 
     Attributes:
         job: The job as last seen.
@@ -66,7 +73,13 @@ class Watcher:
     """
 
     def __init__(
-        self, job_id: str, provider: Provider, ledger: Ledger, *, patience: float = 2.5
+        self,
+        job_id: str,
+        provider: Provider,
+        ledger: Ledger,
+        *,
+        patience: float = 2.5,
+        rest: Rest | None = None,
     ) -> None:
         self.job_id = job_id
         self.job: Job | None = None
@@ -74,17 +87,20 @@ class Watcher:
         self._provider = provider
         self._ledger = ledger
         self._timeline = Timeline(patience)
-        self._gap = True
+        self._rest = rest or Rest()
+        self._gap = 1
+        self._unsaved: list[Event] = []
         self._trouble: str | None = None
         self._disk: str | None = None
         self._failures = 0
-        self._interval, self._rest = self._fastest, 0.0
+        self._interval, self._breath = self._fastest, 0.0
         self._looks, self._looks_wanted = 0, 1
-        self._nudge = asyncio.Event()
+        self._before: Job | None = None
+        self._just_ended = False
 
     def nudge(self) -> None:
         """Look at once instead of at the next turn, such as after a cancel."""
-        self._nudge.set()
+        self._rest.nudge()
 
     @property
     def _fastest(self) -> float:
@@ -97,7 +113,12 @@ class Watcher:
         if first.job is not None or first.events:
             yield first
         while True:
-            wait, update = await self._turn()
+            self._before = self.job
+            wait, update = await self._turn(self._look)
+            if wait is None:
+                if update is not None:
+                    yield update
+                wait, update = await self._turn(self._read)
             if update is not None:
                 yield update
                 if update.ended:
@@ -106,15 +127,20 @@ class Watcher:
                     # All of a finished job is known here: its provider need not be there any more.
                     yield Update(self.job, trouble=update.trouble, ended=True)
                     return
-            await self._pause(wait)
+            if await self._rest.pause(wait or 0.0) is Woken.SLEPT:
+                self._after_sleep()
+
+    def _after_sleep(self) -> None:
+        """Begin afresh: connections from before the sleep are dead, though they look alive."""
+        self._provider.renew()
+        self._failures, self._interval = 0, self._fastest
 
     async def _replay(self) -> bool:
         """Take in what the ledger knows; return whether that is a whole, finished job."""
         endpoint = self._provider.endpoint
         try:
             row = await asyncio.to_thread(self._ledger.job, endpoint, self.job_id)
-            events = await asyncio.to_thread(self._ledger.events, endpoint, self.job_id)
-            self._gap = await asyncio.to_thread(self._ledger.has_gap, endpoint, self.job_id)
+            events, self._gap = await asyncio.to_thread(self._ledger.history, endpoint, self.job_id)
         except FileError as error:
             self._disk = str(error)
             return False
@@ -129,49 +155,72 @@ class Watcher:
             self.job, found.events, found.points, found.amended, self._trouble or self._disk, ended
         )
 
-    async def _turn(self) -> tuple[float, Update | None]:
-        """Poll once; return how long to wait then, and what to hand out."""
-        before, had_trouble = self.job, self._trouble
+    async def _turn(
+        self, ask: Callable[[], Awaitable[tuple[float | None, Update | None]]]
+    ) -> tuple[float | None, Update | None]:
+        """Ask; return how long to wait then (``None``: not at all), and what to hand out."""
         try:
-            fresh, ended = await self._poll()
+            return await ask()
         except ProviderError as error:
             return self._failed(error), self._released()
-        first, self.polled = not self.polled, True
-        self._failures, self._trouble = 0, None
-        update = self._released(everything=ended, ended=ended)
-        self._pace(fresh > 0 or self.job != before or self._timeline.holding)
-        wait = max(self._interval, self._rest)
-        news = update.events or update.points or update.amended or ended
-        if news or self.job != before or had_trouble or first:
-            return wait, update
-        return wait, None
 
     def _failed(self, error: ProviderError) -> float:
         self._trouble = str(error)
         self._failures += 1
-        asked = error.retry_after if isinstance(error, CallError) else None
+        call = error if isinstance(error, CallError) else None
+        if call is not None and call.code in _DEAD and self._failures == 1:
+            # The network may be another one now; what is left of the old one only costs timeouts.
+            self._provider.renew()
         wait = min(_MAX_BACKOFF, self._fastest * 1.6 ** min(self._failures - 1, 12))
+        if call is not None and not call.transient:
+            # Only a person can mend this.
+            wait = min(_MAX_REFUSED * _MAX_BACKOFF, _MAX_BACKOFF * self._failures)
+        asked = call.retry_after if call is not None else None
         wait = max(asked or 0.0, wait * random.uniform(0.75, 1.0))
-        return min(wait, 10 * _MAX_BACKOFF)
+        return min(wait, _MAX_ASKED * _MAX_BACKOFF)
 
     def _pace(self, active: bool) -> None:
         if active:
             self._interval = self._fastest
             return
         slowest = _SLOW_NEARBY if self._provider.nearby else _SLOW
-        if self.job is not None and self.job.status == "paused":
+        status = self.job.status if self.job is not None else ""
+        if status == "paused":
             slowest = _SLOW_PAUSED
+        elif status != "running" and not self._provider.nearby:
+            slowest = _SLOW_WAITING
         self._interval = min(slowest, self._interval * 1.25)
 
-    async def _poll(self) -> tuple[int, bool]:
-        """Ask once; return how many events were new, and whether the job is over and complete."""
+    async def _look(self) -> tuple[float | None, Update | None]:
+        """Ask for the job; hand out what changed while it goes on, before its events are read."""
         before = self.job
         job = _plausible(before, await self._provider.retrieve(self.job_id, attempts=2))
         if job != before:
             await self._keep(lambda: self._ledger.keep_jobs(self._provider.endpoint, [job]))
         self.job = job
-        just_ended = job.terminal and (before is None or not before.terminal)
-        fresh = await self._walk(whole=self._gap or self._timeline.disordered or just_ended)
+        self._just_ended = job.terminal and (before is None or not before.terminal)
+        return None, self._released() if job != before and not job.terminal else None
+
+    async def _read(self) -> tuple[float | None, Update | None]:
+        """Read the events; return how long to wait then, and what to hand out."""
+        changed = self.job != self._before
+        had_trouble = self._trouble
+        fresh, ended = await self._poll()
+        first, self.polled = not self.polled, True
+        self._failures, self._trouble = 0, None
+        update = self._released(everything=ended, ended=ended)
+        self._pace(fresh > 0 or changed or self._timeline.holding)
+        wait = max(self._interval, self._breath)
+        news = update.events or update.points or update.amended or ended
+        if news or changed or had_trouble or first:
+            return wait, update
+        return wait, None
+
+    async def _poll(self) -> tuple[int, bool]:
+        """Read events; return how many were new, and whether the job is over and complete."""
+        job = self.job
+        assert job is not None
+        fresh = await self._walk(whole=self._timeline.disordered or self._just_ended)
         if not job.terminal:
             self._looks_wanted = 2
             return fresh, False
@@ -188,6 +237,9 @@ class Watcher:
             whole: Walk to the last page instead of to the first that holds only known events.
         """
         started = time.monotonic()
+        # Another process that follows the same job may have left a hole.
+        await self._keep(self._read_gap)
+        whole = whole or self._gap > 0
         got: list[Event] = []
         error: CallError | None = None
         try:
@@ -196,23 +248,31 @@ class Watcher:
             if not got:
                 raise
             error = caught
-        if error is not None:
-            self._gap = True
-        elif whole:
-            self._gap = False
         fresh = self._timeline.take(oldest_first(got), time.monotonic())
-        if fresh or whole:
-            newest, complete = self._timeline.newest, not self._gap
-            await self._keep(
-                lambda: self._ledger.keep_events(
-                    self._provider.endpoint, self.job_id, fresh, newest, complete=complete
-                )
-            )
+        self._unsaved += fresh
+        if self._unsaved or whole or error is not None:
+            await self._keep(lambda: self._save(complete=error is None))
         if error is not None:
             raise error
         # Many pages a turn are asked for less often.
-        self._rest = min(_SLOW, (time.monotonic() - started) / 2)
+        self._breath = min(_LONG_BREATH, 2 * (time.monotonic() - started))
         return len(fresh)
+
+    def _read_gap(self) -> None:
+        self._gap = self._ledger.gap(self._provider.endpoint, self.job_id)
+
+    def _save(self, *, complete: bool) -> None:
+        """Put into the ledger what is not there yet, also what a full disk kept out before."""
+        events = tuple(self._unsaved)
+        self._ledger.keep_events(
+            self._provider.endpoint,
+            self.job_id,
+            events,
+            self._timeline.newest,
+            complete=complete,
+            since=self._gap,
+        )
+        del self._unsaved[: len(events)]
 
     async def _pages(self, got: list[Event], whole: bool) -> bool:
         """Collect pages into ``got``; return whether the walk reached the last one."""
@@ -236,21 +296,13 @@ class Watcher:
             cursors.add(after)
         return True
 
-    async def _keep(self, write: object) -> None:
-        """Write to the ledger; when that fails, say so and go on: the provider has it all."""
-        assert callable(write)
+    async def _keep(self, write: Callable[[], None]) -> None:
+        """Use the ledger; when that fails, say so and go on: the provider has it all."""
         try:
             await asyncio.to_thread(write)
             self._disk = None
         except FileError as error:
             self._disk = str(error)
-
-    async def _pause(self, seconds: float) -> None:
-        self._nudge.clear()
-        try:
-            await asyncio.wait_for(self._nudge.wait(), seconds)
-        except TimeoutError:
-            return
 
 
 def _plausible(before: Job | None, job: Job) -> Job:
