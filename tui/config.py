@@ -4,14 +4,22 @@ Settings are a TOML file, ``config.toml`` in the configuration folder::
 
     default_provider = "lab"
 
+    trusted_hosts = ["gateway.example"]    # where the OpenAI key may go besides OpenAI
+
     [providers.lab]
+    kind = "compatible"                    # openai, azure, nebius, crusoe, mistral, compatible
     base_url = "http://10.0.0.5:8000/v1"   # where the provider listens
     api_key_env = "LAB_KEY"                # the variable with the key; a key never stands here
+    # api_key_command = ["pass", "show", "lab"]    … or the command that prints it
+    # api_key_keyring = "lab/me"                   … or its place in the system's keyring
     profile = "openai"                     # whose format rules apply
+    read_only = false                      # nothing is changed there
+    # Azure's: style = "v1" or "classic", api_version, auth = "key" or "token", training_type
 
     [ui]
     mouse = "auto"                         # auto (off over SSH), on, off
     ascii = false
+    read_only = false                      # nothing is changed anywhere
 """
 
 from __future__ import annotations
@@ -19,16 +27,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from tui.errors import ConfigError, ProviderError, UsageError
 
+if TYPE_CHECKING:
+    from tui.kinds import Kind
+
 LOCAL = "local"
 OPENAI = "openai"
 OPENAI_BASE_URL = "https://api.openai.com/v1"
+_KEY_SOURCES = ("api_key_env", "api_key_command", "api_key_keyring")
 PROFILES = ("openai", "azure", "nebius", "crusoe", "mistral", "local")
 
 
@@ -68,21 +80,53 @@ class ProviderConfig:
         name: What people and the ledger call it.
         kind: ``local`` (the embedded service), ``openai``, or ``compatible``.
         base_url: The root of its API; ``None`` for ``local``, whose address is found at run time.
-        api_key: The key; never shown, so left out of ``repr``.
-        api_key_env: The environment variable the key comes from, for messages.
+        api_key: The key where it came from the environment; never shown, so left out of ``repr``.
+            A key that a command or the keyring holds is read when the provider is first called.
+        api_key_env: The environment variable the key comes from, if it does.
         profile: The name of the rule profile that fits it.
         organization: Value of the ``OpenAI-Organization`` header, if any.
         project: Value of the ``OpenAI-Project`` header, if any.
+        adapter: Whose bodies, statuses and limits it has, a name in :mod:`tui.kinds`; empty means
+            that of ``kind``.
+        style: Azure's two ways: ``v1`` (``…/openai/v1``) or ``classic`` (``?api-version=…``).
+        api_version: The version of the classic way.
+        auth: ``key`` or, for a token of Microsoft Entra ID, ``token``.
+        training_type: Azure's tier, such as ``GlobalStandard``; sent as written.
+        api_key_command: The command that prints the key on its first line; run without a shell.
+        api_key_keyring: ``service/user`` in the system's keyring.
+        trusted_hosts: Hosts that the OpenAI key may be sent to.
+        read_only: Nothing may be changed at this provider.
     """
 
     name: str
     kind: str
     base_url: str | None
     api_key: str | None = field(default=None, repr=False)
-    api_key_env: str = "OPENAI_API_KEY"
+    api_key_env: str = ""
     profile: str = "openai"
     organization: str | None = None
     project: str | None = None
+    adapter: str = ""
+    style: str = "v1"
+    api_version: str | None = None
+    auth: str = "key"
+    training_type: str | None = None
+    api_key_command: tuple[str, ...] = ()
+    api_key_keyring: str | None = None
+    trusted_hosts: frozenset[str] = frozenset()
+    read_only: bool = False
+
+    @property
+    def known(self) -> Kind:
+        """What is known of this kind of provider: limits and abilities."""
+        from tui.kinds import kind_named
+
+        return kind_named(self.adapter or self.kind)
+
+    @property
+    def suffix_max(self) -> int:
+        """The longest suffix of a model's name, in characters."""
+        return self.known.suffix_max
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +139,8 @@ class Settings:
         mouse: ``auto``, ``on`` or ``off``.
         ascii: Draw with ASCII only.
         source: The file the settings came from, whether or not it exists.
+        read_only: Nothing may be changed at any provider.
+        trusted_hosts: Hosts that the OpenAI key may be sent to.
     """
 
     default_provider: str | None = None
@@ -102,6 +148,8 @@ class Settings:
     mouse: str = "auto"
     ascii: bool = False
     source: Path | None = None
+    read_only: bool = False
+    trusted_hosts: frozenset[str] = frozenset()
 
 
 def load_settings(paths: Paths) -> Settings:
@@ -132,14 +180,33 @@ def load_settings(paths: Paths) -> Settings:
     mouse = ui.get("mouse", "auto")
     if mouse not in ("auto", "on", "off"):
         raise ConfigError(f"{path}: ui.mouse is {mouse!r}", 'use "auto", "on" or "off"')
-    return Settings(default, providers, mouse, bool(ui.get("ascii", False)), path)
+    trusted = data.get("trusted_hosts", [])
+    if not isinstance(trusted, list) or not all(isinstance(host, str) for host in trusted):
+        raise ConfigError(
+            f"{path}: trusted_hosts must be a list of host names", 'write ["gateway.example"]'
+        )
+    return Settings(
+        default,
+        providers,
+        mouse,
+        bool(ui.get("ascii", False)),
+        path,
+        bool(ui.get("read_only", False)),
+        frozenset(host.lower() for host in trusted),
+    )
 
 
 def _check_provider(path: Path, name: str, table: object) -> None:
+    from tui.kinds import kinds
+
     where = f"{path}: [providers.{name}]"
     if not isinstance(table, dict):
         raise ConfigError(f"{where} must be a table", "give it a base_url")
-    base_url = table.get("base_url")
+    kind = table.get("kind", "compatible")
+    if not isinstance(kind, str) or kind == LOCAL or kind not in kinds():
+        others = ", ".join(other for other in kinds() if other != LOCAL)
+        raise ConfigError(f"{where} has an unknown kind", f"use one of {others}")
+    base_url = table.get("base_url", kinds()[kind].base_url)
     if base_url is None:
         raise ConfigError(f"{where} has no base_url", 'write base_url = "https://…/v1"')
     _check_address(f"{where} base_url", base_url)
@@ -150,6 +217,30 @@ def _check_provider(path: Path, name: str, table: object) -> None:
         )
     if table.get("profile", "openai") not in PROFILES:
         raise ConfigError(f"{where} has an unknown profile", f"use one of {', '.join(PROFILES)}")
+    _check_words(where, table)
+
+
+def _check_words(where: str, table: Mapping[str, Any]) -> None:
+    """Check the settings of a provider that have a shape or a few words of their own."""
+    for name, words in (("style", ("v1", "classic")), ("auth", ("key", "token"))):
+        if table.get(name, words[0]) not in words:
+            raise ConfigError(f"{where} {name} is not known", f"use {' or '.join(words)}")
+    for name in ("api_key_env", "api_version", "training_type", "api_key_keyring"):
+        if not isinstance(table.get(name, ""), str):
+            raise ConfigError(f"{where} {name} must be a string", "put it in quotes")
+    command = table.get("api_key_command", ["x"])
+    if not isinstance(command, list) or not command or not all(isinstance(w, str) for w in command):
+        raise ConfigError(
+            f"{where} api_key_command must be a list of words",
+            'it is run without a shell: write ["pass", "show", "lab"]',
+        )
+    if "/" not in str(table.get("api_key_keyring", "service/user")):
+        raise ConfigError(f"{where} api_key_keyring has no user", 'write "service/user"')
+    if not isinstance(table.get("read_only", False), bool):
+        raise ConfigError(f"{where} read_only must be true or false", "write it without quotes")
+    sources = [name for name in _KEY_SOURCES if name in table]
+    if len(sources) > 1:
+        raise ConfigError(f"{where} has {' and '.join(sources)}", "keep the one the key is in")
 
 
 def _check_address(what: str, url: object) -> None:
@@ -186,18 +277,6 @@ def public_url(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def foreign_host(config: ProviderConfig) -> str | None:
-    """Return the host that an OpenAI key would go to although it is not OpenAI's.
-
-    This machine itself counts as one's own; other providers have keys of their own.
-    """
-    url = config.base_url or OPENAI_BASE_URL
-    host = _host(url)
-    if config.kind != OPENAI or is_loopback(url):
-        return None
-    return None if host == "openai.com" or host.endswith(".openai.com") else host
-
-
 def resolve_provider(
     settings: Settings, name: str | None = None, env: Mapping[str, str] | None = None
 ) -> ProviderConfig:
@@ -214,6 +293,16 @@ def resolve_provider(
     name = name or env.get("TUNEDECK_PROVIDER") or settings.default_provider
     if not name:
         name = OPENAI if env.get("OPENAI_API_KEY") else LOCAL
+    found = _named(settings, name, env)
+    read_only = settings.read_only or env.get("TUNEDECK_READ_ONLY", "") not in ("", "0")
+    return replace(
+        found,
+        read_only=found.read_only or read_only,
+        trusted_hosts=found.trusted_hosts | settings.trusted_hosts,
+    )
+
+
+def _named(settings: Settings, name: str, env: Mapping[str, str]) -> ProviderConfig:
     if name in settings.providers:
         return _configured(name, settings.providers[name], env)
     if name == LOCAL:
@@ -252,23 +341,50 @@ def _openai(env: Mapping[str, str]) -> ProviderConfig:
         OPENAI,
         base_url.rstrip("/"),
         api_key=key,
+        api_key_env="OPENAI_API_KEY",
         organization=env.get("OPENAI_ORG_ID") or None,
         project=env.get("OPENAI_PROJECT_ID") or None,
+        adapter=OPENAI,
     )
 
 
 def _configured(name: str, table: Mapping[str, Any], env: Mapping[str, str]) -> ProviderConfig:
-    variable = str(table.get("api_key_env", "")) or ""
-    key = env.get(variable) if variable else "none"
-    if not key:
+    from tui.kinds import COMPATIBLE, kind_named, kind_of_address
+
+    kind = kind_named(str(table.get("kind", COMPATIBLE)))
+    base_url = str(table.get("base_url") or kind.base_url).rstrip("/")
+    profile = str(table.get("profile") or (kind.name if kind.name in PROFILES else OPENAI))
+    if "kind" not in table:
+        # Settings written before there were kinds say it by the profile, or by the address alone.
+        kind = kind_named(profile) if profile not in (OPENAI, LOCAL) else kind_of_address(base_url)
+    elsewhere = "api_key_command" in table or "api_key_keyring" in table
+    variable = "" if elsewhere else str(table.get("api_key_env", _usual(table, kind)))
+    key = env.get(variable) if variable else None
+    if variable and not key:
         raise ProviderError(
-            f"{variable} is not set, so {name} has no key", f"export {variable}", code="missing_key"
+            f"{variable} is not set, so {name} has no key",
+            f"export {variable}, or name a command that prints it: api_key_command",
+            code="missing_key",
         )
+    version = str(table.get("api_version", "")) or None
     return ProviderConfig(
         name,
         "compatible",
-        str(table["base_url"]).rstrip("/"),
-        api_key=key,
+        base_url,
+        api_key=key or (None if elsewhere else "none"),
         api_key_env=variable,
-        profile=str(table.get("profile", "openai")),
+        profile=profile,
+        adapter=kind.name,
+        style=str(table.get("style") or ("classic" if version else "v1")),
+        api_version=version,
+        auth=str(table.get("auth", "key")),
+        training_type=str(table.get("training_type", "")) or None,
+        api_key_command=tuple(table.get("api_key_command", ())),
+        api_key_keyring=table.get("api_key_keyring"),
+        read_only=bool(table.get("read_only", False)),
     )
+
+
+def _usual(table: Mapping[str, Any], kind: Kind) -> str:
+    """Return the variable a named kind's key usually is in; an address alone has none."""
+    return kind.api_key_env if "kind" in table else ""

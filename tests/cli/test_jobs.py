@@ -36,7 +36,7 @@ def settings(home: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("LAB_KEY", KEY)
     monkeypatch.setattr("tui.jobs.watcher._FAST_NEARBY", 0.02)
     monkeypatch.setattr("tui.jobs.watcher._MAX_BACKOFF", 0.05)
-    monkeypatch.setattr("tui.jobs.provider._BACKOFF", 0.01)
+    monkeypatch.setattr("tui.jobs.wire.BACKOFF", 0.01)
     monkeypatch.setattr("tui.jobs.launcher._LOOK_SECONDS", 1.0)
     monkeypatch.setattr("tui.jobs.recovery._GRACE_NEARBY", 0.3)
 

@@ -42,6 +42,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.jobs.watcher._FAST_NEARBY", 0.02)
     monkeypatch.setattr("tui.jobs.watcher._SLOW_NEARBY", 0.05)
     monkeypatch.setattr("tui.jobs.watcher._MAX_BACKOFF", 0.05)
-    monkeypatch.setattr("tui.jobs.provider._BACKOFF", 0.01)
+    monkeypatch.setattr("tui.jobs.wire.BACKOFF", 0.01)
     monkeypatch.setattr("tui.jobs.launcher._LOOK_SECONDS", 1.0)
     monkeypatch.setattr("tui.jobs.recovery._GRACE_NEARBY", 0.3)

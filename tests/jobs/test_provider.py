@@ -153,7 +153,7 @@ async def test_a_key_with_a_line_end_is_not_shown(server: FaultServer, paths: Pa
 
 
 async def test_silence_times_out(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.jobs.provider._POLL_TIMEOUT", 0.2)
+    monkeypatch.setattr("tui.jobs.wire.POLL_TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
         provider = Provider(

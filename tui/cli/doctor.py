@@ -17,11 +17,11 @@ from tui.config import (
     Paths,
     ProviderConfig,
     Settings,
-    foreign_host,
     load_settings,
     public_url,
     resolve_provider,
 )
+from tui.credentials import foreign_host
 from tui.errors import TunedeckError
 from widgets.text import ascii_only, clean
 

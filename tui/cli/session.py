@@ -17,10 +17,10 @@ from tui.config import (
     Paths,
     ProviderConfig,
     Settings,
-    foreign_host,
     load_settings,
     resolve_provider,
 )
+from tui.credentials import foreign_host
 from tui.errors import FileError, ProviderError, TunedeckError, UsageError
 
 if TYPE_CHECKING:

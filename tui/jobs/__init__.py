@@ -11,24 +11,47 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tui.jobs.asking import ask_provider
     from tui.jobs.bills import Bill, BilledRatio
     from tui.jobs.cancel import CancelOutcome, cancel_job
-    from tui.jobs.launcher import LaunchResult, Upload, launch
+    from tui.jobs.launcher import LaunchResult, launch, read_only_refusal
     from tui.jobs.ledger import Ledger, open_ledger
+    from tui.jobs.leftovers import (
+        Standing,
+        clear_launch,
+        find_launch,
+        leftovers,
+        request_of,
+        standing,
+    )
     from tui.jobs.metrics import flatten, point_of
     from tui.jobs.models import (
         LAUNCH_KEY,
+        ChatEnd,
         Checkpoint,
+        Estimate,
         Event,
+        FileEntry,
+        FilePage,
         Job,
         JobPage,
         MetricPoint,
         ModelEntry,
+        UploadTicket,
     )
     from tui.jobs.precheck import Preflight, preflight
     from tui.jobs.provider import Provider, open_provider
     from tui.jobs.recovery import Reconciled, reconcile
-    from tui.jobs.request import LaunchRequest, Problem
+    from tui.jobs.relaunch import Relaunch, relaunch
+    from tui.jobs.request import (
+        METHODS,
+        LaunchRequest,
+        Problem,
+        integration_of,
+        integration_text,
+        method_of,
+        setting_of,
+    )
     from tui.jobs.results import (
         MAIN_METRICS,
         ResultsTable,
@@ -53,28 +76,47 @@ if TYPE_CHECKING:
         score,
         similarity,
     )
+    from tui.jobs.sending import Upload
     from tui.jobs.transport import CallError
     from tui.jobs.watcher import Update, Watcher
 
 _HOMES = {
+    "abilities": ("Abilities",),
     "bills": ("Bill", "BilledRatio"),
     "cancel": ("CancelOutcome", "cancel_job"),
-    "launcher": ("LaunchResult", "Upload", "launch"),
+    "asking": ("ask_provider",),
+    "leftovers": ("Standing", "clear_launch", "find_launch", "leftovers", "request_of", "standing"),
+    "relaunch": ("Relaunch", "relaunch"),
+    "launcher": ("LaunchResult", "launch", "read_only_refusal"),
+    "sending": ("Upload",),
     "ledger": ("Ledger", "open_ledger"),
     "metrics": ("flatten", "point_of"),
     "models": (
         "LAUNCH_KEY",
+        "ChatEnd",
         "Checkpoint",
+        "Estimate",
         "Event",
+        "FileEntry",
+        "FilePage",
         "Job",
         "JobPage",
         "MetricPoint",
         "ModelEntry",
+        "UploadTicket",
     ),
     "precheck": ("Preflight", "preflight"),
     "provider": ("Provider", "open_provider"),
     "recovery": ("Reconciled", "reconcile"),
-    "request": ("LaunchRequest", "Problem"),
+    "request": (
+        "METHODS",
+        "LaunchRequest",
+        "Problem",
+        "integration_of",
+        "integration_text",
+        "method_of",
+        "setting_of",
+    ),
     "results": (
         "MAIN_METRICS",
         "ResultsTable",
@@ -107,14 +149,20 @@ _NAMES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "LAUNCH_KEY",
     "MAIN_METRICS",
+    "METHODS",
+    "Abilities",
     "Answer",
     "AnswerState",
     "Bill",
     "BilledRatio",
     "CallError",
     "CancelOutcome",
+    "ChatEnd",
     "Checkpoint",
+    "Estimate",
     "Event",
+    "FileEntry",
+    "FilePage",
     "Job",
     "JobPage",
     "JobRow",
@@ -130,33 +178,48 @@ __all__ = [
     "Progress",
     "Provider",
     "Reconciled",
+    "Relaunch",
     "ResultsTable",
     "SamplePrompt",
     "SampleSettings",
     "SampledModel",
     "Sampling",
     "Score",
+    "Standing",
     "Update",
     "Upload",
+    "UploadTicket",
     "Watcher",
+    "ask_provider",
     "best_checkpoint",
     "cancel_job",
+    "clear_launch",
     "common_name",
     "decode_results",
     "fetch_results",
+    "find_launch",
     "flatten",
+    "integration_of",
+    "integration_text",
     "is_exact",
     "launch",
+    "leftovers",
+    "method_of",
     "open_ledger",
     "open_provider",
     "point_of",
     "preflight",
+    "read_only_refusal",
     "reconcile",
+    "relaunch",
     "request_key",
+    "request_of",
     "results_of_events",
     "score",
+    "setting_of",
     "similarity",
     "sorted_checkpoints",
+    "standing",
 ]
 
 

@@ -29,6 +29,8 @@ _STATUSES = {
     "started": "running",
     "validating": "validating_files",
     "cancellation_requested": "cancelling",
+    # Mistral's word for a job whose files are read and which waits for its turn.
+    "validated": "queued",
 }
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -355,3 +357,101 @@ class EventPage:
     events: tuple[Event, ...]
     has_more: bool
     last_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file kept at the provider.
+
+    Attributes:
+        id: Its id.
+        name: Its name as it was uploaded; never trusted, clean before showing.
+        bytes: Its size, or ``None``.
+        purpose: ``fine-tune``, ``fine-tune-results``, …
+        created_at: Seconds since 1970, or ``None``.
+        status: ``processed``, ``error``, … or empty; providers differ.
+    """
+
+    id: str
+    name: str
+    bytes: int | None
+    purpose: str
+    created_at: int | None
+    status: str
+
+    @classmethod
+    def from_wire(cls, data: object) -> FileEntry | None:
+        """Read a file object; ``None`` when it is not one (no id)."""
+        raw = mapping_of(data)
+        file_id = text_of(raw.get("id"))
+        if file_id is None:
+            return None
+        size = raw.get("bytes") if raw.get("bytes") is not None else raw.get("size_bytes")
+        return cls(
+            file_id,
+            text_of(raw.get("filename")) or "",
+            integer_of(size),
+            text_of(raw.get("purpose")) or "",
+            time_of(raw.get("created_at")),
+            text_of(raw.get("status")) or "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FilePage:
+    """One page of a provider's files.
+
+    Attributes:
+        files: The files on it that could be read.
+        has_more: Whether the provider says there are more.
+        last_id: The cursor of the next page; ``None`` on an empty page.
+    """
+
+    files: tuple[FileEntry, ...]
+    has_more: bool
+    last_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTicket:
+    """An upload in parts that was begun.
+
+    Attributes:
+        id: Its id.
+        expires_at: Seconds since 1970 by which it must be complete, or ``None``.
+    """
+
+    id: str
+    expires_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A provider's own estimate of what a job will cost.
+
+    Attributes:
+        price: In ``currency``; ``None`` when the answer names none.
+        currency: ``USD`` unless the provider says otherwise.
+        tokens: What it would bill, or ``None``.
+        raw: The answer as sent.
+    """
+
+    price: float | None
+    currency: str
+    tokens: int | None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatEnd:
+    """How an answer to a prompt ended.
+
+    Attributes:
+        reason: ``stop``, ``length``, ``tool_calls``, ``content_filter``, … or empty.
+        prompt_tokens: As the provider counts them, or ``None``.
+        completion_tokens: As the provider counts them, or ``None``.
+    """
+
+    reason: str
+    prompt_tokens: int | None
+    completion_tokens: int | None

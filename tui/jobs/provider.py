@@ -1,103 +1,59 @@
-"""A provider of fine-tuning jobs, over ``openai.AsyncOpenAI``.
+"""A provider of fine-tuning jobs: what the rest of the program asks for, in OpenAI's shapes.
 
-The SDK is imported late and in a thread (0.7 s), makes the requests and authenticates them; the
-answers are read from their bytes, because its typed results break on lists, web pages and ``null``.
-Nothing that creates or changes is ever sent twice by this module: only reads are tried again.
+:mod:`tui.jobs.wire` makes the requests, :mod:`tui.jobs.adapters` hold what differs from provider to
+provider, and :mod:`tui.jobs.abilities` remember what each can do.
 """
 
 from __future__ import annotations
 
-import asyncio
-import io
-import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.config import LOCAL, Paths, ProviderConfig, is_loopback, public_url
-from tui.errors import FileError, ProviderError, TunedeckError
-from tui.jobs.metrics import flatten
+from tui.jobs.abilities import Abilities
+from tui.jobs.adapters import adapter_for
+from tui.jobs.files import Meter, UploadProgress
+from tui.jobs.metrics import flatten, point_of
 from tui.jobs.models import (
+    ChatEnd,
     Checkpoint,
+    Estimate,
     Event,
     EventPage,
+    FileEntry,
+    FilePage,
     Job,
     JobPage,
+    MetricPoint,
     ModelEntry,
+    UploadTicket,
     integer_of,
     mapping_of,
     text_of,
     time_of,
 )
-from tui.jobs.transport import (
-    CallError,
-    decode_json,
-    explain_exception,
-    explain_status,
-    not_what_was_asked,
-    redact,
-)
+from tui.jobs.transport import CallError, decode_json, not_what_was_asked
+from tui.jobs.wire import UPLOAD_TIMEOUT, Wire
+from tui.kinds import ABILITIES, Can
 
 if TYPE_CHECKING:
-    import openai
+    from tui.jobs.adapters.base import Adapter
 
-_POLL_TIMEOUT = 15.0
-_CHANGE_TIMEOUT = 30.0
-_UPLOAD_TIMEOUT = 600.0
-_MAX_WAIT = 30.0
-_BACKOFF = 0.15
-# What more than a second look rarely changes within seconds, or takes too long to be tried often.
-_STUBBORN = ("connection_refused", "unknown_host", "connect_timeout", "unreachable", "timeout")
-_READ_PIECE = 64 * 1024
+_JOBS = "/fine_tuning/jobs"
 
 _Answer = TypeVar("_Answer")
-UploadProgress = Callable[[int, int], None]
-
-
-class _Meter(io.RawIOBase):
-    """A file that tells how much of it was read; a rewind starts the count again."""
-
-    def __init__(self, path: Path, progress: UploadProgress | None) -> None:
-        super().__init__()
-        try:
-            self._file = path.open("rb")
-        except OSError as error:
-            raise FileError(f"cannot read {path} ({error.strerror})", "check the path") from error
-        self._size = path.stat().st_size
-        self._progress = progress
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def read(self, size: int = -1) -> bytes:
-        piece = self._file.read(size if 0 < size <= _READ_PIECE else _READ_PIECE)
-        if self._progress is not None:
-            self._progress(self._file.tell(), self._size)
-        return piece
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
 
 
 class Provider:
     """One place where jobs run. Every method raises :class:`CallError` in plain words.
 
+    Where nothing may be changed (``config.read_only``), every method that would change something
+    raises ``SafetyError`` with the code ``read_only`` and sends nothing.
+
     Args:
         config: Which provider, its address and key.
-        paths: The folders, for the embedded service's own state.
+        paths: The folders, for the embedded service's own state and what was found out.
         attempts: How often a read is tried before its failure is reported.
         http_client: A client to use instead of one of our own (tests).
     """
@@ -112,14 +68,14 @@ class Provider:
     ) -> None:
         self.config = config
         self.name = config.name
-        self.attempts = attempts
-        self._paths = paths
-        self._http = http_client
-        self._client: openai.AsyncOpenAI | None = None
-        self._old: list[openai.AsyncOpenAI] = []
-        self._base_url = config.base_url or ""
-        self._key = config.api_key
-        self._lock = asyncio.Lock()
+        self._wire = Wire(config, paths, attempts, http_client)
+        self._adapter: Adapter = adapter_for(self._wire)
+        self._abilities = Abilities(paths.state, self.endpoint, config.known)
+
+    @property
+    def attempts(self) -> int:
+        """How often a read is tried before its failure is reported."""
+        return self._wire.attempts
 
     @property
     def endpoint(self) -> str:
@@ -131,7 +87,19 @@ class Provider:
     @property
     def nearby(self) -> bool:
         """Whether the provider is on this machine, so that it may be asked more often."""
-        return self.config.kind == LOCAL or is_loopback(self._base_url)
+        return self.config.kind == LOCAL or is_loopback(self._wire.base_url)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be changed here, so that no question need be asked."""
+        return self.config.read_only
+
+    def can(self, what: str) -> Can:
+        """Return whether the provider can do something; see :data:`tui.kinds.ABILITIES`.
+
+        Nothing is asked: the answer is what its kind is known for, or what was found out by calls.
+        """
+        return self._abilities.can(what)
 
     # --- jobs ---------------------------------------------------------------------------------
 
@@ -143,40 +111,43 @@ class Provider:
         attempts: int | None = None,
     ) -> JobPage:
         """Return one page of jobs, in the provider's order (newest first at OpenAI)."""
-        query: dict[str, Any] = {"limit": limit}
-        if after:
-            query["after"] = after
-        if metadata:
-            query["metadata"] = dict(metadata)
-        rows, has_more = _page(
-            await self._get("/fine_tuning/jobs", query, attempts), "a list of jobs", self._base_url
-        )
-        jobs = tuple(job for row in rows if (job := Job.from_wire(row, self.name)))
-        return JobPage(jobs, has_more, _cursor(rows))
+        page = await self._adapter.jobs(limit, after, metadata, attempts)
+        jobs = (Job.from_wire(self._adapter.job(row), self.name) for row in page.rows)
+        return JobPage(tuple(job for job in jobs if job), page.has_more, page.cursor)
 
     async def retrieve(self, job_id: str, attempts: int | None = None) -> Job:
         """Return one job."""
-        return self._job(await self._get(f"/fine_tuning/jobs/{_safe(job_id)}", {}, attempts))
+        return self._job(await self._wire.get(f"{_JOBS}/{_safe(job_id)}", {}, attempts))
 
     async def create(self, request: Mapping[str, Any]) -> Job:
-        """Create a job: sent once, never again by this method.
+        """Create a job from a body in OpenAI's shape: sent once, never again by this method.
 
         Raises:
             CallError: With ``unclear`` set when a job may exist all the same.
         """
-        return self._job(await self._post("/fine_tuning/jobs", request))
+        body = self._adapter.body(request)
+        return self._job(await self._wire.change("create a job", _JOBS, body))
+
+    async def estimate(self, request: Mapping[str, Any]) -> Estimate:
+        """Return the provider's own price estimate of a create; nothing is created.
+
+        Raises:
+            CallError: It makes none (``not_supported``), or refused.
+        """
+        return await self._trying("estimate", self._adapter.estimate(request))
 
     async def cancel(self, job_id: str) -> Job:
         """Ask for a job to be cancelled; the answer is the job as it is then."""
-        return self._job(await self._post(f"/fine_tuning/jobs/{_safe(job_id)}/cancel", None))
+        path = f"{_JOBS}/{_safe(job_id)}/cancel"
+        return self._job(await self._wire.change("cancel a job", path))
 
     async def pause(self, job_id: str) -> Job:
         """Pause a job, where the provider can."""
-        return self._job(await self._post(f"/fine_tuning/jobs/{_safe(job_id)}/pause", None))
+        return await self._turn("pause", job_id)
 
     async def resume(self, job_id: str) -> Job:
         """Let a paused job go on."""
-        return self._job(await self._post(f"/fine_tuning/jobs/{_safe(job_id)}/resume", None))
+        return await self._turn("resume", job_id)
 
     async def events(
         self,
@@ -185,25 +156,28 @@ class Provider:
         limit: int = 100,
         attempts: int | None = None,
     ) -> EventPage:
-        """Return one page of a job's events, in the provider's order."""
-        query: dict[str, Any] = {"limit": limit}
-        if after:
-            query["after"] = after
-        rows, has_more = _page(
-            await self._get(f"/fine_tuning/jobs/{_safe(job_id)}/events", query, attempts),
-            "a list of events",
-            self._base_url,
-        )
-        events = tuple(event for row in rows if (event := Event.from_wire(row)))
-        return EventPage(events, has_more, _cursor(rows))
+        """Return one page of a job's events, in the provider's order.
+
+        Where the metrics have an address of their own, the first page brings them along as events
+        of type ``metrics``, with the ids that :meth:`metrics` gives them.
+        """
+        page = await self._adapter.events(_safe(job_id), after, limit, attempts)
+        events = tuple(event for row in page.rows if (event := Event.from_wire(row)))
+        return EventPage(events, page.has_more, page.cursor)
+
+    async def metrics(self, job_id: str) -> tuple[MetricPoint, ...]:
+        """Return a job's metrics where the provider keeps them at an address of their own.
+
+        Raises:
+            CallError: It does not (``not_supported``): they are in the events.
+        """
+        rows = await self._trying("metrics_endpoint", self._adapter.metrics(_safe(job_id)))
+        events = (Event.from_wire(row) for row in rows)
+        return tuple(point for event in events if event and (point := point_of(event)))
 
     async def checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
         """Return the checkpoints kept of a job, in the provider's order (first page of 100)."""
-        rows, _ = _page(
-            await self._get(f"/fine_tuning/jobs/{_safe(job_id)}/checkpoints", {"limit": 100}),
-            "a list of checkpoints",
-            self._base_url,
-        )
+        rows = await self._trying("checkpoints", self._adapter.checkpoints(_safe(job_id)))
         return tuple(
             Checkpoint(
                 id=text_of(row.get("id")) or "",
@@ -216,7 +190,7 @@ class Provider:
             if row
         )
 
-    # --- files and models ---------------------------------------------------------------------
+    # --- files --------------------------------------------------------------------------------
 
     async def upload(
         self,
@@ -237,39 +211,103 @@ class Provider:
             FileError: The file cannot be read.
             CallError: The provider refused, or its answer did not come (``unclear``).
         """
-        client = await self._connect()
-        meter = _Meter(path, progress)
+        self._wire.gate("upload a file")
+        client = await self._wire.connect()
+        meter = Meter(path, progress)
         shown = (name or path.name).encode("utf-8", "replace").decode()
 
         async def send() -> bytes:
             answer = await client.files.with_raw_response.create(
                 file=(shown, meter),  # type: ignore[arg-type]
                 purpose=purpose,  # type: ignore[arg-type]
-                timeout=_UPLOAD_TIMEOUT,
+                timeout=UPLOAD_TIMEOUT,
             )
             return bytes(answer.http_response.content)
 
         try:
-            data = mapping_of(decode_json(await self._guard(send), base_url=self._base_url))
+            return await self._id_of(send, "a file")
         finally:
             meter.close()
-        file_id = text_of(data.get("id"))
+
+    async def begin_upload(self, name: str, size: int, purpose: str = "fine-tune") -> UploadTicket:
+        """Begin an upload in parts, where the provider takes them.
+
+        Args:
+            name: The file name the provider is told.
+            size: The size of the whole file in bytes.
+            purpose: As the API names it.
+        """
+        body = {
+            "filename": name.encode("utf-8", "replace").decode(),
+            "bytes": size,
+            "purpose": purpose,
+            "mime_type": "application/jsonl",
+        }
+        call = self._wire.change("upload a file", "/uploads", body)
+        data = mapping_of(await self._trying("uploads", call))
+        upload_id = text_of(data.get("id"))
+        if upload_id is None:
+            raise not_what_was_asked("an upload", self._wire.base_url)
+        return UploadTicket(upload_id, time_of(data.get("expires_at")))
+
+    async def add_part(self, upload_id: str, data: bytes) -> str:
+        """Send one part (at most 64 MB) and return its id; sent once."""
+        self._wire.gate("upload a file")
+        client = await self._wire.connect()
+
+        async def send() -> bytes:
+            answer = await client.uploads.parts.with_raw_response.create(
+                upload_id, data=data, timeout=UPLOAD_TIMEOUT
+            )
+            return bytes(answer.http_response.content)
+
+        return await self._id_of(send, "a part")
+
+    async def complete_upload(
+        self, upload_id: str, part_ids: Sequence[str], md5: str | None = None
+    ) -> str:
+        """Put the parts together in this order and return the id of the file; sent once."""
+        body: dict[str, Any] = {"part_ids": list(part_ids)}
+        if md5:
+            body["md5"] = md5
+        path = f"/uploads/{_safe(upload_id)}/complete"
+        data = mapping_of(await self._wire.change("upload a file", path, body))
+        file_id = text_of(mapping_of(data.get("file")).get("id"))
         if file_id is None:
-            raise not_what_was_asked("a file", self._base_url)
+            raise not_what_was_asked("an upload with its file", self._wire.base_url)
         return file_id
+
+    async def cancel_upload(self, upload_id: str) -> None:
+        """Give up an upload in parts."""
+        path = f"/uploads/{_safe(upload_id)}/cancel"
+        await self._wire.change("cancel an upload", path)
+
+    async def list_files(
+        self, limit: int = 100, after: str | None = None, purpose: str | None = None
+    ) -> FilePage:
+        """Return one page of the files kept at the provider, in its order."""
+        page = await self._trying("files_list", self._adapter.files(limit, after, purpose))
+        files = tuple(entry for row in page.rows if (entry := FileEntry.from_wire(row)))
+        return FilePage(files, page.has_more, page.cursor)
 
     async def file_info(self, file_id: str) -> Mapping[str, Any]:
         """Return what the provider knows of a file (``id``, ``bytes``, ``status``, …)."""
-        return mapping_of(await self._get(f"/files/{_safe(file_id)}", {}))
+        return mapping_of(await self._wire.get(f"/files/{_safe(file_id)}"))
 
     async def file_content(self, file_id: str) -> bytes:
         """Return the bytes of a file, such as a job's results."""
-        path = f"/files/{_safe(file_id)}/content"
-        return await self._again(lambda: self._get_once(path, {}, _UPLOAD_TIMEOUT), None)
+        return await self._wire.get_bytes(f"/files/{_safe(file_id)}/content")
+
+    async def delete_file(self, file_id: str) -> None:
+        """Delete a file; sent once."""
+        call = self._wire.remove("delete a file", f"/files/{_safe(file_id)}")
+        await self._trying("delete_file", call)
+
+    # --- models -------------------------------------------------------------------------------
 
     async def models(self) -> tuple[ModelEntry, ...]:
         """Return the models this key can use, tuned ones included."""
-        rows, _ = _page(await self._get("/models", {}), "a list of models", self._base_url)
+        page = self._adapter.page(await self._wire.get("/models"), "a list of models")
         return tuple(
             ModelEntry(
                 name,
@@ -277,177 +315,84 @@ class Provider:
                 time_of(row.get("created")),
                 text_of(row.get("shutdown_date")),
             )
-            for row in map(mapping_of, rows)
+            for row in map(mapping_of, page.rows)
             if (name := text_of(row.get("id")))
         )
 
     async def delete_model(self, name: str) -> None:
-        """Delete a fine-tuned model."""
+        """Delete a fine-tuned model; sent once."""
+        call = self._wire.remove("delete a model", f"/models/{_safe(name)}")
+        await self._trying("delete_model", call)
 
-        async def send(client: openai.AsyncOpenAI) -> bytes:
-            import httpx2
+    def chat(
+        self,
+        model: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        on_end: Callable[[ChatEnd], None] | None = None,
+        **options: Any,
+    ) -> AsyncIterator[str]:
+        """Yield a model's answer to a conversation, a piece of text at a time, as it comes.
 
-            answer = await client.delete(f"/models/{_safe(name)}", cast_to=httpx2.Response)
-            return bytes(answer.content)
+        Calls of tools are yielded last, a line ``name(arguments)`` each. It changes nothing, so
+        read-only does not forbid it, but providers charge for the tokens.
 
-        client = await self._connect()
-        await self._guard(lambda: send(client))
+        Args:
+            model: Its name; on Azure that of its deployment.
+            messages: As chat completions take them.
+            on_end: Told once how the answer ended.
+            options: Sent along: ``temperature``, ``max_tokens``, ``seed``, ``tools``, …
+        """
+        from tui.jobs.chat import stream_chat
+
+        body = {"model": model, "messages": list(messages), **options}
+        return stream_chat(self._wire, self._adapter, self._abilities, body, on_end)
 
     async def aclose(self) -> None:
         """Close the connections; the provider can be used again afterwards."""
-        self.renew()
-        old, self._old = self._old, []
-        for client in old:
-            await client.close()
+        await self._wire.aclose()
 
-    def renew(self) -> None:
-        """Use new connections from now on, such as after a sleep of the machine.
-
-        What is under way ends on the old ones.
-        """
-        client, self._client = self._client, None
-        if client is not None:
-            self._old.append(client)
-
-    # --- the wire -----------------------------------------------------------------------------
+    # --- helpers ------------------------------------------------------------------------------
 
     def _job(self, data: object) -> Job:
-        job = Job.from_wire(data, self.name)
+        job = Job.from_wire(self._adapter.job(data), self.name)
         if job is None:
-            raise not_what_was_asked("a job", self._base_url)
+            raise not_what_was_asked("a job", self._wire.base_url)
         return job
 
-    async def _connect(self) -> openai.AsyncOpenAI:
-        async with self._lock:
-            if self._client is None:
-                self._client = await asyncio.to_thread(self._build)
-            return self._client
+    async def _turn(self, what: str, job_id: str) -> Job:
+        path = f"{_JOBS}/{_safe(job_id)}/{what}"
+        if self.config.known.abilities.get(what) == (can := self.can(what)) and can.yes is False:
+            self._wire.gate(f"{what} a job")
+            raise self._adapter.cannot(what)
+        call = self._wire.change(f"{what} a job", path)
+        return self._job(await self._trying(what, call))
 
-    def _build(self) -> openai.AsyncOpenAI:
-        """Import the SDK and make a client; runs in a thread."""
-        import httpx2
-        import openai
-
-        if self.config.kind == LOCAL:
-            from tui.service import ensure_running
-
-            found = ensure_running(self._paths)
-            self._base_url, self._key = found.base_url, found.api_key
-        timeout = httpx2.Timeout(_POLL_TIMEOUT, connect=5.0)
-        http = self._http or openai.DefaultAsyncHttpx2Client(
-            # A redirect would carry the key to a host nobody chose.
-            follow_redirects=False,
-            timeout=timeout,
-            # A proxy of the environment cannot reach this machine's own loopback.
-            trust_env=not is_loopback(self._base_url),
-        )
+    async def _trying(self, what: str, call: Awaitable[_Answer]) -> _Answer:
+        """Make a call that not every provider knows, and remember whether this one does."""
         try:
-            client = openai.AsyncOpenAI(
-                api_key=self._key or "none",
-                base_url=self._base_url,
-                max_retries=0,
-                timeout=timeout,
-                http_client=http,
-            )
-        except openai.OpenAIError as error:
-            raise ProviderError(str(error), "check the provider's settings") from error
-        # The SDK fills these from the environment for any host; only this provider's may go out.
-        client.organization = self.config.organization
-        client.project = self.config.project
-        # The resource modules take their time to import too, so they are touched in this thread.
-        _ = client.files.with_raw_response
-        return client
+            answer = await call
+        except CallError as error:
+            if not error.absent:
+                raise
+            where = public_url(self._wire.base_url)
+            why = f"{where} has no such address (HTTP {error.status})"
+            self._abilities.learn(what, False, why)
+            raise CallError(
+                f"{self.name} cannot {ABILITIES[what]}: {why}",
+                "nothing was changed",
+                code="not_supported",
+                status=error.status,
+            ) from None
+        self._abilities.learn(what, True, "it did when it was asked")
+        return answer
 
-    async def _get(self, path: str, query: Mapping[str, Any], attempts: int | None = None) -> Any:
-        async def once() -> Any:
-            body = await self._get_once(path, query)
-            return decode_json(body, base_url=self._base_url)
-
-        return await self._again(once, attempts)
-
-    async def _get_once(
-        self, path: str, query: Mapping[str, Any], limit: float = 2 * _POLL_TIMEOUT
-    ) -> bytes:
-        import httpx2
-
-        client = await self._connect()
-
-        async def send() -> bytes:
-            # The client's own limit is for one read; one that drips bytes for ever needs this one.
-            async with asyncio.timeout(limit):
-                answer = await client.get(
-                    path, cast_to=httpx2.Response, options={"params": dict(query)}
-                )
-                return bytes(answer.content)
-
-        return await self._guard(send)
-
-    async def _post(self, path: str, body: Mapping[str, Any] | None) -> Any:
-        import httpx2
-
-        client = await self._connect()
-
-        async def send() -> bytes:
-            async with asyncio.timeout(2 * _CHANGE_TIMEOUT):
-                answer = await client.post(
-                    path,
-                    cast_to=httpx2.Response,
-                    body=dict(body) if body is not None else None,
-                    options={"max_retries": 0, "timeout": _CHANGE_TIMEOUT},
-                )
-                return bytes(answer.content)
-
-        return decode_json(await self._guard(send), base_url=self._base_url)
-
-    async def _again(self, call: Callable[[], Awaitable[_Answer]], attempts: int | None) -> _Answer:
-        """Try a read again after transient failures, with growing, jittered waits."""
-        allowed = attempts or self.attempts
-        for attempt in range(1, allowed + 1):
-            try:
-                return await call()
-            except CallError as error:
-                wait = error.retry_after if error.retry_after is not None else _BACKOFF * 2**attempt
-                last = min(allowed, 2) if error.code in _STUBBORN else allowed
-                if not error.transient or attempt >= last or wait > _MAX_WAIT:
-                    raise
-                await asyncio.sleep(wait + random.uniform(0, 0.25 * wait))
-        raise AssertionError("unreachable")
-
-    async def _guard(self, send: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Make one request; turn whatever is raised into a :class:`CallError` without the key."""
-        import httpx2
-        import openai
-
-        try:
-            return await send()
-        except openai.APIStatusError as error:
-            found = explain_status(
-                error.status_code,
-                error.response.headers,
-                await _body_of(error.response),
-                base_url=self._base_url,
-                key_env=self.config.api_key_env,
-            )
-            found.message = redact(found.message, self._key)
-            raise found from None
-        except TunedeckError:
-            raise
-        except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-            found = explain_exception(error, self._base_url)
-            found.message = redact(found.message, self._key)
-            if self.config.kind == LOCAL and found.code == "connection_refused":
-                # The embedded service stopped since it was found: the next call starts it again.
-                await self.aclose()
-            raise found from None
-        except (ValueError, TypeError, AttributeError, RuntimeError) as error:
-            raise explain_exception(error, self._base_url) from None
-
-
-async def _body_of(response: Any) -> bytes:
-    try:
-        return bytes(await response.aread())
-    except Exception:  # noqa: BLE001 - the body only adds words to an error that is already known
-        return b""
+    async def _id_of(self, send: Callable[[], Awaitable[bytes]], what: str) -> str:
+        data = decode_json(await self._wire.guard(send), base_url=self._wire.base_url)
+        found = text_of(mapping_of(data).get("id"))
+        if found is None:
+            raise not_what_was_asked(what, self._wire.base_url)
+        return found
 
 
 def _safe(part: str) -> str:
@@ -455,23 +400,6 @@ def _safe(part: str) -> str:
     from urllib.parse import quote
 
     return quote(part, safe=":", errors="replace") or "-"
-
-
-def _cursor(rows: list[Any]) -> str | None:
-    return text_of(mapping_of(rows[-1]).get("id")) if rows else None
-
-
-def _page(data: object, what: str, base_url: str) -> tuple[list[Any], bool]:
-    """Return the rows of a list answer, also of a bare array, and whether more may follow."""
-    if isinstance(data, list):
-        return data, False
-    answer = mapping_of(data)
-    rows = answer.get("data")
-    if rows is None and "data" in answer:
-        rows = []
-    if not isinstance(rows, list):
-        raise not_what_was_asked(what, base_url)
-    return rows, answer.get("has_more") is not False and bool(rows)
 
 
 def open_provider(config: ProviderConfig, paths: Paths) -> Provider:

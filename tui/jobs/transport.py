@@ -35,6 +35,7 @@ class CallError(ProviderError):
         unclear: The provider may have acted on the request: a create may have made a job.
         transient: The same call may work later.
         retry_after: Seconds the provider asked to wait, if it did.
+        absent: The address asked has no such route, so the provider cannot do this at all.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class CallError(ProviderError):
         unclear: bool = False,
         transient: bool = False,
         retry_after: float | None = None,
+        absent: bool = False,
     ) -> None:
         super().__init__(message, hint, code=code, status=status)
+        self.absent = absent
         self.unclear = unclear
         self.transient = transient
         self.retry_after = retry_after
@@ -222,6 +225,11 @@ def _said(body: bytes) -> tuple[str | None, str | None, str]:
             words.strip()[:_MAX_SAID],
         )
     return None, None, str(data)[:_MAX_SAID]
+
+
+def said_in(error: object) -> str:
+    """Return the words of an error object or text that came within an answer."""
+    return _said(json.dumps({"error": error}, default=str).encode())[2] or "no reason given"
 
 
 def explain_status(

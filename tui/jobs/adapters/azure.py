@@ -1,0 +1,37 @@
+"""Azure / Microsoft Foundry: OpenAI's shapes, with a training tier of its own.
+
+From Microsoft's documentation, the SDK's source and recorded answers; not tried against a live
+resource. Both ways work: ``…/openai/v1`` and the classic one with ``api-version`` and ``api-key``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tui.jobs.adapters.base import Adapter
+
+
+class Azure(Adapter):
+    """Azure's two ways."""
+
+    def body(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Add the training tier; the classic way takes a supervised job's settings at the top."""
+        body = dict(request)
+        if self.wire.config.training_type:
+            body.setdefault("trainingType", self.wire.config.training_type)
+        if self.wire.config.style == "classic":
+            lift_settings(body)
+        return body
+
+
+def lift_settings(body: dict[str, Any]) -> None:
+    """Move the settings of a supervised job from ``method`` to the top level, in place."""
+    method = body.get("method")
+    if not isinstance(method, Mapping) or method.get("type", "supervised") != "supervised":
+        return
+    del body["method"]
+    inner = method.get("supervised")
+    settings = inner.get("hyperparameters") if isinstance(inner, Mapping) else None
+    if settings:
+        body.setdefault("hyperparameters", dict(settings))
