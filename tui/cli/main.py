@@ -31,6 +31,7 @@ FAMILIES = (
     "tui.cli.launch",
     "tui.cli.jobs",
     "tui.cli.outcomes",
+    "tui.cli.stored",
     "tui.cli.serve",
     "tui.cli.doctor",
 )

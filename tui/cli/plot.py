@@ -12,42 +12,49 @@ if TYPE_CHECKING:
 
 _HEIGHT = 16
 _MAX_WIDTH = 120
-# What is drawn, in this order of preference; the second kind over the first.
-_TRAIN = ("train_loss", "train_mean_reward")
-_VALID = ("full_valid_loss", "valid_loss", "full_valid_mean_reward", "valid_mean_reward")
+# What is drawn, by common name, in this order of preference; the second kind over the first.
+_KINDS = (
+    (("train_loss",), ("full_valid_loss", "valid_loss")),
+    (("train_mean_reward",), ("full_valid_mean_reward", "valid_mean_reward")),
+)
+_NOTHING = "There is nothing to draw in these results."
 
 
 def loss_plot(points: Sequence[MetricPoint]) -> list[str]:
     """Return the plot of the metrics of a run, or nothing when there is nothing to draw."""
+    from tui.jobs import common_name
+
     total = max((point.total_steps or 0 for point in points), default=0)
     lines: dict[str, list[tuple[float, float]]] = {}
     for point in points:
         for name, value in point.values.items():
-            lines.setdefault(name, []).append((float(point.step), value))
+            lines.setdefault(common_name(name), []).append((float(point.step), value))
     return _plot(lines, total)
 
 
 def table_plot(table: ResultsTable) -> list[str]:
     """Return the plot of a results file, or one line that says why there is none."""
-    lines: dict[str, list[tuple[float, float]]] = {}
-    for number, row in enumerate(table.records(), 1):
-        step = row.get("step")
-        x = step if isinstance(step, float) else float(number)
-        for name, value in row.items():
-            if name != "step" and isinstance(value, float):
-                lines.setdefault(name, []).append((x, value))
+    lines = table.series()
     last = max((x for line in lines.values() for x, _ in line), default=0.0)
-    return _plot(lines, int(last)) or ["There is nothing to draw in these results."]
+    return _plot(lines, int(last)) or [_NOTHING]
 
 
 def _plot(lines: Mapping[str, list[tuple[float, float]]], total: int) -> list[str]:
     from widgets.plain import plot
 
-    chosen = [
-        name for names in (_TRAIN, _VALID) if (name := next((n for n in names if n in lines), ""))
-    ] or list(lines)[:1]
-    if not any(math.isfinite(y) for name in chosen for _, y in lines[name]):
+    chosen = _chosen(lines)
+    if not chosen:
         return []
     series = {name: ([x for x, _ in lines[name]], [y for _, y in lines[name]]) for name in chosen}
     width = min(_MAX_WIDTH, shutil.get_terminal_size().columns)
     return plot(series, width=width, height=_HEIGHT + 1, total=total or None)
+
+
+def _chosen(lines: Mapping[str, list[tuple[float, float]]]) -> list[str]:
+    """Return the lines to draw: losses, else rewards, else the first that has a number."""
+    finite = [name for name, line in lines.items() if any(math.isfinite(y) for _, y in line)]
+    for kinds in _KINDS:
+        found = [name for names in kinds if (name := next((n for n in names if n in finite), ""))]
+        if found:
+            return found
+    return finite[:1]
