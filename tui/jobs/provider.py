@@ -352,6 +352,13 @@ class Provider:
         """Close the connections; the provider can be used again afterwards."""
         await self._wire.aclose()
 
+    def renew(self) -> None:
+        """Use new connections from now on: after a sleep of the machine the old ones are dead.
+
+        What is under way ends on the old ones.
+        """
+        self._wire.renew()
+
     # --- helpers ------------------------------------------------------------------------------
 
     def _job(self, data: object) -> Job:

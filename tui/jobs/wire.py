@@ -58,6 +58,7 @@ class Wire:
         self._paths = paths
         self._http = http_client
         self._client: openai.AsyncOpenAI | None = None
+        self._old: list[openai.AsyncOpenAI] = []
         self._key: str | None = config.api_key
         self._lock = asyncio.Lock()
 
@@ -165,12 +166,17 @@ class Wire:
             raise self._explained(error) from None
 
     async def aclose(self) -> None:
-        """Close the connections; they are made anew when needed."""
-        client, self._client = self._client, None
-        if client is not None:
+        """Close the connections; they are made anew at the next call."""
+        self.renew()
+        old, self._old = self._old, []
+        for client in old:
             await client.close()
 
-    # --- the client -----------------------------------------------------------------------------
+    def renew(self) -> None:
+        """Use new connections from now on; what is under way ends on the old ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            self._old.append(client)
 
     async def connect(self) -> openai.AsyncOpenAI:
         """Return the client, made in a thread the first time.
