@@ -48,7 +48,6 @@ class TunedeckApp(Mending):
     """
 
     TITLE = "tunedeck"
-    CSS_PATH = "app.tcss"
     MODES = MODES
     DEFAULT_MODE = "data"
     COMMAND_PALETTE_BINDING = "ctrl+p"

@@ -6,6 +6,7 @@ Screens import this, the application derives from it, so the arrow stays ``app â
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.events import Event, Key
@@ -16,6 +17,7 @@ from tui.config import Paths, ProviderConfig, Settings, provider_names, resolve_
 from tui.ink import InkApp
 from tui.keys import KeysInOrder
 from tui.messages import LaunchPrefill
+from tui.sheet import KeptSheet
 from widgets.text import clean
 
 if TYPE_CHECKING:
@@ -48,7 +50,10 @@ class Deck(InkApp[int]):
         ascii: bool = False,  # noqa: A002 - the name of the flag
         ansi_color: bool | None = None,
     ) -> None:
-        super().__init__(ansi_color=ansi_color)
+        shared = Path(__file__).parent
+        sheets = [shared / "app.tcss", *([shared / "ascii.tcss"] if ascii else [])]
+        super().__init__(css_path=sheets, ansi_color=ansi_color)
+        self.stylesheet = KeptSheet(variables=self.get_css_variables())
         self.paths = paths
         self.settings = settings
         self.ascii = ascii

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import zip_longest
+from typing import NamedTuple
 
 from widgets.json_lines import pretty_lines
 from widgets.numbers import integer
@@ -25,8 +25,7 @@ PAIR_WIDTH = 70
 """Cells from which two things stand side by side."""
 
 
-@dataclass(frozen=True, slots=True)
-class Laid:
+class Laid(NamedTuple):
     """One row of a record.
 
     Attributes:
@@ -130,8 +129,8 @@ class Rows:
         gap = ((" | " if ascii_only() else " \u2502 ", "rows--muted"),)
         empty = Laid((), "")
         for one, other in zip_longest(left, right, fillvalue=empty):
-            beside = replace(other, lead=(*gap, *other.lead))
-            self.rows.append(replace(one, beside=beside, room=room))
+            beside = other._replace(lead=(*gap, *other.lead))
+            self.rows.append(one._replace(beside=beside, room=room))
 
     def json(self, text: str, lead: tuple[tuple[str, str], ...]) -> None:
         """JSON text, indented when it is long."""

@@ -6,14 +6,13 @@ The widgets know nothing of rules or files: whoever shows a record hands over `R
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 PREFERRED, REJECTED = "preferred output", "non-preferred output"
 """The sections of the two answers of a preference record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """Something found wrong, and where.
 
     Attributes:
@@ -35,8 +34,7 @@ class Mark:
     end: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A tool (or legacy function) call of an assistant turn.
 
     Attributes:
@@ -52,8 +50,7 @@ class Call:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A piece of content that is not plain text: an image, audio, or something unknown.
 
     Attributes:
@@ -67,8 +64,7 @@ class Part:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """One message, or another block of a record that is read like one.
 
     Attributes:
@@ -98,8 +94,7 @@ class Turn:
     section: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordData:
+class RecordData(NamedTuple):
     """One record, as `RecordView` shows it.
 
     Attributes:
@@ -117,7 +112,7 @@ class RecordData:
     marks: tuple[Mark, ...] = ()
     size: int = 0
     cut: bool = False
-    extra: tuple[tuple[str, str], ...] = field(default=())
+    extra: tuple[tuple[str, str], ...] = ()
 
 
 def conversation(value: object) -> tuple[tuple[Turn, ...], tuple[tuple[str, str], ...]]:

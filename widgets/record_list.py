@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -21,8 +20,7 @@ SIGNS = {"error": ("E", "rows--error"), "warning": ("W", "rows--warning")}
 SIGNS["advice"] = ("A", "rows--advice")
 
 
-@dataclass(frozen=True, slots=True)
-class RowView:
+class RowView(NamedTuple):
     """What the list shows of one record.
 
     Attributes:

@@ -155,7 +155,7 @@ class RowsView(Widget, can_focus=True):
         if index >= self.row_count:
             if self.row_count == 0 and self.empty_text and y == min(1, self.page - 1):
                 return self.strip_of([(" " + self.empty_text, "rows--empty")])
-            return Strip.blank(self.size.width, self.rich_style)
+            return Strip.blank(self.size.width, self.style_named(""))
         return self.strip_of(self.row_pieces(index, self.row_width), self.row_style(index))
 
     def strip_of(self, pieces: Pieces, over: str = "") -> Strip:
@@ -175,7 +175,7 @@ class RowsView(Widget, can_focus=True):
                 used += cells
         if used < width:
             add_segment(segments, " " * (width - used), self.style_named("", over))
-        segments.append(Segment(" ", self.rich_style))
+        segments.append(Segment(" ", self.style_named("")))
         return Strip(segments, width + 1)
 
     def refresh_row(self, *indexes: int) -> None:

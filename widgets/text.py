@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from widgets._signs import INVISIBLE, NO_BASE, REGIONAL_A, REGIONAL_Z, ascii_sign_of, sign_of
 
@@ -287,8 +287,7 @@ def shorten_path(path: str, width: int) -> str:
     return fit(parts[-1], width, keep="end")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of wrapped text.
 
     Attributes:

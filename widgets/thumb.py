@@ -32,6 +32,12 @@ class Thumb(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._shown = (0, 0)
+        self._strips: dict[bool, Strip] = {}
+
+    def notify_style_update(self) -> None:
+        """Forget the colours that were looked up."""
+        self._strips.clear()
+        super().notify_style_update()
 
     def show_part(self, top: int, height: int, count: int) -> None:
         """Draw the bar for rows `top` to `top + height` of `count`; refreshes only on a change."""
@@ -49,7 +55,13 @@ class Thumb(Widget):
     def render_line(self, y: int) -> Strip:
         """One cell: the bar, or nothing."""
         first, size = self._shown
-        if first <= y < first + size:
-            style = self.get_component_rich_style("thumb--bar")
-            return Strip([Segment("#" if ascii_only() else "▐", style)], 1)
-        return Strip([Segment(" ", self.rich_style)], 1)
+        on_bar = first <= y < first + size
+        strip = self._strips.get(on_bar)
+        if strip is None:
+            strip = self._strips[on_bar] = Strip([self._cell(on_bar)], 1)
+        return strip
+
+    def _cell(self, on_bar: bool) -> Segment:
+        if not on_bar:
+            return Segment(" ", self.rich_style)
+        return Segment("#" if ascii_only() else "▐", self.get_component_rich_style("thumb--bar"))

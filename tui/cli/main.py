@@ -1,19 +1,16 @@
-"""The argument parser, the way to the commands, and what happens to their errors."""
+"""The way to the commands and to the application, and what happens to their errors."""
 
 from __future__ import annotations
 
-import argparse
 import errno
 import gc
-import importlib
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
-from tui import __version__
 from tui.config import Paths
 from tui.errors import FileError, TunedeckError, UsageError
 
@@ -36,55 +33,10 @@ FAMILIES = (
     "tui.cli.doctor",
 )
 
-EPILOG = """\
-With no command it opens the terminal application on the files or folder named.
+if TYPE_CHECKING:
+    import argparse
 
-exit codes: 0 done, 1 the thing asked about is bad, 2 wrong usage or an unreadable file,
-3 the provider refused or could not be reached, 4 refused for safety, 130 interrupted
-"""
-
-Handler = Callable[[argparse.Namespace], int]
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are :class:`UsageError`, so that they look like every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message, f"see '{self.prog} --help'")
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser with every command of the contract."""
-    parser = _Parser(
-        prog="tunedeck",
-        description="Check, count, price, launch, watch and cancel fine-tuning, in a terminal.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"tunedeck {__version__}")
-    parser.add_argument("--ascii", action="store_true", help="draw with ASCII only")
-    commands = parser.add_subparsers(
-        title="commands", metavar="COMMAND", dest="command", parser_class=_Parser
-    )
-    for family in FAMILIES:
-        importlib.import_module(family).add_parsers(commands)
-    return parser
-
-
-def _app_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="tunedeck", add_help=False, allow_abbrev=False)
-    parser.add_argument("paths", nargs="*", metavar="PATH")
-    parser.add_argument("--provider", metavar="NAME")
-    parser.add_argument("--mouse", action=argparse.BooleanOptionalAction, default=None)
-    return parser
-
-
-def _command_names(parser: argparse.ArgumentParser) -> list[str]:
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            return list(action.choices)
-    return []
+    Handler = Callable[[argparse.Namespace], int]
 
 
 def run_command(argv: Sequence[str]) -> int:
@@ -145,14 +97,18 @@ def _from_os_error(error: OSError) -> FileError:
 def _dispatch(argv: list[str]) -> int:
     argv = _choose_drawing(argv)
     words = [word for word in argv if not word.startswith("-")]
-    if argv and argv[0] in ("-h", "--help", "--version"):
-        build_parser().parse_args(argv)
-    parser = build_parser() if words and not _looks_like_path(words[0]) else None
-    if parser is not None and words[0] in _command_names(parser):
-        args = parser.parse_args(argv)
-        handler: Handler = args.handler
-        return handler(args)
-    return _open_app(argv, parser)
+    asked = bool(argv) and argv[0] in ("-h", "--help", "--version")
+    if asked or (words and not _looks_like_path(words[0])):
+        from tui.cli.parsing import build_parser, command_names
+
+        parser = build_parser(FAMILIES)
+        names = command_names(parser)
+        if asked or words[0] in names:
+            args = parser.parse_args(argv)
+            handler: Handler = args.handler
+            return handler(args)
+        return _open_app(argv, names)
+    return _open_app(argv)
 
 
 def _looks_like_path(word: str) -> bool:
@@ -172,17 +128,23 @@ def _choose_drawing(argv: list[str]) -> list[str]:
     return [word for word in argv if word != "--ascii"]
 
 
-def _open_app(argv: list[str], parser: argparse.ArgumentParser | None) -> int:
-    args = _app_parser().parse_args(argv)
-    if parser is not None and args.paths and not Path(args.paths[0]).exists():
+def _open_app(argv: list[str], commands: Sequence[str] = ()) -> int:
+    """Open the application; ``commands`` are told from paths when a path does not exist."""
+    paths, options = argv, {}
+    if any(word.startswith("-") and word != "-" for word in argv):
+        from tui.cli.parsing import app_parser
+
+        args = app_parser().parse_args(argv)
+        paths, options = args.paths, {"provider": args.provider, "mouse": args.mouse}
+    if commands and paths and not Path(paths[0]).exists():
         import difflib
 
-        close = difflib.get_close_matches(args.paths[0], _command_names(parser), n=1)
+        close = difflib.get_close_matches(paths[0], commands, n=1)
         hint = f"did you mean 'tunedeck {close[0]}'?" if close else "see 'tunedeck --help'"
-        raise UsageError(f"{args.paths[0]!r} is neither a file nor a command", hint)
+        raise UsageError(f"{paths[0]!r} is neither a file nor a command", hint)
     # Loading Textual makes very many objects and no garbage, yet the collector would go through all
     # of them again and again, a tenth of the time to the first frame. The application turns it on.
     gc.disable()
     from tui.app import run_app
 
-    return run_app(args.paths, provider=args.provider, mouse=args.mouse)
+    return run_app(paths, **options)

@@ -46,7 +46,7 @@ class Lease:
             self.source.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Opened:
     """A dataset that is open, with the lines of its head.
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -28,8 +27,7 @@ def worst(issues: Iterable[Issue]) -> str:
     return next((severity for severity in _ORDER if severity in found), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What the list says of a line, as long as the file does not change.
 
     Attributes:

@@ -13,8 +13,7 @@ import warnings
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from widgets.text import ellipsis_mark
 
@@ -30,8 +29,7 @@ CASES = ("auto", "match", "ignore")
 """Whether capitals matter: only if the text has one, always, never."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """What is typed on the search line.
 
     Attributes:
@@ -147,8 +145,7 @@ class Matches:
         return self._joined
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Where a step from match to match leads.
 
     Attributes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from widgets.numbers import integer
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from tui.opened.search import Matches
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(NamedTuple):
     """What somebody wants to see.
 
     Attributes:

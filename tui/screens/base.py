@@ -318,9 +318,19 @@ class DeckScreen(Screen[None]):
         The body's widgets are the screen's own children: Textual draws every row of every
         container, seen or not, so each one around the others would cost time at every full frame.
         """
+        self._take_size_classes()
         yield DeckHeader(self.MODE)
         yield from self.body()
         yield KeyBar()
+
+    def _take_size_classes(self) -> None:
+        """Know the size from the start: learning it later styles every widget once more."""
+        width, height = self.app.size
+        fitting = {
+            *self._get_breakpoint_classes(width, self.HORIZONTAL_BREAKPOINTS),
+            *self._get_breakpoint_classes(height, self.VERTICAL_BREAKPOINTS),
+        }
+        self.update_classes(dict.fromkeys(fitting, True), update=False)
 
     def body(self) -> ComposeResult:
         """Yield the widgets of this screen."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import getters
 from textual.binding import Binding, BindingType
@@ -22,8 +21,7 @@ _END = ("$", "end", "last")
 _SHARE = r"(\d{1,3}(?:\.\d+)?)\s*%"
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(NamedTuple):
     """Where somebody wants to be.
 
     Attributes:
@@ -37,8 +35,7 @@ class Goal:
     asked_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where somebody was before the dataset was read again.
 
     Attributes:

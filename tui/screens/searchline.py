@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 from textual import getters
@@ -154,11 +153,11 @@ class SearchLine(Vertical):
     def _toggle(self, deed: str) -> None:
         ask = self.question
         if deed == "regex":
-            self.question = replace(ask, regex=not ask.regex)
+            self.question = ask._replace(regex=not ask.regex)
         elif deed == "case":
-            self.question = replace(ask, case=_after(CASES, ask.case))
+            self.question = ask._replace(case=_after(CASES, ask.case))
         else:
-            self.question = replace(ask, role=_after(ROLES, ask.role))
+            self.question = ask._replace(role=_after(ROLES, ask.role))
         self._asked()
 
     def _recall(self, step: int) -> None:
@@ -196,13 +195,13 @@ class SearchLine(Vertical):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Pass on what is being typed, if it can be searched."""
         event.stop()
-        self.question = replace(self.question, text=event.value)
+        self.question = self.question._replace(text=event.value)
         self._asked()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Pass on the answer; a text that cannot be searched stays to be mended."""
         event.stop()
-        self.question = replace(self.question, text=event.value)
+        self.question = self.question._replace(text=event.value)
         if self._show_how():
             self.post_message(self.Answered(self.question))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual import getters
@@ -115,7 +114,7 @@ class ShownScreen(DeckScreen):
         self._drop_work()
         self._from_top = from_top
         # A new one each time: by it one tells the answer to this from that to what was before.
-        self._wish = replace(wanted)
+        self._wish = wanted._replace()
         if wanted.everything:
             self._put(EVERYTHING)
         else:

@@ -1,0 +1,65 @@
+"""The argument parsers: of the commands, and of the application itself."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from typing import NoReturn
+
+from tui import __version__
+from tui.errors import UsageError
+
+EPILOG = """\
+With no command it opens the terminal application on the files or folder named.
+
+exit codes: 0 done, 1 the thing asked about is bad, 2 wrong usage or an unreadable file,
+3 the provider refused or could not be reached, 4 refused for safety, 130 interrupted
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are :class:`UsageError`, so that they look like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, f"see '{self.prog} --help'")
+
+
+def build_parser(families: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser with every command of the contract.
+
+    Args:
+        families: The modules that add the commands.
+    """
+    parser = _Parser(
+        prog="tunedeck",
+        description="Check, count, price, launch, watch and cancel fine-tuning, in a terminal.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"tunedeck {__version__}")
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII only")
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command", parser_class=_Parser
+    )
+    for family in families:
+        importlib.import_module(family).add_parsers(commands)
+    return parser
+
+
+def app_parser() -> argparse.ArgumentParser:
+    """Return the parser of what opens the application."""
+    parser = _Parser(prog="tunedeck", add_help=False, allow_abbrev=False)
+    parser.add_argument("paths", nargs="*", metavar="PATH")
+    parser.add_argument("--provider", metavar="NAME")
+    parser.add_argument("--mouse", action=argparse.BooleanOptionalAction, default=None)
+    return parser
+
+
+def command_names(parser: argparse.ArgumentParser) -> list[str]:
+    """Return what a command may be called."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return list(action.choices)
+    return []
