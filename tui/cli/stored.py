@@ -120,10 +120,10 @@ async def _files(args: argparse.Namespace) -> int:
 
 
 async def _kept_files(opened: Session) -> Sequence[KeptFile]:
-    from tui.run.keepings import kept_files
+    from tui.run.keepings import all_files, kept_files
 
     jobs = opened.ledger.jobs(opened.provider.endpoint)
-    return kept_files(await opened.provider.list_files(), jobs)
+    return kept_files(await all_files(opened.provider), jobs)
 
 
 def _users(file: KeptFile) -> str:

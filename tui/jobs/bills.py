@@ -7,6 +7,7 @@ that nobody has explained; its event "Training tokens billed" is the bill, in wh
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from dataclasses import dataclass
 
@@ -212,15 +213,14 @@ class Bills(Storage):
         ]
 
 
-def _bill_of(row: object) -> Bill:
-    get = row.__getitem__  # type: ignore[attr-defined]
+def _bill_of(row: sqlite3.Row) -> Bill:
     return Bill(
-        job_id=get("job_id"),
-        model=get("model"),
-        method=get("method"),
-        estimated=get("estimated"),
-        billed=get("billed"),
-        approximate=bool(get("approximate")),
-        rounded=bool(get("rounded")),
-        ended_at=get("ended_at"),
+        job_id=row["job_id"],
+        model=row["model"],
+        method=row["method"],
+        estimated=row["estimated"],
+        billed=row["billed"],
+        approximate=bool(row["approximate"]),
+        rounded=bool(row["rounded"]),
+        ended_at=row["ended_at"],
     )

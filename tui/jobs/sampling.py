@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 from tui.errors import ProviderError, TunedeckError
+from tui.jobs.models import ChatEnd
 from tui.jobs.provider import Provider
 from tui.jobs.transport import CallError
 
@@ -53,11 +54,13 @@ class SamplePrompt:
         messages: The conversation up to the answer, as the chat API takes it.
         reference: The answer in the data; ``None`` where it has none.
         line: The line it stands on, from 1; 0 for one typed by hand.
+        tools: The tools that the model may call, as the chat API takes them.
     """
 
     messages: tuple[Mapping[str, Any], ...]
     reference: str | None = None
     line: int = 0
+    tools: tuple[Mapping[str, Any], ...] = ()
 
     def with_system(self, text: str) -> SamplePrompt:
         """Return the same prompt under another system message."""
@@ -65,7 +68,7 @@ class SamplePrompt:
         while rest and rest[0].get("role") in ("system", "developer"):
             rest.pop(0)
         first = {"role": "system", "content": text}
-        return SamplePrompt((first, *rest), self.reference, self.line)
+        return replace(self, messages=(first, *rest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,8 @@ class Answer:
         trouble: Why it failed, or what it waits for; foreign parts in it.
         hint: What to do about it.
         seconds: From the request to the last word.
+        finish: Why it ended, in the provider's word: ``stop``, ``length``, …; empty when not told.
+        tokens: Tokens of the answer, where the provider told them.
         reused: Taken from the same request made before, nothing was sent.
         hopeless: It failed in a way that another prompt would fail in too.
     """
@@ -117,6 +122,8 @@ class Answer:
     trouble: str = ""
     hint: str = ""
     seconds: float = 0.0
+    finish: str = ""
+    tokens: int | None = None
     reused: bool = False
     hopeless: bool = False
 
@@ -155,6 +162,7 @@ def request_key(model: SampledModel, prompt: SamplePrompt, settings: SampleSetti
         model.provider.endpoint,
         model.model,
         [dict(message) for message in prompt.messages],
+        [dict(tool) for tool in prompt.tools],
         settings.temperature,
         settings.max_tokens,
         settings.seed,
@@ -267,15 +275,34 @@ async def _stream(
             code="not_supported",
             status=501,
         )
+    options = {
+        "temperature": settings.temperature,
+        _limit_name(model.provider): settings.max_tokens,
+        _seed_name(model.provider): settings.seed,
+        "tools": list(prompt.tools) or None,
+    }
+
+    def ended(end: ChatEnd) -> None:
+        answer.finish = end.reason
+        answer.tokens = end.completion_tokens
+
     async for piece in model.provider.chat(
         model.model,
         [dict(message) for message in prompt.messages],
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        seed=settings.seed,
+        on_end=ended,
+        **{name: value for name, value in options.items() if value is not None},
     ):
         answer.text += piece
         changed()
+
+
+def _limit_name(provider: Provider) -> str:
+    """OpenAI has renamed the limit, and refuses the old name for some models; others know that."""
+    return "max_completion_tokens" if provider.config.kind == "openai" else "max_tokens"
+
+
+def _seed_name(provider: Provider) -> str:
+    return "random_seed" if provider.config.kind == "mistral" else "seed"
 
 
 def _is_hopeless(error: TunedeckError) -> bool:

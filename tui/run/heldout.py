@@ -108,11 +108,11 @@ def prompt_of(value: object, line: int = 0) -> SamplePrompt | None:
         return None
     given = value.get("messages")
     if isinstance(given, list):
-        return _of_chat(given, line)
+        return _of_chat(given, line, value.get("tools"))
     asked = value.get("input")
     if isinstance(asked, Mapping) and isinstance(asked.get("messages"), list):
         answer = _last_answer(value.get("preferred_output"))
-        return _made(asked["messages"], answer, line)
+        return _made(asked["messages"], answer, line, asked.get("tools"))
     prompt = value.get("prompt")
     if isinstance(prompt, str) and prompt.strip():
         completion = value.get("completion")
@@ -121,25 +121,24 @@ def prompt_of(value: object, line: int = 0) -> SamplePrompt | None:
     return None
 
 
-def _of_chat(messages: list[Any], line: int) -> SamplePrompt | None:
+def _of_chat(messages: list[Any], line: int, tools: object) -> SamplePrompt | None:
     last = next(
         (at for at in range(len(messages) - 1, -1, -1) if _role(messages[at]) == "assistant"), None
     )
     if last is None:
-        return _made(messages, None, line)
-    return _made(messages[:last], _text(messages[last].get("content")), line)
+        return _made(messages, None, line, tools)
+    return _made(messages[:last], _said(messages[last]), line, tools)
 
 
 def _last_answer(given: object) -> str | None:
     if not isinstance(given, list):
         return None
-    for message in reversed(given):
-        if _role(message) == "assistant":
-            return _text(message.get("content"))
-    return None
+    return next((_said(one) for one in reversed(given) if _role(one) == "assistant"), None)
 
 
-def _made(messages: list[Any], reference: str | None, line: int) -> SamplePrompt | None:
+def _made(
+    messages: list[Any], reference: str | None, line: int, tools: object
+) -> SamplePrompt | None:
     if not any(_role(message) not in ("", "system", "developer") for message in messages):
         return None
     if not all(_role(message) for message in messages):
@@ -149,7 +148,29 @@ def _made(messages: list[Any], reference: str | None, line: int) -> SamplePrompt
         {key: message[key] for key in _MESSAGE_KEYS if message.get(key) is not None}
         for message in messages
     )
-    return SamplePrompt(asked, reference, line)
+    given = tools if isinstance(tools, list) else []
+    return SamplePrompt(asked, reference, line, tuple(t for t in given if isinstance(t, Mapping)))
+
+
+def _said(message: Mapping[str, Any]) -> str | None:
+    """Return what an assistant message says, its calls of tools as answers show them."""
+    text = _text(message.get("content")) or ""
+    calls = [_call(call) for call in _list(message.get("tool_calls"))]
+    if isinstance(message.get("function_call"), Mapping):
+        calls.append(_call({"function": message["function_call"]}))
+    return text + "\n".join(call for call in calls if call) or None
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _call(call: object) -> str:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping):
+        return ""
+    given = function.get("arguments")
+    return f"{function.get('name') or ''}({given if isinstance(given, str) else ''})"
 
 
 def _role(message: object) -> str:

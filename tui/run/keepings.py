@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tui.pricing import model_info
 
 if TYPE_CHECKING:
-    from tui.jobs import JobRow, ModelEntry
+    from tui.jobs import FileEntry, JobRow, ModelEntry, Provider
+
+_PAGES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,26 @@ def kept_models(
     return found
 
 
-def kept_files(entries: Iterable[Any], jobs: Sequence[JobRow]) -> list[KeptFile]:
+async def all_files(provider: Provider) -> list[FileEntry]:
+    """Return the files that a provider keeps, up to 2,000 of them.
+
+    Raises:
+        ProviderError: It refused, cannot list files, or could not be reached.
+    """
+    found: dict[str, FileEntry] = {}
+    after: str | None = None
+    for _ in range(_PAGES):
+        page = await provider.list_files(100, after)
+        before = len(found)
+        found.update((file.id, file) for file in page.files)
+        # A server that ignores the cursor sends one page for ever.
+        if not page.has_more or page.last_id is None or len(found) == before:
+            break
+        after = page.last_id
+    return list(found.values())
+
+
+def kept_files(entries: Iterable[FileEntry], jobs: Sequence[JobRow]) -> list[KeptFile]:
     """Return the files, newest first, with the jobs that use them.
 
     Args:
