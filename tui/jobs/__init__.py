@@ -11,12 +11,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tui.jobs.again import Relaunch, relaunch
     from tui.jobs.asking import ask_provider
     from tui.jobs.bills import Bill, BilledRatio
     from tui.jobs.cancel import CancelOutcome, cancel_job
     from tui.jobs.launcher import LaunchResult, launch, read_only_refusal
     from tui.jobs.ledger import Ledger, open_ledger
-    from tui.jobs.leftovers import (
+    from tui.jobs.leftover import (
         Standing,
         clear_launch,
         find_launch,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from tui.jobs.precheck import Preflight, preflight
     from tui.jobs.provider import Provider, open_provider
     from tui.jobs.recovery import Reconciled, reconcile
-    from tui.jobs.relaunch import Relaunch, relaunch
     from tui.jobs.request import (
         METHODS,
         LaunchRequest,
@@ -85,8 +85,8 @@ _HOMES = {
     "bills": ("Bill", "BilledRatio"),
     "cancel": ("CancelOutcome", "cancel_job"),
     "asking": ("ask_provider",),
-    "leftovers": ("Standing", "clear_launch", "find_launch", "leftovers", "request_of", "standing"),
-    "relaunch": ("Relaunch", "relaunch"),
+    "leftover": ("Standing", "clear_launch", "find_launch", "leftovers", "request_of", "standing"),
+    "again": ("Relaunch", "relaunch"),
     "launcher": ("LaunchResult", "launch", "read_only_refusal"),
     "sending": ("Upload",),
     "ledger": ("Ledger", "open_ledger"),

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.errors import FileError, SafetyError
+from tui.jobs.files import UploadProgress
 from tui.jobs.ledger import Ledger
 from tui.jobs.models import LAUNCH_KEY, Job
-from tui.jobs.provider import Provider, UploadProgress
+from tui.jobs.provider import Provider
 from tui.jobs.recovery import (
     Look,
     Reconciled,
@@ -30,8 +29,10 @@ from tui.jobs.recovery import (
     is_abandoned,
     look_until,
     settle_earlier,
+    supersede,
 )
 from tui.jobs.rows import LaunchRow, LaunchState, Owner
+from tui.jobs.sending import Sender, Upload, changed, identity, sha256_of
 from tui.jobs.transport import CallError
 
 if TYPE_CHECKING:
@@ -40,26 +41,10 @@ if TYPE_CHECKING:
     from tui.pricing import CostRow
 
 _LOOK_SECONDS = 15.0
-_UPLOAD_TRIES = 5
 _BUSY_TRIES = 5
 _MAX_WAIT = 120.0
 
 StateListener = Callable[[LaunchState, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """The training file at the provider.
-
-    Attributes:
-        file_id: Its id there.
-        bytes: Its size.
-        reused: Whether an identical earlier upload was used.
-    """
-
-    file_id: str
-    bytes: int
-    reused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,46 +70,22 @@ def _silent(_state: LaunchState, _words: str) -> None:
     pass
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal.
-
-    Raises:
-        FileError: It cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise FileError(
-            f"cannot read {path} ({error.strerror})", "check the path and its permissions"
-        ) from error
-
-
-def _identity(path: Path) -> tuple[int, int, int]:
-    """Return what changes when somebody writes to a file: size, time and inode."""
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise FileError(f"cannot read {path} ({error.strerror})", "check the path") from error
-    return stat.st_size, stat.st_mtime_ns, stat.st_ino
-
-
-def _changed(path: Path) -> SafetyError:
+def read_only_refusal(provider: str) -> SafetyError:
+    """Return the error for a launch where nothing may be changed."""
     return SafetyError(
-        f"{path} changed since it was checked",
-        "launch again, so that what is checked is what is trained on",
-        code="file_changed",
+        f"{provider} is read-only here, so nothing is launched",
+        "leave --read-only out, or set read_only = false in the settings",
+        code="read_only",
     )
 
 
 def request_body(
-    request: LaunchRequest, profile: str, launch_id: str, file_id: str, validation_id: str | None
+    request: LaunchRequest, launch_id: str, file_id: str, validation_id: str | None
 ) -> dict[str, Any]:
-    """Return the body of the create request.
+    """Return the body of the create request, in OpenAI's shape; providers' adapters reshape it.
 
     Args:
         request: What was asked for.
-        profile: The provider's rule profile; Nebius wants its settings at the top level.
         launch_id: The mark the job carries in its metadata.
         file_id: The uploaded training file.
         validation_id: The uploaded validation file, if any.
@@ -137,13 +98,15 @@ def request_body(
     if request.seed is not None:
         body["seed"] = request.seed
     settings = dict(request.hyperparameters)
-    if profile == "nebius":
-        body["hyperparameters"] = settings
-    elif settings or request.method != "supervised":
+    if settings or request.method != "supervised":
         method: dict[str, Any] = {"hyperparameters": settings} if settings else {}
         if request.grader is not None:
             method["grader"] = dict(request.grader)
+        if request.response_format is not None:
+            method["response_format"] = dict(request.response_format)
         body["method"] = {"type": request.method, request.method: method}
+    if request.integrations:
+        body["integrations"] = [dict(one) for one in request.integrations]
     body["metadata"] = {**request.metadata, LAUNCH_KEY: launch_id}
     return body
 
@@ -173,6 +136,8 @@ async def launch(
     """
     if preflight.blocked:
         raise preflight.refusal()
+    if provider.config.read_only:
+        raise read_only_refusal(provider.name)
     launch_id = str(uuid.uuid4())
     active.add(launch_id)
     try:
@@ -195,12 +160,8 @@ class _Launch:
     row: LaunchRow = field(init=False)
 
     async def run(self) -> LaunchResult:
-        file = self.request.file
-        before = _identity(file)
-        sha256 = await asyncio.to_thread(sha256_of, file)
-        if self.preflight.sha256 and self.preflight.sha256 != sha256:
-            raise _changed(file)
-        self.row = self._planned(sha256)
+        size, known = await asyncio.to_thread(self._look_at_file)
+        self.row = self._planned(known)
         earlier = await self._claim()
         if earlier is not None and earlier.job is not None:
             job = earlier.job
@@ -209,19 +170,28 @@ class _Launch:
                 f"an earlier launch of this file had made job {job.id}; "
                 "launch again if you want another one",
             )
-            upload = Upload(job.training_file or "", before[0], True)
+            upload = Upload(job.training_file or "", size, True)
             return LaunchResult(job, upload, self.preflight.cost, True, earlier.duplicates)
         try:
-            upload = await self._upload(file, before, sha256)
-            validation = await self._upload_validation()
+            upload = await self._training_file()
+            validation = await self._validation_file()
             await self._advance(LaunchState.UPLOADED, file_id=upload.file_id)
         except BaseException as error:
-            await self._close(LaunchState.REFUSED, str(error) or type(error).__name__)
+            await self._close(LaunchState.REFUSED, str(error) or "stopped before any job")
             raise
-        body = request_body(
-            self.request, self.provider.config.profile, self.id, upload.file_id, validation
-        )
+        body = request_body(self.request, self.id, upload.file_id, validation)
         return await self._create(body, upload)
+
+    def _look_at_file(self) -> tuple[int, str]:
+        """Return the size of the training file, and what tells its bytes from all others.
+
+        The preflight has read the file, so that a launch can be written down before it is read
+        once more.
+        """
+        if self.request.file_id is not None:
+            return 0, self.request.file_id
+        size = identity(self.request.file)[0]
+        return size, self.preflight.sha256 or sha256_of(self.request.file)
 
     def _planned(self, sha256: str) -> LaunchRow:
         now = time.time()
@@ -229,7 +199,7 @@ class _Launch:
             id=self.id,
             endpoint=self.provider.endpoint,
             provider=self.provider.name,
-            file=str(self.request.file.absolute()),
+            file=self.request.recipe()["file"],
             sha256=sha256,
             model=self.request.model,
             state=LaunchState.PLANNED,
@@ -242,6 +212,7 @@ class _Launch:
             planned_at=now,
             creating_at=None,
             updated_at=now,
+            recipe=self.request.recipe(),
         )
 
     async def _claim(self) -> Reconciled | None:
@@ -256,6 +227,7 @@ class _Launch:
                 return earlier
             other = await asyncio.to_thread(self.ledger.plan, self.row)
             if other is None:
+                await supersede(self.ledger, self.row)
                 self._tell(f"launching {self.request.file.name}")
                 return None
             # One that was left open since the look is settled like the others; one that goes on
@@ -279,59 +251,41 @@ class _Launch:
         with contextlib.suppress(FileError):
             await self._advance(state, reason=reason)
 
-    async def _upload_validation(self) -> str | None:
+    @property
+    def _sender(self) -> Sender:
+        return Sender(self.provider, self.ledger, self._tell, self.progress)
+
+    async def _training_file(self) -> Upload:
+        if self.request.file_id is not None:
+            return await self._kept(self.request.file_id)
+        path = self.request.file
+        before = identity(path)
+        if await asyncio.to_thread(sha256_of, path) != self.row.sha256:
+            raise changed(path)
+        return await self._sender.ensure(path, before, self.row.sha256)
+
+    async def _validation_file(self) -> str | None:
+        if self.request.validation_id is not None:
+            return (await self._kept(self.request.validation_id)).file_id
         path = self.request.validation
         if path is None:
             return None
-        before = _identity(path)
+        before = identity(path)
         digest = await asyncio.to_thread(sha256_of, path)
-        return (await self._upload(path, before, digest)).file_id
+        return (await self._sender.ensure(path, before, digest)).file_id
 
-    async def _upload(self, path: Path, before: tuple[int, int, int], sha256: str) -> Upload:
-        """Upload a file that was as ``before`` when its hash was taken, unless it is there."""
-        size = before[0]
-        known = await asyncio.to_thread(self.ledger.upload_of, self.provider.endpoint, sha256)
-        if known is not None and await self._still_there(known, size):
-            self._tell(f"{path.name} is at the provider already ({known})")
-            return Upload(known, size, True)
-        self._tell(f"uploading {path.name}")
-        file_id = await self._send(path)
-        if _identity(path) != before:
-            raise _changed(path)
-        await asyncio.to_thread(
-            self.ledger.keep_upload, self.provider.endpoint, sha256, file_id, size
-        )
-        self.on_state(LaunchState.UPLOADED, f"uploaded {path.name} as {file_id}")
-        return Upload(file_id, size, False)
-
-    async def _still_there(self, file_id: str, size: int) -> bool:
-        try:
-            info = await self.provider.file_info(file_id)
-        except CallError:
-            return False
-        return (
-            info.get("id") == file_id
-            and info.get("bytes") in (size, None)
-            and info.get("status") not in ("error", "deleted")
-        )
-
-    async def _send(self, path: Path) -> str:
-        """Upload; a lost answer is tried again, since a file that nobody uses costs nothing."""
-        # Providers insist on the ending, whatever the file is called here.
-        name = path.name if path.name.endswith(".jsonl") else f"{path.name}.jsonl"
-        for attempt in range(1, _UPLOAD_TRIES + 1):
-            try:
-                return await self.provider.upload(path, progress=self.progress, name=name)
-            except CallError as error:
-                wait = error.retry_after if error.retry_after is not None else 0.5 * 2**attempt
-                if not error.transient or attempt == _UPLOAD_TRIES or wait > _MAX_WAIT:
-                    raise
-                self.on_state(LaunchState.PLANNED, f"{error.message}; trying again")
-                await asyncio.sleep(wait)
-        raise AssertionError("unreachable")
+    async def _kept(self, file_id: str) -> Upload:
+        """Use a file that only the provider has."""
+        if not await self._sender.is_there(file_id):
+            raise SafetyError(
+                f"{self.provider.name} has no file {file_id} any more",
+                "name the file on this machine: tunedeck launch FILE --from-job ID",
+                code="file_gone",
+            )
+        return Upload(file_id, 0, True)
 
     async def _create(self, body: Mapping[str, Any], upload: Upload) -> LaunchResult:
-        if not await self._advance(LaunchState.CREATING, request=body):
+        if not await self._advance(LaunchState.CREATING, file_id=upload.file_id, request=body):
             raise SafetyError(
                 "another command took this launch for a dead one and closed it",
                 "nothing was created; launch again",

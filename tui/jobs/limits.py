@@ -6,9 +6,11 @@ without a published limit gets none.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 
+from tui.jobs.graders import grader_problems
 from tui.jobs.models import LAUNCH_KEY, number_of
 from tui.jobs.request import ERROR, WARNING, LaunchRequest, Problem
 
@@ -20,63 +22,107 @@ _MAX_SUFFIX = 64
 _EPOCHS = {"openai": (1, 50), "azure": (1, 50), "local": (1, 50), "nebius": (1, 20)}
 _BATCHES = {"openai": (1, 256), "azure": (1, 256), "nebius": (1, 32), "crusoe": (16, 1024)}
 _ANY = (1, 1_000_000)
+_ALL = ("supervised", "dpo", "reinforcement")
+_REINFORCED = ("reinforcement",)
+_SETTINGS = {
+    "n_epochs": ("epochs", _ALL),
+    "batch_size": ("batch size", _ALL),
+    "learning_rate_multiplier": ("learning rate multiplier", _ALL),
+    "beta": ("beta", ("dpo",)),
+    "reasoning_effort": ("reasoning effort", _REINFORCED),
+    "compute_multiplier": ("compute multiplier", _REINFORCED),
+    "eval_interval": ("eval interval", _REINFORCED),
+    "eval_samples": ("eval samples", _REINFORCED),
+}
+_NUMBERS = {
+    "learning_rate_multiplier": (0.0, float("inf")),
+    "beta": (0.0, 2.0),
+    "compute_multiplier": (0.00001, 10.0),
+}
+_EFFORTS = ("default", "low", "medium", "high")
+_MAX_INTEGRATIONS = 5
+_SUPERVISED_ONLY = {"local": "the built-in engine", "nebius": "Nebius", "mistral": "Mistral"}
 
 
-def settings_problems(request: LaunchRequest, profile: str) -> list[Problem]:
+def settings_problems(
+    request: LaunchRequest, profile: str, suffix_max: int | None = None
+) -> list[Problem]:
     """Return what is wrong with the settings of a launch, files aside.
 
     Args:
         request: What is asked for.
         profile: The provider's rule profile, whose limits apply.
+        suffix_max: The longest suffix of this very provider, where it is known.
     """
     return [
         *_hyperparameters(request, profile),
-        *_suffix(request.suffix, profile),
+        *_suffix(request.suffix, suffix_max or _SUFFIX_LIMITS.get(profile, _MAX_SUFFIX)),
         *_seed(request.seed),
         *_metadata(request.metadata),
+        *_integrations(request),
         *_method(request, profile),
     ]
 
 
 def _hyperparameters(request: LaunchRequest, profile: str) -> list[Problem]:
     found = []
-    given = request.hyperparameters
-    for name, words, (low, high) in (
-        ("n_epochs", "epochs", _EPOCHS.get(profile, _ANY)),
-        ("batch_size", "batch size", _BATCHES.get(profile, _ANY)),
-    ):
-        value = given.get(name, "auto")
-        if value != "auto" and not (isinstance(value, int) and low <= value <= high):
+    for name, value in request.hyperparameters.items():
+        if name not in _SETTINGS:
+            found += _unknown_setting(name, profile)
+            continue
+        words, methods = _SETTINGS[name]
+        if request.method not in methods:
             found.append(
                 Problem(
                     ERROR,
                     f"bad_{name}",
-                    f"{words} is {value}",
-                    f"use {low} to {high}, or leave it out",
+                    f"{words} belongs to the {' and '.join(methods)} method",
+                    f"add --method {methods[0]}",
                 )
             )
-    for name, words, most in (
-        ("learning_rate_multiplier", "learning rate multiplier", float("inf")),
-        ("beta", "beta", 2.0),
-    ):
-        value = given.get(name, "auto")
-        number = number_of(value)
-        if value != "auto" and (number is None or not 0 < number <= most):
-            limit = "above 0" if most == float("inf") else f"above 0 and at most {most:g}"
-            found.append(
-                Problem(ERROR, f"bad_{name}", f"{words} is {value}", f"use a number {limit}")
-            )
-    if "beta" in given and request.method != "dpo":
-        found.append(
-            Problem(ERROR, "bad_beta", "beta belongs to the dpo method", "add --method dpo")
-        )
+        elif value != "auto":
+            found += _value(name, words, value, profile)
     return found
 
 
-def _suffix(suffix: str | None, profile: str) -> list[Problem]:
+def _value(name: str, words: str, value: object, profile: str) -> list[Problem]:
+    if name == "reasoning_effort":
+        good, allowed = value in _EFFORTS, f"one of {', '.join(_EFFORTS)}"
+    elif name in ("learning_rate_multiplier", "beta", "compute_multiplier"):
+        low, high = _NUMBERS[name]
+        number = None if isinstance(value, str) else number_of(value)
+        good = number is not None and low < number <= high
+        most = "" if high == float("inf") else f" and at most {high:g}"
+        allowed = f"a number above {low:g}{most}"
+    else:
+        limits = {"n_epochs": _EPOCHS, "batch_size": _BATCHES}.get(name, {})
+        least, top = limits.get(profile, _ANY)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        good = whole and least <= value <= top  # type: ignore[operator]
+        allowed = f"{least} to {top}, or leave it out"
+    if good:
+        return []
+    return [Problem(ERROR, f"bad_{name}", f"{words} is {value}", f"use {allowed}")]
+
+
+def _unknown_setting(name: str, profile: str) -> list[Problem]:
+    """Say that a setting is not OpenAI's; other providers have settings of their own."""
+    if profile not in ("openai", "azure", "local"):
+        return []
+    near = difflib.get_close_matches(name, _SETTINGS, 1)
+    return [
+        Problem(
+            ERROR if near else WARNING,
+            "unknown_hyperparameter",
+            f"no hyperparameter is called {name}",
+            f"did you mean {near[0]}?" if near else "the provider may refuse it",
+        )
+    ]
+
+
+def _suffix(suffix: str | None, most: int) -> list[Problem]:
     if suffix is None:
         return []
-    most = _SUFFIX_LIMITS.get(profile, _MAX_SUFFIX)
     if not 1 <= len(suffix) <= most:
         return [
             Problem(
@@ -131,29 +177,65 @@ def _metadata(metadata: Mapping[str, str]) -> list[Problem]:
     return found
 
 
+def _integrations(request: LaunchRequest) -> list[Problem]:
+    if len(request.integrations) <= _MAX_INTEGRATIONS:
+        return []
+    return [
+        Problem(
+            ERROR,
+            "too_many_integrations",
+            f"there are {len(request.integrations)} integrations",
+            f"use at most {_MAX_INTEGRATIONS}",
+        )
+    ]
+
+
 def _method(request: LaunchRequest, profile: str) -> list[Problem]:
     found = []
     if request.method == "reinforcement":
-        if request.grader is None:
-            found.append(
-                Problem(ERROR, "grader_required", "a reinforcement job needs a grader", "--grader")
+        found += _reinforcement(request)
+    elif request.grader is not None or request.response_format is not None:
+        what = "a grader" if request.grader is not None else "a response format"
+        found.append(
+            Problem(
+                ERROR,
+                "bad_grader",
+                f"{what} belongs to the reinforcement method",
+                "add --method reinforcement, or leave it out",
             )
-        if request.validation is None:
-            found.append(
-                Problem(
-                    ERROR,
-                    "validation_required",
-                    "a reinforcement job needs a validation file",
-                    "add --validation FILE",
-                )
-            )
-    if profile == "local" and request.method != "supervised":
+        )
+    if profile in _SUPERVISED_ONLY and request.method != "supervised":
         found.append(
             Problem(
                 ERROR,
                 "method_not_supported",
-                f"the built-in engine does not train with {request.method}",
+                f"{_SUPERVISED_ONLY[profile]} does not train with {request.method}",
                 "use --method supervised, or another provider",
+            )
+        )
+    return found
+
+
+def _reinforcement(request: LaunchRequest) -> list[Problem]:
+    found = []
+    if request.grader is None:
+        found.append(
+            Problem(
+                ERROR,
+                "grader_required",
+                "a reinforcement job needs a grader",
+                "add --grader FILE.json",
+            )
+        )
+    else:
+        found += grader_problems(request.grader)
+    if request.validation is None and request.validation_id is None:
+        found.append(
+            Problem(
+                ERROR,
+                "validation_required",
+                "a reinforcement job needs a validation file",
+                "add --validation FILE",
             )
         )
     return found

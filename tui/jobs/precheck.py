@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tui.errors import FileError, SafetyError, TunedeckError, UsageError
+from tui.errors import SafetyError, UsageError
+from tui.jobs.fit import (
+    data_problems,
+    file_kind,
+    grader_fields,
+    scan,
+    stamp,
+    validation_problems,
+)
 from tui.jobs.limits import settings_problems
 from tui.jobs.request import ERROR, WARNING, LaunchRequest, Problem
+from tui.jobs.sending import sha256_of
 
 if TYPE_CHECKING:
     from tui.config import ProviderConfig
     from tui.dataset import CheckReport, ScanResult
     from tui.pricing import CostRow
     from tui.tokens import TokenTable
-
-_MAX_UPLOAD = 512 * 1024 * 1024
-_FORMATS = {
-    "supervised": ("chat", "completion"),
-    "dpo": ("preference",),
-    "reinforcement": ("reinforcement", "chat"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +87,81 @@ def preflight(
         FileError: The training file cannot be read at all.
         ConfigError: The person's own prices are malformed.
     """
-    problems = [*settings_problems(request, provider.profile), *_file_kind(request.file)]
+    problems = settings_problems(request, provider.profile, provider.suffix_max)
+    problems += [*_key_host(provider), *_method_of_model(request)]
+    if request.file_id is not None:
+        cost, trouble = None, [_unseen(request), *_limit(request, None)]
+        return with_problems(request, Preflight((), None, cost, False), [*problems, *trouble])
+    problems += file_kind(request.file, provider)
     sha256, result = _read(request, provider.profile, progress, cancelled)
     report = result.report
-    problems += _data(report, request)
-    problems += _graded(request, cancelled)
-    problems += _validation(request, provider.profile, sha256, cancelled)
+    problems += data_problems(report, request)
+    problems += grader_fields(request, cancelled)
+    problems += validation_problems(request, provider, sha256, cancelled)
     cost, trouble = _price(request, provider, result.table, today)
-    problems += trouble
-    problems.sort(key=lambda problem: problem.severity != ERROR)
+    found = Preflight((), report, cost, False, sha256)
+    return with_problems(request, found, [*problems, *trouble])
+
+
+def with_problems(request: LaunchRequest, found: Preflight, more: Sequence[Problem]) -> Preflight:
+    """Return a preflight with more problems, errors first, and what they mean for the launch.
+
+    Args:
+        request: What is asked for.
+        found: What was found before.
+        more: What was found since.
+    """
+    problems = sorted([*found.problems, *more], key=lambda problem: problem.severity != ERROR)
     blocked = any(
         problem.severity == ERROR and not (request.force and problem.forceable)
         for problem in problems
     )
-    return Preflight(tuple(problems), report, cost, blocked, sha256)
+    return replace(found, problems=tuple(problems), blocked=blocked)
+
+
+def _unseen(request: LaunchRequest) -> Problem:
+    return Problem(
+        WARNING,
+        "not_checked",
+        f"{request.file.name} is at the provider only ({request.file_id}), so it can be neither "
+        "checked nor priced here",
+        "name a copy on this machine to check it first",
+    )
+
+
+def _key_host(provider: ProviderConfig) -> list[Problem]:
+    """Say when the OpenAI key would go to a host that nobody agreed to."""
+    from tui.credentials import needs_consent
+
+    host = needs_consent(provider)
+    if host is None:
+        return []
+    return [
+        Problem(
+            ERROR,
+            "key_consent",
+            f"the OpenAI key would go to {host}, which is not OpenAI's",
+            f'if you trust it, add --send-key-to {host}, or trusted_hosts = ["{host}"] to '
+            "config.toml",
+            False,
+        )
+    ]
+
+
+def _method_of_model(request: LaunchRequest) -> list[Problem]:
+    from tui.pricing import model_info
+
+    info = model_info(request.model)
+    if not info.known or not info.methods or request.method in info.methods:
+        return []
+    return [
+        Problem(
+            ERROR,
+            "method_not_for_model",
+            f"{info.id} is not tuned by the {request.method} method",
+            f"use --method {info.methods[0]}, or another model",
+        )
+    ]
 
 
 # The last whole reading of a training file. It may take a minute, and a form asks again after every
@@ -115,241 +177,17 @@ def _read(
 ) -> tuple[str, ScanResult]:
     """Return the hash and the scan of the training file, read again only when something changed."""
     global _last_read
-    from tui.jobs.launcher import sha256_of
-
-    before = _identity(request.file)
+    before = stamp(request.file)
     key = (request.file.absolute(), before, request.model, profile)
     known = _last_read
     if before is not None and known is not None and known[0] == key:
         return known[1]
     # The scan goes first: it says best what is wrong with a file.
-    result = _scan(request.file, request.model, profile, progress, cancelled)
+    result = scan(request.file, request.model, profile, progress, cancelled)
     sha256 = "" if result.cancelled else sha256_of(request.file)
-    if not result.cancelled and _identity(request.file) == before:
+    if not result.cancelled and stamp(request.file) == before:
         _last_read = (key, (sha256, result))
     return sha256, result
-
-
-def _identity(path: Path) -> tuple[int, int, int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None  # Reading it names the reason.
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
-
-
-def _scan(
-    path: Path,
-    model: str,
-    profile: str,
-    progress: Callable[[int, int], None] | None,
-    cancelled: Callable[[], bool] | None,
-) -> ScanResult:
-    from tui.dataset import scan_file
-    from tui.pricing import model_info
-
-    return scan_file(
-        path,
-        profile=profile,
-        model=model,
-        encoding=model_info(model).encoding,
-        progress=progress,
-        cancelled=cancelled,
-    )
-
-
-# --- files ------------------------------------------------------------------------------------
-
-
-def _file_kind(path: Path) -> list[Problem]:
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise FileError(
-            f"{path} is a pipe or a device, which can be read only once",
-            "write it to a file first: it is checked, hashed and uploaded",
-        )
-    name = path.name.lower()
-    if name.endswith((".gz", ".zst")):
-        return [
-            Problem(
-                ERROR,
-                "compressed",
-                f"{path.name} is compressed",
-                "providers take plain .jsonl: unpack it first",
-                False,
-            )
-        ]
-    try:
-        if path.stat().st_size > _MAX_UPLOAD:
-            return [
-                Problem(
-                    ERROR,
-                    "file_too_large",
-                    f"{path.name} is over 512 MB",
-                    "split it: one upload takes no more",
-                )
-            ]
-    except OSError:
-        pass  # The scan names the reason.
-    return []
-
-
-def _data(report: CheckReport, request: LaunchRequest) -> list[Problem]:
-    found = []
-    if report.errors:
-        found.append(
-            Problem(
-                ERROR,
-                "format_errors",
-                f"{request.file.name} has {report.errors} format "
-                f"{'error' if report.errors == 1 else 'errors'}{_first_line(report)}",
-                f"see them with 'tunedeck check {request.file}'",
-            )
-        )
-    if report.warnings:
-        found.append(
-            Problem(
-                WARNING,
-                "format_warnings",
-                f"{request.file.name} has {report.warnings} "
-                f"{'warning' if report.warnings == 1 else 'warnings'}",
-                f"see them with 'tunedeck check {request.file}'",
-            )
-        )
-    form = str(report.format)
-    fits: Sequence[str] = _FORMATS.get(request.method, ())
-    if fits and form not in (*fits, "unknown"):
-        right = next((m for m, forms in _FORMATS.items() if form in forms), "supervised")
-        found.append(
-            Problem(
-                ERROR,
-                "format_method_mismatch",
-                f"{request.file.name} is in the {form} format, which the {request.method} "
-                "method does not train on",
-                f"use --method {right}",
-            )
-        )
-    return found
-
-
-def _first_line(report: CheckReport) -> str:
-    for issue in report.issues:
-        if str(issue.severity) == ERROR:
-            where = f", the first on line {issue.line}" if issue.line else ""
-            return f"{where}: {issue.message}"
-    return ""
-
-
-def _validation(
-    request: LaunchRequest, profile: str, sha256: str, cancelled: Callable[[], bool] | None
-) -> list[Problem]:
-    path = request.validation
-    if path is None:
-        return []
-    from tui.jobs.launcher import sha256_of
-
-    try:
-        same = sha256_of(path) == sha256
-        report = _scan(path, request.model, profile, None, cancelled).report
-    except FileError as error:
-        return [Problem(ERROR, "validation_unreadable", error.message, error.hint, False)]
-    found = [*_file_kind(path), *_too_many(request, profile, report.records)]
-    if same:
-        found.append(
-            Problem(
-                WARNING,
-                "validation_is_training",
-                "the validation file is the training file",
-                "its loss will say nothing about new examples: use 'tunedeck split'",
-            )
-        )
-    else:
-        found += _shared(request.file, path, cancelled)
-    # The limit on the number of examples is for training files.
-    errors = report.errors - report.counts.get("too_few_examples", 0)
-    if errors > 0:
-        found.append(
-            Problem(
-                ERROR,
-                "validation_errors",
-                f"{path.name} has {errors} format errors",
-                f"see them with 'tunedeck check {path}'",
-            )
-        )
-    return found
-
-
-def _graded(request: LaunchRequest, cancelled: Callable[[], bool] | None) -> list[Problem]:
-    """Say which fields the grader reads that records lack."""
-    if request.grader is None:
-        return []
-    from tui.dataset import grader_issues
-
-    found = []
-    for path in (request.file, request.validation):
-        try:
-            issues = grader_issues(path, request.grader, cancelled=cancelled) if path else []
-        except TunedeckError:
-            continue  # What cannot be read is told by its own check.
-        found += [
-            Problem(
-                WARNING,
-                "grader_field_missing",
-                f"{issue.message}, the first on line {issue.line}",
-                issue.hint,
-            )
-            for issue in issues
-        ]
-    return found
-
-
-def _too_many(request: LaunchRequest, profile: str, records: int) -> list[Problem]:
-    """Say when a reinforcement job has more to validate with than is taken."""
-    from tui.dataset import get_profile
-
-    most = get_profile(profile).max_reinforcement_validation
-    if request.method != "reinforcement" or most is None or records <= most:
-        return []
-    return [
-        Problem(
-            ERROR,
-            "too_many_records",
-            f"{records:,} records to validate with, but {profile} takes at most {most:,}",
-            "validate with fewer: 'tunedeck split' holds back as many as you say",
-        )
-    ]
-
-
-# The last comparison of two files: a form asks again after every change of a field.
-_last_shared: tuple[object, list[Problem]] | None = None
-
-
-def _shared(train: Path, path: Path, cancelled: Callable[[], bool] | None) -> list[Problem]:
-    """Say when the validation file asks what the training file asks."""
-    global _last_shared
-    from tui.dataset import overlap_files
-
-    key = (train.absolute(), _identity(train), path.absolute(), _identity(path))
-    if _last_shared is not None and _last_shared[0] == key:
-        return _last_shared[1]
-    try:
-        report = overlap_files(train, path, cancelled=cancelled)
-    except TunedeckError:
-        return []  # What cannot be read is told by its own check.
-    found = []
-    if report.overlapping:
-        first = report.shared[0]
-        found.append(
-            Problem(
-                WARNING,
-                "train_validation_overlap",
-                f"{report.overlapping:,} of {report.validation_records:,} prompts of {path.name} "
-                f"are in {train.name} too, the first on line {first.line} "
-                f"(line {first.train_line} there)",
-                f"see them with 'tunedeck overlap {train} {path}'",
-            )
-        )
-    _last_shared = (key, found)
-    return found
 
 
 # --- price ------------------------------------------------------------------------------------

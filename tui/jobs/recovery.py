@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui.errors import SafetyError
 from tui.jobs.ledger import Ledger
@@ -173,23 +173,38 @@ async def look_until(provider: Provider, launch: LaunchRow, ledger: Ledger, seco
 
 
 async def settle(provider: Provider, ledger: Ledger, launch: LaunchRow) -> Reconciled:
-    """Settle one abandoned launch as far as it can be settled now, without waiting."""
+    """Settle one abandoned launch as far as it can be settled now, without waiting.
+
+    One that surely made no job becomes ``interrupted``: what was asked for is kept, so that it can
+    be finished or cleared.
+    """
     if launch.state in (LaunchState.PLANNED, LaunchState.UPLOADED):
-        await asyncio.to_thread(
-            ledger.advance, launch.id, LaunchState.REFUSED, reason="interrupted before any job"
-        )
-        return Reconciled(launch, LaunchState.REFUSED)
+        where = "while uploading" if launch.state is LaunchState.PLANNED else "after its upload"
+        return await _interrupt(ledger, launch, f"stopped {where}, before any job")
     seen = await look(provider, launch, ledger)
     if seen.jobs:
         await adopt(ledger, launch, seen.jobs[0])
         rest = tuple(job.id for job in seen.jobs[1:])
         return Reconciled(launch, LaunchState.CREATED, seen.jobs[0], rest)
     if seen.readable and _silence(launch) >= grace_of(provider):
-        await asyncio.to_thread(
-            ledger.advance, launch.id, LaunchState.REFUSED, reason="it made no job"
-        )
-        return Reconciled(launch, LaunchState.REFUSED)
+        return await _interrupt(ledger, launch, "stopped while creating the job, and made none")
     return Reconciled(launch, LaunchState.UNKNOWN)
+
+
+async def _interrupt(ledger: Ledger, launch: LaunchRow, reason: str) -> Reconciled:
+    await asyncio.to_thread(ledger.advance, launch.id, LaunchState.INTERRUPTED, reason=reason)
+    return Reconciled(replace(launch, reason=reason), LaunchState.INTERRUPTED)
+
+
+async def supersede(ledger: Ledger, launch: LaunchRow) -> None:
+    """Clear the interrupted launches whose place a new one of the same file and model takes."""
+
+    def clear() -> None:
+        for row in ledger.interrupted(launch.endpoint):
+            if row.sha256 == launch.sha256 and row.model == launch.model:
+                ledger.advance(row.id, LaunchState.REFUSED, reason="launched again")
+
+    await asyncio.to_thread(clear)
 
 
 async def adopt(ledger: Ledger, launch: LaunchRow, job: Job) -> None:

@@ -1,0 +1,134 @@
+"""What the provider itself can say before a launch, without anything being created or paid for.
+
+Its models with their shutdown dates, whether it takes the key, what it thinks of a grader, and its
+own price estimate where it has one. What it does not answer is said too, and blocks nothing that
+the launch itself would not meet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tui.config import LOCAL
+from tui.errors import SafetyError
+from tui.jobs.launcher import read_only_refusal
+from tui.jobs.models import ModelEntry
+from tui.jobs.precheck import Preflight, with_problems
+from tui.jobs.provider import Provider
+from tui.jobs.request import ERROR, WARNING, LaunchRequest, Problem
+from tui.jobs.transport import CallError
+
+_SECONDS = 20.0
+# The key, the address or the organisation: a launch would fail the same way.
+_HOPELESS = (401, 403)
+
+
+async def ask_provider(
+    request: LaunchRequest,
+    found: Preflight,
+    provider: Provider,
+    *,
+    today: datetime.date | None = None,
+) -> Preflight:
+    """Return a preflight with what the provider itself has to say added to it.
+
+    Args:
+        request: What is asked for.
+        found: What was found on this machine.
+        provider: Where it would go.
+        today: The date shutdowns are judged by; the real one unless given.
+    """
+    if provider.config.read_only:
+        refusal = read_only_refusal(provider.name)
+        problem = Problem(ERROR, "read_only", refusal.message, refusal.hint, False)
+        return with_problems(request, found, [problem])
+    if provider.config.kind == LOCAL:
+        # Nothing it could say is not known here, and asking would start it.
+        return found
+    try:
+        async with asyncio.timeout(_SECONDS):
+            models = await provider.models()
+    except TimeoutError:
+        return with_problems(request, found, [_unheard(provider, "no answer in time", "")])
+    except SafetyError as error:
+        problem = Problem(ERROR, error.code or "refused", error.message, error.hint, False)
+        return with_problems(request, found, [problem])
+    except CallError as error:
+        return with_problems(request, found, _refused(provider, error))
+    day = today or datetime.datetime.now(datetime.UTC).date()
+    more = _model(request, models, day)
+    # The provider's own date is the better one.
+    kept = found
+    if any(problem.code in ("shutdown", "shut_down") for problem in more):
+        rest = tuple(p for p in found.problems if p.code != "shutdown")
+        kept = replace(found, problems=rest)
+    return with_problems(request, kept, more)
+
+
+def _unheard(provider: Provider, what: str, hint: str) -> Problem:
+    return Problem(
+        WARNING, "provider_unheard", f"{provider.name} cannot be asked now: {what}", hint
+    )
+
+
+def _refused(provider: Provider, error: CallError) -> list[Problem]:
+    if error.status in _HOPELESS:
+        return [Problem(ERROR, error.code or "refused", error.message, error.hint, False)]
+    if error.status in (400, 404, 405, 501):
+        return []  # It has no list of models, as several have none.
+    return [_unheard(provider, error.message, error.hint)]
+
+
+def _model(
+    request: LaunchRequest, models: Sequence[ModelEntry], today: datetime.date
+) -> list[Problem]:
+    entry = _entry(request.model, models)
+    if entry is None:
+        if not models:
+            return []
+        return [
+            Problem(
+                WARNING,
+                "model_not_listed",
+                f"{request.model} is not among the models this key can see",
+                "see 'tunedeck models'",
+            )
+        ]
+    date = _date(entry.shutdown_date)
+    if date is None:
+        return []
+    if date <= today:
+        return [
+            Problem(
+                ERROR,
+                "shut_down",
+                f"{entry.id} was shut down on {date}, as the provider says",
+                "choose another model: see 'tunedeck models'",
+            )
+        ]
+    return [
+        Problem(
+            WARNING,
+            "shutdown",
+            f"{entry.id} and what is tuned on it shut down on {date}, as the provider says",
+            "plan for that day",
+        )
+    ]
+
+
+def _entry(model: str, models: Sequence[ModelEntry]) -> ModelEntry | None:
+    """Return the model asked for, also by its dated name."""
+    from tui.pricing import model_info
+
+    known = {entry.id: entry for entry in models}
+    return known.get(model) or known.get(model_info(model).id)
+
+
+def _date(text: str | None) -> datetime.date | None:
+    try:
+        return datetime.date.fromisoformat((text or "")[:10])
+    except ValueError:
+        return None
