@@ -24,6 +24,7 @@ class Axes:
         y1: Upper limit.
         x_ticks: Values and labels along the bottom.
         y_ticks: Values and labels along the left side.
+        log: The y axis is logarithmic: y0, y1 and y_ticks are decimal logarithms.
     """
 
     x0: float
@@ -32,6 +33,7 @@ class Axes:
     y1: float
     x_ticks: tuple[Tick, ...] = ()
     y_ticks: tuple[Tick, ...] = ()
+    log: bool = False
 
 
 def nice_step(span: float, intervals: int) -> float:
@@ -103,7 +105,65 @@ def ticks(low: float, high: float, intervals: int, *, whole: bool = False) -> tu
         value = index * step
         plain = f"{value:.1e}" if scientific else f"{value:.{digits}f}"
         out.append((value, compact(value) if whole else plain))
+    if whole and len({label for _, label in out}) < len(out):
+        # Far along and zoomed in, short labels would read the same.
+        out = [(value, f"{value:,.0f}") for value, _ in out]
     return tuple(out)
+
+
+def log_ticks(low: float, high: float, intervals: int) -> tuple[Tick, ...]:
+    """Ticks of a logarithmic axis, at 1, 2 and 5 times powers of ten, or fewer of these.
+
+    Args:
+        low: Lower limit, the decimal logarithm of a value.
+        high: Upper limit, likewise.
+        intervals: The most intervals between ticks.
+
+    Returns:
+        (logarithm, label of the value) from low to high.
+    """
+    if not high > low:
+        return ()
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    found: list[Tick] = []
+    for factors in ((1, 2, 5), (1, 3), (1,)):
+        values = [factor * 10.0**decade for decade in decades for factor in factors]
+        found = [
+            (math.log10(value), f"{value:.4g}")
+            for value in values
+            if low - 1e-9 <= math.log10(value) <= high + 1e-9
+        ]
+        if len(found) <= intervals + 1:
+            return tuple(found)
+    return tuple(found[:: -(-len(found) // (intervals + 1))])
+
+
+class LogLimits:
+    """Limits of a logarithmic axis, at 1, 2 or 5 times a power of ten; they only ever widen."""
+
+    def __init__(self) -> None:
+        self._limits: tuple[float, float] | None = None
+
+    def update(self, low: float, high: float) -> tuple[float, float]:
+        """The limits, as logarithms, for values between `low` and `high`, both above zero."""
+        if self._limits is None or not (
+            self._limits[0] <= math.log10(low) and math.log10(high) <= self._limits[1]
+        ):
+            if self._limits is not None:
+                low = min(low, 10 ** self._limits[0])
+                high = max(high, 10 ** self._limits[1])
+            y0, y1 = _round_log(low, up=False), _round_log(high, up=True)
+            self._limits = (y0, y1 if y1 > y0 else y0 + math.log10(2))
+        return self._limits
+
+
+def _round_log(value: float, *, up: bool) -> float:
+    """The logarithm of the next of 1, 2 or 5 times a power of ten, upwards or downwards."""
+    decade = math.floor(math.log10(value) + 1e-9)
+    rounds = [factor * 10.0**decade for factor in (1, 2, 5, 10)]
+    if up:
+        return math.log10(next(each for each in rounds if each >= value * (1 - 1e-9)))
+    return math.log10(next(each for each in reversed(rounds) if each <= value * (1 + 1e-9)))
 
 
 class StillLimits:

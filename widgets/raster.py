@@ -2,7 +2,8 @@
 
 plotext draws the lines; frame, ticks, guides and labels are ours, so that they stay where they
 are. Its figure is a module global, therefore one lock. It is imported at the first plot, and it is
-slow with many points, therefore it never gets more than two a column.
+slow with many points, therefore it never gets more than two a column, and no line that goes up and
+down all over its columns: those, and the faint points under a line, are drawn by `widgets.dots`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from widgets import dots
 from widgets.axes import Axes
 
 Array = NDArray[np.float64]
@@ -27,6 +29,8 @@ MARKERS = {"braille": "braille", "block": "hd", "ascii": "*"}
 
 _FRAMES = {True: ("|", "-", "+", "+", "."), False: ("│", "─", "┤", "┬", "·")}
 _GUIDE_EVERY = 4
+_BUSY = 14
+"""Dots of travel up and down a column from which a line is too much for plotext."""
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 _LOCK = threading.Lock()
 
@@ -42,6 +46,7 @@ class Series:
         mark: A character on single values (thinned to one every few columns) over the line, so
             that lines are told apart without colour; empty for none.
         line: The character that draws the line in ASCII.
+        faint: Points only, under all lines and in their own quiet style.
     """
 
     x: Array
@@ -49,6 +54,28 @@ class Series:
     key: str
     mark: str = ""
     line: str = "*"
+    faint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Something that stands at a position of the x axis.
+
+    Attributes:
+        x: Where.
+        key: One letter that names its style.
+        post: A character that fills the empty cells of its column; empty for none.
+        foot: A character on the x axis; empty for none.
+        y: Where a `head` stands, on the plot's own y axis; NaN for none.
+        head: A character at x, y, over everything.
+    """
+
+    x: float
+    key: str
+    post: str = ""
+    foot: str = ""
+    y: float = float("nan")
+    head: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +118,17 @@ def buckets(x: Array, y: Array, x0: float, x1: float, columns: int) -> tuple[Arr
     """
     if len(x) <= 2 * columns:
         return x, y
-    column = np.clip(((x - x0) / (x1 - x0) * columns).astype(np.int64), 0, columns - 1)
-    starts = np.flatnonzero(np.r_[True, column[1:] != column[:-1]])
-    order = np.lexsort((y, column))
+    edges = np.searchsorted(x, np.linspace(x0, x1, columns + 1)[1:-1])
+    starts = np.unique(np.r_[0, edges])
+    starts = starts[starts < len(x)]
     ends = np.r_[starts[1:], len(x)]
-    low, high = order[starts], order[ends - 1]
-    keep = np.unique(np.r_[low, high])
-    return x[keep], y[keep]
+    low, high = np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
+    rising = y[ends - 1] >= y[starts]
+    out_x = np.repeat(x[starts], 2)
+    out_x[1::2] = x[ends - 1]
+    out_y = np.empty(2 * len(starts))
+    out_y[0::2], out_y[1::2] = np.where(rising, low, high), np.where(rising, high, low)
+    return out_x, out_y
 
 
 def runs(x: Array, y: Array) -> list[tuple[Array, Array]]:
@@ -117,6 +148,7 @@ def draw(
     *,
     marker: str = "braille",
     guides: bool = True,
+    signs: Sequence[Sign] = (),
 ) -> tuple[tuple[CellRow, ...], Frame]:
     """A plot of exactly `width` by `height` cells.
 
@@ -127,6 +159,7 @@ def draw(
         height: Rows of the grid; with fewer than 5, or fewer than 16 columns, axes are left out.
         marker: ``"braille"``, ``"block"`` or ``"ascii"``.
         guides: Dotted lines at the y ticks.
+        signs: What stands at positions of the x axis, later ones over earlier ones.
 
     Returns:
         Rows of (characters, keys), and where the plot is in them. Keys are those of the series, and
@@ -137,7 +170,7 @@ def draw(
     label_width = 0 if bare else max((len(label) for _, label in axes.y_ticks), default=0)
     left = 0 if bare else label_width + 2
     frame = Frame(left, max(1, width - left), max(1, height - (0 if bare else 2)))
-    body = _plot(series, axes, frame, marker)
+    body = _signed(_plot(series, axes, frame, marker), signs, axes, frame)
     tick_rows = {frame.row(value, axes): label for value, label in axes.y_ticks}
     side, _, tick, _, dots = _FRAMES[ascii_]
     rows: list[CellRow] = []
@@ -153,7 +186,7 @@ def draw(
             keys = "l" * (left - 1) + "a" + keys
         rows.append((chars[:width], keys[:width]))
     if not bare:
-        rows += _bottom(axes, frame, width, ascii_)
+        rows += _bottom(axes, frame, width, ascii_, signs)
     return tuple(rows), frame
 
 
@@ -166,8 +199,28 @@ def _guide(chars: str, keys: str, dots: str) -> CellRow:
     return "".join(out), "".join(names)
 
 
-def _bottom(axes: Axes, frame: Frame, width: int, ascii_: bool) -> list[CellRow]:
-    """The x axis and its labels."""
+def _signed(body: list[CellRow], signs: Sequence[Sign], axes: Axes, frame: Frame) -> list[CellRow]:
+    """The inside of a plot with the posts and heads of its signs."""
+    shown = [sign for sign in signs if axes.x0 <= sign.x <= axes.x1]
+    if not shown:
+        return body
+    rows = [(list(chars), list(keys)) for chars, keys in body]
+    for sign in shown:
+        column = frame.column(sign.x, axes)
+        if sign.post:
+            for chars, keys in rows:
+                if keys[column] == " ":
+                    chars[column], keys[column] = sign.post, sign.key
+        if sign.head and axes.y0 <= sign.y <= axes.y1:
+            chars, keys = rows[frame.row(sign.y, axes)]
+            chars[column], keys[column] = sign.head, sign.key
+    return [("".join(chars), "".join(keys)) for chars, keys in rows]
+
+
+def _bottom(
+    axes: Axes, frame: Frame, width: int, ascii_: bool, signs: Sequence[Sign]
+) -> list[CellRow]:
+    """The x axis with the feet of the signs, and its labels."""
     _, line, _, tick, _ = _FRAMES[ascii_]
     axis = [line] * frame.width
     labels = [" "] * width
@@ -180,28 +233,135 @@ def _bottom(axes: Axes, frame: Frame, width: int, ascii_: bool) -> list[CellRow]
         axis[column] = tick
         labels[start : start + len(label)] = label
         free_from = start + len(label) + 1
+    keys = ["a"] * frame.width
+    for sign in signs:
+        if sign.foot and axes.x0 <= sign.x <= axes.x1:
+            column = frame.column(sign.x, axes)
+            axis[column], keys[column] = sign.foot, sign.key
     corner = "+" if ascii_ else "└"
     row = " " * (frame.left - 1) + corner + "".join(axis)
     text = "".join(labels)[:width]
-    return [(row[:width], ("a" * width)[:width]), (text, "l" * len(text))]
+    return [(row[:width], ("a" * frame.left + "".join(keys))[:width]), (text, "l" * len(text))]
 
 
 def _plot(series: Sequence[Series], axes: Axes, frame: Frame, marker: str) -> list[CellRow]:
-    """The inside of a plot, by plotext."""
-    blank = (" " * frame.width, " " * frame.width)
-    keys: list[str] = []
+    """The inside of a plot: lines by plotext, over what `widgets.dots` draws."""
+    under: list[tuple[Series, list[tuple[Array, Array]]]] = []
+    over: list[tuple[Series, list[tuple[Array, Array]]]] = []
+    for one in series:
+        stretches = _within(one, axes)
+        if stretches:
+            layer = under if one.faint or _busy(stretches, axes, frame) else over
+            layer.append((one, stretches))
+    body = [(" " * frame.width, " " * frame.width)] * frame.height
+    for faint in (True, False):
+        for one, stretches in under:
+            if one.faint is faint:
+                body = _overlaid(body, _layer(one, stretches, axes, frame, marker))
+    if over:
+        body = _overlaid(body, _lines(over, axes, frame, marker))
+    marked = [one for one, _ in (*under, *over) if one.mark]
+    return _marked(body, marked, axes, frame)
+
+
+def _within(one: Series, axes: Axes) -> list[tuple[Array, Array]]:
+    """The stretches between gaps that lie inside the axes, their ends cut at the edges."""
+    first = max(0, int(np.searchsorted(one.x, axes.x0)) - 1)
+    last = int(np.searchsorted(one.x, axes.x1, side="right")) + 1
+    x, y = one.x[first:last], one.y[first:last]
+    if one.faint:
+        return [(x, y)] if len(x) else []
+    found = []
+    for sx, sy in runs(x, y):
+        inside = (sx >= axes.x0) & (sx <= axes.x1)
+        if not inside.all():
+            ends = [e for e in (axes.x0, axes.x1) if len(sx) > 1 and sx[0] < e < sx[-1]]
+            sx, sy = (
+                np.r_[sx[inside], ends],
+                np.r_[sy[inside], np.interp(ends, sx, sy)],
+            )
+            order = np.argsort(sx, kind="stable")
+            sx, sy = sx[order], sy[order]
+        if len(sx):
+            thin = buckets(sx, np.clip(sy, axes.y0, axes.y1), axes.x0, axes.x1, 2000)
+            found.append(thin)
+    return found
+
+
+def _busy(stretches: list[tuple[Array, Array]], axes: Axes, frame: Frame) -> bool:
+    """Whether lines go up and down so much that plotext would be slow, and no line be seen."""
+    scale = 4 * frame.height / (axes.y1 - axes.y0)
+    travel = sum(float(np.abs(np.diff(y)).sum()) for _, y in stretches)
+    return travel * scale > _BUSY * frame.width
+
+
+def _layer(
+    one: Series, stretches: list[tuple[Array, Array]], axes: Axes, frame: Frame, marker: str
+) -> list[CellRow]:
+    """Points, or a line that is too busy for plotext, as cells of dots."""
+    grid = dots.blank(frame.width, frame.height, marker)
+    limits = (axes.x0, axes.x1, axes.y0, axes.y1)
+    for x, y in stretches:
+        (dots.scatter if one.faint else dots.envelope)(x, y, limits, grid)
+    rows = dots.characters(grid, marker)
+    if marker == "ascii" and not one.faint:
+        rows = ["".join(" " if char == " " else one.line for char in row) for row in rows]
+    return [(row, "".join(" " if char == " " else one.key for char in row)) for row in rows]
+
+
+def _overlaid(under: list[CellRow], over: list[CellRow]) -> list[CellRow]:
+    """Two layers as one; the upper one's cells win."""
+    rows = []
+    for below, above in zip(under, over, strict=True):
+        if not above[1].strip():
+            rows.append(below)
+        elif not below[1].strip():
+            rows.append(above)
+        else:
+            cells = [
+                (char, key) if key != " " else (old, old_key)
+                for old, old_key, char, key in zip(*below, *above, strict=True)
+            ]
+            rows.append(("".join(c for c, _ in cells), "".join(k for _, k in cells)))
+    return rows
+
+
+def _marked(
+    body: list[CellRow], series: Sequence[Series], axes: Axes, frame: Frame
+) -> list[CellRow]:
+    """The inside of a plot with the marks of its series on it."""
+    rows = [(list(chars), list(keys)) for chars, keys in body]
+    for one in series:
+        x, y = _thinned(one.x, one.y, axes, frame)
+        for at, value in zip(x.tolist(), y.tolist(), strict=True):
+            chars, keys = rows[frame.row(value, axes)]
+            column = frame.column(at, axes)
+            chars[column], keys[column] = one.mark, one.key
+    return [("".join(chars), "".join(keys)) for chars, keys in rows]
+
+
+def _lines(
+    series: Sequence[tuple[Series, list[tuple[Array, Array]]]],
+    axes: Axes,
+    frame: Frame,
+    marker: str,
+) -> list[CellRow]:
+    """Lines, by plotext, which is told their numbers as their colours."""
     with _LOCK:
         # Imported at the first plot: nothing else of the program needs it.
         import plotext
 
         _prepare(plotext, axes, frame)
-        for one in series:
-            if _add(plotext, one, axes, frame, marker, len(keys)):
-                keys.append(one.key)
-        if not keys:
-            return [blank] * frame.height
+        for index, (one, stretches) in enumerate(series, 1):
+            shape = one.line if marker == "ascii" else MARKERS[marker]
+            for x, y in stretches:
+                x, y = buckets(x, y, axes.x0, axes.x1, frame.width)
+                add = plotext.scatter if len(x) == 1 else plotext.plot
+                add(x.tolist(), y.tolist(), marker=shape, color=index)
         built: str = plotext.build()
         plotext.clear_figure()
+    keys = [one.key for one, _ in series]
+    blank = (" " * frame.width, " " * frame.width)
     rows = [_cells(line, keys, frame.width) for line in built.split("\n")[: frame.height]]
     return rows + [blank] * (frame.height - len(rows))
 
@@ -220,28 +380,10 @@ def _prepare(plt: Any, axes: Axes, frame: Frame) -> None:
     plt.ylim(axes.y0, axes.y1)
 
 
-def _add(plt: Any, one: Series, axes: Axes, frame: Frame, marker: str, index: int) -> bool:
-    """Hand one series to plotext, its number as its colour; whether there was anything to draw."""
-    inside = np.clip(one.y, axes.y0, axes.y1)
-    added = False
-    for x, y in runs(one.x, np.where(np.isfinite(one.y), inside, np.nan)):
-        x, y = buckets(x, y, axes.x0, axes.x1, frame.width)
-        added = True
-        shape = one.line if marker == "ascii" else MARKERS[marker]
-        if len(x) == 1:
-            plt.scatter(x.tolist(), y.tolist(), marker=shape, color=index + 1)
-        else:
-            plt.plot(x.tolist(), y.tolist(), marker=shape, color=index + 1)
-    if one.mark and added:
-        x, y = _thinned(one.x, inside, axes, frame)
-        plt.scatter(x.tolist(), y.tolist(), marker=one.mark, color=index + 1)
-    return added
-
-
 def _thinned(x: Array, y: Array, axes: Axes, frame: Frame) -> tuple[Array, Array]:
     """The first finite point of every third column, so that marks stay where they are."""
-    good = np.isfinite(y)
-    x, y = x[good], y[good]
+    good = np.isfinite(y) & (x >= axes.x0) & (x <= axes.x1)
+    x, y = x[good], np.clip(y[good], axes.y0, axes.y1)
     slots = ((x - axes.x0) / (axes.x1 - axes.x0) * frame.width / 3).astype(np.int64)
     _, first = np.unique(slots, return_index=True)
     return x[first], y[first]

@@ -414,7 +414,7 @@ async def test_points_late_twice_and_nan_are_taken() -> None:
         )
         widget.append([(2, {"train_loss": 1.0}), (1, {"train_loss": 1.5}), (4, {})])
         widget.redraw()
-        assert widget.point_count == 4
+        assert widget.point_count == 3
         assert widget.rows[0][0].split() == ["Loss", "━", "train", "NaN"]
 
 
