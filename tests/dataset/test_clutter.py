@@ -59,9 +59,8 @@ def test_objects_of_a_list_without_its_brackets(tmp_path: Path) -> None:
     path.write_text(",\n".join(json.dumps(good(i), indent=2) for i in range(12)) + "\n")
     checked = check_file(path)
     assert checked.records == 12
-    assert checked.counts == {"pretty_printed": 12, "invalid_json": 11} | {
-        code: 1 for code in ("missing_system", "few_examples")
-    }
+    assert checked.counts["pretty_printed"] == 12
+    assert checked.counts["invalid_json"] == checked.errors - 12 == 11
     assert {issue.fixable for issue in checked.issues.by_code("invalid_json")} == {True}
     report, lines = fixed(path)
     assert [json.loads(line) for line in lines] == [good(i) for i in range(12)]
@@ -143,7 +142,7 @@ def test_only_commas_go_and_only_where_that_mends(
         assert raw == broken
     else:
         assert found == value
-        assert list(rows_of(broken + b"\n"))[0].lines == broken.count(b"\n") + 1
+        assert next(iter(rows_of(broken + b"\n"))).lines == broken.count(b"\n") + 1
 
 
 def test_answers_keep_their_commas() -> None:

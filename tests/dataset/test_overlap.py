@@ -39,7 +39,7 @@ def pairs(report: overlap.OverlapReport) -> list[tuple[int, int, bool]]:
 def test_lines_of_both_are_told(
     files: tuple[Path, Path], part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlap, "PART", part)
+    monkeypatch.setattr(overlap, "BATCH", part)
     report = overlap_files(*files)
     assert pairs(report) == [(2, 4, False), (3, 5, False), (4, 5, True)]
     assert (report.train_records, report.validation_records) == (4, 4)
@@ -59,7 +59,9 @@ def test_the_command(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str
     assert run(["overlap", str(train), str(held), "--json"]) == 1
     told: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert told["code"] == "train_validation_overlap"
-    assert told["shared"][0] == {"line": 2, "train_line": 4, "identical": False}
+    assert told["shared"][0] == {
+        "line": 2, "train_line": 4, "identical": False, "other_system": False
+    }  # fmt: skip
     assert run(["overlap", str(train), str(held)]) == 1
     assert "line 4: the same record as line 5 of the training file" in capsys.readouterr().out
     assert run(["overlap", str(held), str(write(train, chat("q")))]) == 0

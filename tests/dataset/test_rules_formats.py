@@ -174,8 +174,8 @@ def pair(
 PREFERENCE = [
     ("missing_input", "input", pair(input="q"), '"q"'),
     ("missing_input", "input", pair(input={}), "{}"),
-    ("missing_input", "input.messages", pair(messages=[]), "[]"),
-    ("missing_input", "input.messages", pair(messages="hello"), '"hello"'),
+    ("missing_messages_list", "input.messages", pair(messages=[]), "[]"),
+    ("missing_messages_list", "input.messages", pair(messages="hello"), '"hello"'),
     ("missing_output", "", '{"input": {"messages": [%s]}, "preferred_output": [%s]}', "{"),
     ("invalid_output", "preferred_output", pair(output="yes"), '"yes"'),
     ("invalid_output", "preferred_output", pair(output=B), '{"role": "assistant", "content": "b"}'),

@@ -77,7 +77,7 @@ def _add_split(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="part a dataset into training and validation files",
         description=(
             "Write NAME.train.jsonl and NAME.validation.jsonl so that they share no example and "
-            "no prompt. The same seed parts the same records in the same way, in any order and on "
+            "no prompt; the same text under another system message is the same prompt. The same seed parts the same records in the same way, in any order and on "
             "any machine."
         ),
     )
@@ -89,8 +89,12 @@ def _add_split(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="(default: 7)")
     parser.add_argument(
         "--by", default="", metavar="FIELD",
-        help="spread the values of this field evenly; 'answer' for what is answered",
+        help="spread the values of this field evenly: a key or a path such as metadata.topic or "
+        "messages[0].role; 'answer' for what is answered, 'label' for answers that are short",
     )  # fmt: skip
+    parser.add_argument(
+        "--with-system", action="store_true", help="let system messages tell prompts apart"
+    )
     parser.add_argument("-o", "--output", metavar="DIR", help="where to write (default: by FILE)")
     _add_common(parser, checked=False)
     parser.set_defaults(handler=split)
@@ -186,6 +190,7 @@ def split(args: argparse.Namespace) -> int:
             args.validation,
             seed=args.seed,
             by=args.by,
+            with_system=args.with_system,
             folder=args.output,
             force=args.force,
             progress=progress,
@@ -340,6 +345,9 @@ def _say_split(report: SplitReport) -> None:
         say(f"by {clean(report.by, limit=40)}: train, validation")
         for name, (train, validation) in report.strata.items():
             say(f"  {clean(name, limit=40)}: {train:,}, {validation:,}")
+    if report.lacking:
+        field = clean(report.by, limit=40)
+        note(f"{report.lacking:,} of {_many(report.records, 'record')} have no {field}: (none)")
     if report.validation_records != report.wanted:
         note(
             f"{report.wanted:,} records to validate with were wanted, but those of one prompt "

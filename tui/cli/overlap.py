@@ -24,12 +24,16 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="find prompts that stand in two files",
         description=(
             "Find the prompts of a validation file that are in the training file too, with the "
-            "lines of both. Case and white space do not count."
+            "lines of both. Case, white space and system messages do not count."
         ),
         epilog="exit codes: 0 they share nothing, 1 they share prompts, 2 a file cannot be read",
     )
     parser.add_argument("train", metavar="TRAIN", help="the training file, or -")
     parser.add_argument("validation", metavar="VALIDATION", help="the validation file, or -")
+    parser.add_argument(
+        "--with-system", action="store_true",
+        help="the same text under another system message is another prompt",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=overlap)
 
@@ -46,7 +50,9 @@ def overlap(args: argparse.Namespace) -> int:
     if args.train == args.validation == "-":
         raise UsageError("standard input can be read only once", "name - once")
     with shown_progress(args.train) as progress:
-        report = overlap_files(args.train, args.validation, progress=progress)
+        report = overlap_files(
+            args.train, args.validation, with_system=args.with_system, progress=progress
+        )
     if args.json:
         emit_json(report.to_json())
     else:
@@ -64,10 +70,13 @@ def _say(report: OverlapReport) -> None:
         return
     for entry in report.shared[:SHOWN]:
         what = "the same record" if entry.same else "the same prompt"
+        what += ", under another system message," if entry.other_system else ""
         say(f"  line {entry.line:,}: {what} as line {entry.train_line:,} of the training file")
     if report.overlapping > SHOWN:
         say(f"  and {report.overlapping - SHOWN:,} more: --json lists them")
     say()
+    if report.other_system == report.overlapping:
+        say("All of them under other system messages: --with-system lets these tell them apart.")
     say(
         f"{report.overlapping:,} of {report.validation_records:,} validation records ask what "
         f"{report.train_overlapping:,} training records ask ({report.identical:,} are the same). "

@@ -24,8 +24,10 @@ def is_fence(raw: bytes) -> bool:
 
 
 def can_be_cleared(raw: bytes) -> bool:
-    """Return whether a line that is no JSON is a code fence, or a record once commas, or a byte
-    order mark before it, are taken away.
+    """Return whether a line that is no JSON can be mended without a doubt.
+
+    It can where it is a code fence, or a record once commas too many and a byte order mark before
+    it are taken away.
     """
     return is_fence(raw) or without_commas(raw.removeprefix(BOM))[1] is not BROKEN
 

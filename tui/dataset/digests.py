@@ -11,7 +11,8 @@ _EMPTY = 0
 class DigestSet:
     """16-byte digests seen so far, up to a limit.
 
-    Two machine words a slot, open addressing, at most two thirds full: 24 to 48 bytes a digest.
+    Two machine words and a number a slot, open addressing, at most two thirds full: 30 to 60 bytes
+    a digest.
 
     Args:
         limit: Digests kept; when it is reached `full` turns true and nothing more is added.
@@ -24,14 +25,18 @@ class DigestSet:
         self._mask = _START - 1
         self._high = array("Q", bytes(8 * _START))
         self._low = array("Q", bytes(8 * _START))
+        self._numbers = array("I", bytes(4 * _START))
 
     def __len__(self) -> int:
         return self._used
 
+    def number(self, digest: bytes) -> int:
+        """Return how many digests were added before this one, which must be there."""
+        return self._numbers[self._find(*_words(digest))]
+
     def add(self, digest: bytes) -> bool:
         """Add a digest; return whether it is new (also where it was new but there is no room)."""
-        high = int.from_bytes(digest[:8], "little") or 1
-        low = int.from_bytes(digest[8:16], "little")
+        high, low = _words(digest)
         slot = self._find(high, low)
         if self._high[slot] != _EMPTY:
             return False
@@ -39,6 +44,7 @@ class DigestSet:
             self.full = True
             return True
         self._high[slot], self._low[slot] = high, low
+        self._numbers[slot] = self._used
         self._used += 1
         if self._used * 3 > 2 * self._mask:
             self._grow()
@@ -54,12 +60,19 @@ class DigestSet:
         return slot
 
     def _grow(self) -> None:
-        old_high, old_low = self._high, self._low
+        old = zip(self._high, self._low, self._numbers, strict=True)
         size = 2 * (self._mask + 1)
         self._mask = size - 1
         self._high = array("Q", bytes(8 * size))
         self._low = array("Q", bytes(8 * size))
-        for high, low in zip(old_high, old_low, strict=True):
+        self._numbers = array("I", bytes(4 * size))
+        for high, low, number in old:
             if high != _EMPTY:
                 slot = self._find(high, low)
                 self._high[slot], self._low[slot] = high, low
+                self._numbers[slot] = number
+
+
+def _words(digest: bytes) -> tuple[int, int]:
+    """Return a digest as two numbers, the first of which is not what marks a slot as empty."""
+    return int.from_bytes(digest[:8], "little") or 1, int.from_bytes(digest[8:16], "little")

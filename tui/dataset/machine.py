@@ -300,7 +300,7 @@ class JsonMachine:
             "remove the comma: JSON allows none after the last entry",
         )
 
-    def _bad_value(self, char: str, word: re.Match[str] | None) -> Fault:
+    def _bad_value(self, char: str, word: re.Match[str] | None) -> Fault | None:
         here = self._pos
         if char in "]}" and self._stack and self._expect is _Expect.VALUE:
             if self._stack[-1].bracket == "[" and char == "]":
@@ -433,7 +433,7 @@ class JsonMachine:
             return Fault(self._pos, "a comment", "remove it: JSON has no comments")
         return None
 
-    def _trailing(self, char: str) -> Fault:
+    def _trailing(self, char: str) -> Fault | None:
         here = self._pos
         comment = self._comment(char)
         if comment:

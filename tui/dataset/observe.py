@@ -82,7 +82,12 @@ class Observer:
         now = self._now
         hashed = flags & PLAIN_SYSTEM
         *asked, text = [entry["content"] for entry in messages]
-        before = xxh3_64_intdigest("\0".join(asked).encode(), hashed)
+        joined = "\0".join(asked)
+        if joined.count("\0") >= len(asked) > 0:
+            # Where a text holds the mark that parts texts, their lengths tell them apart.
+            joined = f"{[len(entry) for entry in asked]}\0{joined}"
+            hashed |= 1
+        before = xxh3_64_intdigest(joined.encode(), hashed)
         hashed = xxh3_64_intdigest(text.encode(), before)
         now.places.append(line << COLUMN_BITS | 1)
         # Without a question every answer is to the same one, and none contradicts another.

@@ -7,16 +7,27 @@ from typing import Any
 from tui.dataset.rows import canonical
 
 
-def prompt_of(record: dict[str, Any]) -> bytes | None:
+_INSTRUCTING = ("system", "developer")
+
+
+def prompt_of(record: dict[str, Any], *, with_system: bool = False) -> bytes | None:
     """Return the prompt of a record in one spelling; ``None`` where it has none that is known.
 
     The prompt is every message before the last assistant message; all messages where there is
     none; the input of a preference record; the prompt of a prompt and completion. Case and white
     space do not count, nor whether text stands alone or as a list of one part.
+
+    What a system or developer message says does not count either, unless nothing else is said: a
+    model that learnt the answer to a question knows it under other instructions too.
+
+    Args:
+        record: The record.
+        with_system: Let system and developer messages count.
     """
     messages = _messages(record)
     if messages is not None:
-        return canonical([_spoken(entry) for entry in messages])
+        asked = [entry for entry in messages if with_system or not _instructs(entry)]
+        return canonical([_spoken(entry) for entry in asked or messages])
     prompt = record.get("prompt")
     if isinstance(prompt, str):
         return canonical(_plain(prompt))
@@ -45,6 +56,10 @@ def _messages(record: dict[str, Any]) -> list[Any] | None:
     given = record.get("input")
     messages = given.get("messages") if isinstance(given, dict) else None
     return messages if isinstance(messages, list) else None
+
+
+def _instructs(entry: object) -> bool:
+    return isinstance(entry, dict) and entry.get("role") in _INSTRUCTING
 
 
 def _spoken(entry: object) -> object:

@@ -53,6 +53,7 @@ class Row:
         lines: Physical lines it takes.
         mark: Whether a byte order mark stood before it.
         element: Whether it is an element of a JSON array.
+        offset: Where its bytes begin in the file.
     """
 
     line: int
@@ -62,6 +63,7 @@ class Row:
     lines: int = 1
     mark: bool = False
     element: bool = False
+    offset: int = 0
 
     @property
     def parsed(self) -> bool:
@@ -170,7 +172,8 @@ def _elements(source: Source, watch: _Watch) -> Iterator[Row]:
         if span.length > MAX_ROW:
             raise _too_long(span.line)
         raw = source.read(span.offset, span.length).rstrip(b" \t\r\n")
-        yield Row(span.line, raw, parse(raw), lines=raw.count(b"\n") + 1, element=True)
+        yield Row(span.line, raw, parse(raw), lines=raw.count(b"\n") + 1, element=True,
+                  offset=span.offset)  # fmt: skip
     for line, trouble in troubles:
         if trouble.startswith("text after"):
             raise FileError(f"line {line}: {trouble}", "move it into the array, or remove it")
@@ -184,6 +187,7 @@ class _Lines:
         self._ahead: deque[tuple[bytes, bytes]] = deque()
         # Looking for the end of an object that never ends would make the whole quadratic.
         self._budget = 4 * source.size + _BLOCK
+        self._at = 0
 
     def run(self) -> Iterator[Row]:
         line = 1
@@ -192,16 +196,18 @@ class _Lines:
             mark = raw.startswith(BOM)
             if mark:
                 raw = raw[len(BOM) :]
+                self._at += len(BOM)
             row = self._row(line, raw, end, mark)
             yield row
             line += row.lines
+            self._at += len(row.raw) + len(row.end)
 
     def _row(self, line: int, raw: bytes, end: bytes, mark: bool) -> Row:
         try:
-            return Row(line, raw, orjson.loads(raw), end, mark=mark)
+            return Row(line, raw, orjson.loads(raw), end, mark=mark, offset=self._at)
         except (ValueError, RecursionError):
             if not raw or raw.isspace():
-                return Row(line, raw, BLANK, end, mark=mark)
+                return Row(line, raw, BLANK, end, mark=mark, offset=self._at)
         return self._spread(line, raw, end, mark)
 
     def _spread(self, line: int, raw: bytes, end: bytes, mark: bool) -> Row:
@@ -219,14 +225,15 @@ class _Lines:
                 # Objects copied out of a list are followed by commas; they are still one row each.
                 if value is BROKEN and not machine.passed:
                     break
-                return Row(line, joined, value, parts[-1][1], len(parts), mark)
+                end = parts[-1][1]
+                return Row(line, joined, value, end, len(parts), mark, offset=self._at)
             following = self._next()
             if following is None:
                 break
             parts.append(following)
         self._budget -= spent
         self._ahead.extendleft(reversed(parts[1:]))
-        return Row(line, raw, BROKEN, end, mark=mark)
+        return Row(line, raw, BROKEN, end, mark=mark, offset=self._at)
 
     def _next(self) -> tuple[bytes, bytes] | None:
         return self._ahead.popleft() if self._ahead else next(self._stream, None)
@@ -321,12 +328,17 @@ def digest(raw: bytes, value: object) -> bytes:
         raw: The record as written.
         value: The record parsed.
     """
+    return hashlib.blake2b(content(raw, value), digest_size=16).digest()
+
+
+def content(raw: bytes, value: object) -> bytes:
+    """Return what `digest` is of: two records say the same if and only if this is the same."""
     text = raw.strip()
     # Numbers that a parser rounds are compared as they are written, so that no two records that
     # differ are ever taken for one.
     if _LONG_NUMBER.search(raw) is None:
         text = canonical(value, text)
-    return hashlib.blake2b(text, digest_size=16).digest()
+    return text
 
 
 def canonical(value: object, fallback: bytes = b"") -> bytes:

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tui.dataset.fields import ANSWER, LABEL, LONG, FieldPath
 from tui.dataset.formats.detect import look_alike
-from tui.dataset.prompts import answer_of, prompt_of
+from tui.dataset.prompts import prompt_of
 from tui.dataset.rows import (
     BLANK,
     BROKEN,
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
 MAX_STRATA = 1_000
 """Different values of a field that records are spread by."""
 
-ANSWER = "answer"
-"""The name that spreads records by what they answer, where no field is called so."""
-
 _NONE = "(none)"
 
 
@@ -60,6 +58,7 @@ class SplitReport:
         prompts: Different prompts.
         wanted: Records that validation should have had; groups of one prompt are never parted.
         strata: For each value of the field, records in training and in validation.
+        lacking: Records that do not have the field.
     """
 
     file: str
@@ -73,6 +72,7 @@ class SplitReport:
     prompts: int = 0
     wanted: int = 0
     strata: dict[str, tuple[int, int]] = field(default_factory=dict)
+    lacking: int = 0
 
     def to_json(self) -> dict[str, object]:
         """Return the object that ``split --json`` prints."""
@@ -87,6 +87,7 @@ class SplitReport:
         }
         if self.by:
             report["by"] = self.by
+            report["without_field"] = self.lacking
             report["strata"] = {
                 name: {"train": train, "validation": validation}
                 for name, (train, validation) in self.strata.items()
@@ -100,6 +101,7 @@ def split_file(
     *,
     seed: int = 7,
     by: str = "",
+    with_system: bool = False,
     folder: str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: Progress | None = None,
@@ -107,15 +109,18 @@ def split_file(
 ) -> SplitReport:
     """Write ``NAME.train.jsonl`` and ``NAME.validation.jsonl``, both or neither.
 
-    No prompt stands in both, so no example does. Records are copied byte for byte, in their order;
+    No prompt stands in both, so no example does; the same text under another system message is the
+    same prompt. Records are copied byte for byte, in their order;
     blank lines are left out and an object spread over lines is written on one.
 
     Args:
         path: The file, or ``-`` for standard input.
         validation: A share between 0 and 1, or a whole number of records from 1 on.
         seed: Another seed gives another choice.
-        by: A field, such as ``topic`` or ``metadata.topic``, whose values are spread evenly over
-            both files; ``answer`` for what the records answer.
+        by: A field, such as ``metadata.topic`` or ``messages[0].role``, whose values are spread
+            evenly over both files; ``answer`` for what the records answer, ``label`` for answers
+            that are short.
+        with_system: Let system messages tell prompts apart.
         folder: Where to write; beside the file unless given. It is made where it is missing.
         force: Replace files that exist.
         progress: Told bytes done and bytes in all, about every megabyte of each pass.
@@ -128,7 +133,7 @@ def split_file(
     """
     with Source.open(path, cancelled=cancelled) as source:
         train, held = _names(source.path, folder)
-        first = _FirstPass(seed, by)
+        first = _FirstPass(seed, by, with_system)
         first.run(rows(source, progress=progress, cancelled=cancelled))
         wanted = _wanted(validation, first.count)
         chosen = first.choose(wanted)
@@ -136,7 +141,7 @@ def split_file(
         _refuse_empty(first, wanted, taken)
         report = SplitReport(
             source.path, str(train), str(held), seed, by, first.count, first.count - taken, taken,
-            first.prompts, wanted, first.strata(chosen),
+            first.prompts, wanted, first.strata(chosen), first.lacking,
         )  # fmt: skip
         if folder is not None:
             _make(train.parent)
@@ -163,13 +168,15 @@ def split_file(
 class _FirstPass:
     """What is remembered of each record: the hash of its prompt, and its stratum."""
 
-    def __init__(self, seed: int, by: str) -> None:
+    def __init__(self, seed: int, by: str, with_system: bool) -> None:
         self._key = hashlib.blake2b(str(seed).encode(), digest_size=16).digest()
-        self._by = by
+        self._by = FieldPath.parse(by) if by else None
+        self._with_system = with_system
         self._prompts = array("Q")
         self._values = array("L")
         self._names: dict[str, int] = {}
-        self._with_field = 0
+        self._long = 0
+        self.lacking = 0
         self._fields: set[str] = set()
         self.prompts = 0
 
@@ -192,35 +199,46 @@ class _FirstPass:
                     "--drop-invalid",
                     code="invalid_record",
                 )
-            prompt = prompt_of(record)
+            prompt = prompt_of(record, with_system=self._with_system)
             if prompt is None:
                 raise _no_prompt(row.line, record)
             self._prompts.append(self._hash(prompt))
-            if self._by:
-                self._stratum(record)
-        if self._by and self.count and not self._with_field:
+            if self._by is not None:
+                self._stratum(record, self._by)
+        if self._by is not None and self.count:
+            self._refuse_useless(self._by)
+
+    def _refuse_useless(self, by: FieldPath) -> None:
+        if self.lacking == self.count:
             shown = ", ".join(sorted(self._fields)[:8])
             raise UsageError(
-                f"no record has the field {self._by!r}",
+                f"no record has the field {by.text!r}",
                 f"the fields are {shown}; --by {ANSWER} spreads the answers evenly",
+            )
+        if self._long == self.count:
+            raise UsageError(
+                "the answers are too long to be labels",
+                f"spread by a field with few values; the fields are {', '.join(sorted(self._fields)[:8])}",
             )
 
     def _hash(self, text: bytes) -> int:
         digest = hashlib.blake2b(text, digest_size=8, key=self._key).digest()
         return int.from_bytes(digest, "big")
 
-    def _stratum(self, record: dict[str, Any]) -> None:
-        value, found = _field(record, self._by)
-        self._with_field += found
+    def _stratum(self, record: dict[str, Any], by: FieldPath) -> None:
+        value, found = by.of(record)
+        self.lacking += not found
+        self._long += value is LONG
         if len(self._fields) < 100:
             self._fields.update(list(record)[:20])
         name = value if isinstance(value, str) else canonical(value).decode("utf-8", "replace")
-        name = _NONE if value is None else " ".join(name.split())
+        name = " ".join(name.split()) if found and value is not None else _NONE
         number = self._names.setdefault(name, len(self._names))
         if len(self._names) > MAX_STRATA:
             raise UsageError(
-                f"the field {self._by!r} has more than {MAX_STRATA:,} different values",
-                "spread by a field with few values, such as a topic or a label",
+                f"the field {by.text!r} has more than {MAX_STRATA:,} different values",
+                f"spread by a field with few values, such as a topic, or --by {LABEL} by answers "
+                "that are short",
             )
         self._values.append(number)
 
@@ -232,7 +250,7 @@ class _FirstPass:
         unique, group, sizes = np.unique(prompts, return_inverse=True, return_counts=True)
         self.prompts = len(unique)
         taken = np.zeros(len(unique), dtype=np.bool_)
-        if not self._by:
+        if self._by is None:
             _take(taken, np.arange(len(unique)), sizes, wanted)
             return taken[group]
         # A prompt whose records differ in the field counts with the value most of them have.
@@ -273,7 +291,7 @@ class _FirstPass:
         """Return how many records of each value go to each side."""
         import numpy as np
 
-        if not self._by:
+        if self._by is None:
             return {}
         values = np.frombuffer(self._values, dtype=np.dtype("L")).astype(np.intp)
         kinds = len(self._names)
@@ -296,19 +314,6 @@ def _take(
         if size <= room:
             taken[number] = True
             room -= size
-
-
-def _field(record: dict[str, Any], by: str) -> tuple[object, bool]:
-    """Return a record's value of a field, and whether it has the field."""
-    if by in record:
-        return record[by], True
-    here: object = record
-    for name in by.split("."):
-        if not isinstance(here, dict) or name not in here:
-            answer = by == ANSWER
-            return (answer_of(record), True) if answer else (None, False)
-        here = here[name]
-    return here, True
 
 
 def _wanted(validation: float, records: int) -> int:
@@ -342,7 +347,8 @@ def _refuse_empty(first: _FirstPass, wanted: int, taken: int) -> None:
     if first.prompts < 2:
         raise UsageError(
             "all records have the same prompt, so no part of them may be held back",
-            "validate with other examples",
+            "validate with other examples; where system messages hold what is asked about, "
+            "--with-system lets them tell prompts apart",
         )
     if not taken:
         raise UsageError(

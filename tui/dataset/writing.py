@@ -5,11 +5,14 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
+import fcntl
 import gzip
 import os
+import re
 import secrets
 import stat
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -18,6 +21,8 @@ from tui.errors import FileError, UsageError
 
 _BUFFER = 1 << 20
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+_LEFT = re.compile(r"\..*\.[0-9a-f]{12}\.tunedeck", re.DOTALL)
+_FRESH_SECONDS = 60
 
 # A signal that ends the program may come before the `with` block is entered that would clean up:
 # names are noted before their files exist, and what is still noted at the end is removed.
@@ -35,8 +40,9 @@ class NewFile:
     """Bytes that become a file when they are all written.
 
     They go to a hidden file in the same folder, which is synced to the disk and then takes the name
-    in one step. Leaving the ``with`` block without `commit` removes it. A name that ends in ``.gz``
-    or ``.zst`` is written packed.
+    in one step. Leaving the ``with`` block without `commit` removes it; where the process was
+    killed, the next one that writes to the folder does. A name that ends in ``.gz`` or ``.zst`` is
+    written packed.
 
     Args:
         path: Where it will stand; ``None`` for a file that is only tried out and never kept.
@@ -67,13 +73,15 @@ class NewFile:
             self.path = _target(os.fspath(path), self.shown)
             _refuse(self.path, self.shown, source, force)
             folder, name = str(self.path.parent), self.path.name
-        self.temporary = Path(folder, f".{name[:100]}.{secrets.token_hex(6)}")
+        _remove_left(folder)
+        self.temporary = Path(folder, f".{name[:100]}.{secrets.token_hex(6)}.tunedeck")
         _unfinished.add(self.temporary)
         try:
             handle = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
         except (OSError, ValueError) as error:
             _unfinished.discard(self.temporary)
             raise _write_error(self.shown, error) from error
+        self._lock = _locked(handle)
         self._raw: IO[bytes] = os.fdopen(handle, "wb", buffering=_BUFFER)
         self._file: IO[bytes] = self._raw
         if name.endswith(".gz"):
@@ -134,6 +142,7 @@ class NewFile:
                 _take_name(self.temporary, self.path)
             self._done = True
             _unfinished.discard(self.temporary)
+            self._unlock()
             _sync_folder(self.path.parent)
         except FileExistsError as error:
             raise _exists(self.shown) from error
@@ -149,6 +158,12 @@ class NewFile:
             self._raw.close()
         self.temporary.unlink(missing_ok=True)
         _unfinished.discard(self.temporary)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def __enter__(self) -> Self:
         return self
@@ -160,6 +175,45 @@ class NewFile:
         trace: TracebackType | None,
     ) -> None:
         self.discard()
+
+
+def _locked(handle: int) -> int | None:
+    """Mark an open file as one that somebody is writing; return what holds the mark.
+
+    The system takes the mark away when the process ends, in whichever way it does.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.dup(handle)
+    except OSError:
+        # Not every file system can: then nothing of it is ever taken for left behind either.
+        return None
+
+
+def _remove_left(folder: str) -> None:
+    """Remove what processes that were killed have left in a folder: only files of this pattern.
+
+    A file is left behind where nobody holds its mark. One that was just made may not have it yet.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _LEFT.fullmatch(entry.name):
+                with contextlib.suppress(OSError):
+                    _remove_if_left(entry)
+
+
+def _remove_if_left(entry: os.DirEntry[str]) -> None:
+    there = entry.stat(follow_symlinks=False)
+    fresh = time.time() - there.st_mtime < _FRESH_SECONDS
+    if not stat.S_ISREG(there.st_mode) or there.st_uid != os.geteuid() or fresh:
+        return
+    # Some file systems lock only what is open for writing.
+    handle = os.open(entry.path, os.O_RDWR | os.O_NONBLOCK | _FLAGS)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(entry.path)
+    finally:
+        os.close(handle)
 
 
 def commit_all(files: list[NewFile]) -> None:

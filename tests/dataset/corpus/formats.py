@@ -48,7 +48,7 @@ def _unlike(rows: list[str], key: str) -> str:
 CASES = [
     _preference("missing_input", _pair(input="absent"), near=_pair()),
     _preference("missing_input", _pair(input={}), "input", "{}"),
-    _preference("missing_input", _pair(input={"messages": []}), "input.messages", "[]"),
+    _preference("missing_messages_list", _pair(input={"messages": []}), "input.messages", "[]"),
     _preference("missing_output", _pair(preferred_output="absent"), near=_pair()),
     _preference("missing_output", _pair(non_preferred_output="absent")),
     _preference("invalid_output", _pair(preferred_output=A), "preferred_output", '{"role": "assi',

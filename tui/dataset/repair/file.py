@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from tui.dataset.arrays import is_array
 from tui.dataset.checker import Checker, CheckSettings
 from tui.dataset.checking import check_file
 from tui.dataset.clutter import is_fence, without_commas
-from tui.dataset.digests import DigestSet
 from tui.dataset.model import Format, Severity
 from tui.dataset.profile import get_profile
 from tui.dataset.record import sniff_format
+from tui.dataset.repair.copies import Originals
 from tui.dataset.repair.model import Repair
 from tui.dataset.repair.record import chosen, repair_record
 from tui.dataset.report import CheckReport
@@ -23,7 +24,6 @@ from tui.dataset.rows import (
     Cancelled,
     Progress,
     Row,
-    digest,
     on_one_line,
     parse,
     rows,
@@ -260,21 +260,26 @@ class Fixer:
         edits: Mapping[int, bytes] | None = None,
     ) -> None:
         self.report = report
-        self.seen = DigestSet()
+        self.originals = Originals(partial(self._again, codes))
         self._codes = codes
+        self._source: Source | None = None
         self._new = new
         self._checker = checker
         self._edits = edits or {}
+        self._array = self._is_edited = False
 
     def run(self, source: Source, progress: Progress | None, cancelled: Cancelled | None) -> None:
         """Take every record of a file."""
-        if is_array(source):
+        self._source = source
+        self._array = is_array(source)
+        if self._array:
             self._unwrap()
         elements = 0
         for row in rows(source, progress=progress, cancelled=cancelled):
             position = elements if row.element else row.line - 1
             elements += row.element
             edited = self._edits.get(position)
+            self._is_edited = edited is not None
             if edited is not None:
                 row = replace(row, raw=edited, value=parse(edited), lines=1)
                 self.report.edited += 1
@@ -283,7 +288,7 @@ class Fixer:
             raise FileError(
                 "an edited record is not where it was in the file", "open the file again"
             )
-        self.report.duplicates_unfinished = self.seen.full
+        self.report.duplicates_unfinished = self.originals.seen.full
 
     def short_of(self, least: int) -> bool:
         """Return whether it is for want of copies that too few examples are left to train on."""
@@ -377,14 +382,27 @@ class Fixer:
         return True
 
     def _copy(self, row: Row, raw: bytes, value: object) -> bool:
-        if "duplicate_example" not in self._codes or not isinstance(value, dict):
-            return False
-        if self.seen.add(digest(raw, value)):
+        if not self._is_copy(row, raw, value):
             return False
         self.report.dropped += 1
         shown = row.raw[:200].decode("utf-8", "replace")
         self._note(Repair(row.line, "duplicate_example", "", "dropped", shown))
         return True
+
+    def _is_copy(self, row: Row, raw: bytes, value: object) -> bool:
+        if "duplicate_example" not in self._codes or not isinstance(value, dict):
+            return False
+        return self.originals.is_copy(self._source, row, raw, value, edited=self._is_edited)
+
+    def _again(self, codes: frozenset[str], raw: bytes) -> tuple[bytes, object]:
+        """Repair a record that was written before, to compare it with another."""
+        value = parse(raw)
+        if value is BROKEN and "invalid_json" in codes:
+            raw, value = without_commas(raw)
+        if self._array or "pretty_printed" in codes:
+            raw = on_one_line(raw) if b"\n" in raw else raw
+        fixed = repair_record(raw, value, format=self.report.format, codes=codes)
+        return fixed.raw, fixed.value
 
     def _invalid(self, row: Row, raw: bytes) -> bool:
         if self._checker is None:

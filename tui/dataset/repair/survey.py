@@ -20,7 +20,6 @@ from tui.dataset.rows import (
     Cancelled,
     Progress,
     Row,
-    digest,
     on_one_line,
     parse,
     rows_of,
@@ -181,9 +180,7 @@ class _Surveyor(Fixer):
             self._survey.add(Found(position, row.lines, frozenset(self._touching)))
 
     def _copy(self, row: Row, raw: bytes, value: object) -> bool:
-        del row
-        looked_at = "duplicate_example" in self._codes and isinstance(value, dict)
-        if looked_at and not self.seen.add(digest(raw, value)):
+        if self._is_copy(row, raw, value):
             self._touching.add("duplicate_example")
         return False
 

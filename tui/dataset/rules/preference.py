@@ -61,14 +61,14 @@ def _input(
         if key not in INPUT_KEYS:
             yield _extra(key)
     messages = given.get("messages")
+    if "messages" not in given:
+        yield Finding("missing_input", ("input",), "the input has no messages", hint)
+        return box, calls
     if not isinstance(messages, list) or not messages:
-        found = "the input has no messages"
-        if messages == []:
-            found = "the messages of the input are empty"
-        elif messages is not None:
+        found = "the messages of the input are empty"
+        if messages != []:
             found = f"the messages of the input are {a_kind(messages)}, not a list"
-        inside = ("input", "messages") if "messages" in given else ("input",)
-        yield Finding("missing_input", inside, found, hint)
+        yield Finding("missing_messages_list", ("input", "messages"), found, hint)
         return box, calls
     yield from chat.check_messages(messages, ("input", "messages"), encoding)
     yield from tools.check(messages, ("input", "messages"), box, encoding, calls)
