@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-CORE = ("dataset", "tokens", "pricing", "jobs", "service")
+CORE = ("dataset", "tokens", "pricing", "jobs", "logs", "service")
 MODULES = sorted([*ROOT.glob("tui/**/*.py"), *ROOT.glob("widgets/**/*.py")])
 
 

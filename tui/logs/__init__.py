@@ -1,0 +1,44 @@
+"""Training logs on this machine, whatever trainer wrote them, read as they grow.
+
+Names are resolved on first use (PEP 562), so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tui.logs.detect import KINDS, kind_of
+    from tui.logs.find import FoundLog, find_logs
+    from tui.logs.follow import Follower
+    from tui.logs.rows import Batch, Row
+    from tui.logs.source import LogSource, read_log
+
+_HOMES = {
+    "detect": ("KINDS", "kind_of"),
+    "find": ("FoundLog", "find_logs"),
+    "follow": ("Follower",),
+    "rows": ("Batch", "Row"),
+    "source": ("LogSource", "read_log"),
+}
+_NAMES = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "KINDS",
+    "Batch",
+    "Follower",
+    "FoundLog",
+    "LogSource",
+    "Row",
+    "find_logs",
+    "kind_of",
+    "read_log",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for."""
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)

@@ -1,0 +1,155 @@
+"""Find the training logs below a folder, one a run."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.errors import FileError
+from tui.logs.detect import HEAD, KINDS, kind_of
+from tui.logs.text import Output
+
+_ENDS = (".jsonl", ".csv", ".tsv", ".log", ".txt", ".out", ".err", ".ndjson")
+_CHECKPOINT = re.compile(r"checkpoint-\d+")
+_DEEPEST = 8
+_MOST_FILES = 20_000
+# Where a run has several logs, the one that says most while it grows.
+_ORDER = ("jsonl", "events", "output", "csv", "state")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLog:
+    """A log.
+
+    Attributes:
+        path: The file; the folder for event files and trainer states, of which there are several.
+        title: What tells it from the others found with it; not cleaned.
+        kind: A key of :data:`tui.logs.KINDS`.
+    """
+
+    path: str
+    title: str
+    kind: str
+
+    @property
+    def kind_words(self) -> str:
+        """What it is, for people."""
+        return KINDS[self.kind]
+
+
+def find_logs(path: str | os.PathLike[str]) -> list[FoundLog]:
+    """Return the logs in a folder and below it, one a run, by name; a file is itself.
+
+    Raises:
+        FileError: There is nothing there, or it cannot be read.
+    """
+    base = Path(path)
+    try:
+        is_folder = base.is_dir()
+        if not is_folder:
+            kind = kind_of(_head(base))
+            if kind is None:
+                raise _no_log(base)
+            return [FoundLog(str(base.absolute()), base.name, kind or "output")]
+    except OSError as error:
+        raise FileError(f"{base}: {error.strerror or error}", "check the path") from error
+    runs: dict[Path, list[tuple[str, Path]]] = defaultdict(list)
+    for kind, found in _candidates(base):
+        runs[_root(found, kind, base)].append((kind, found))
+    logs = [log for root, found in runs.items() for log in _of_run(root, found, base)]
+    return sorted(logs, key=lambda log: _natural(log.title))
+
+
+def _no_log(path: Path) -> FileError:
+    return FileError(
+        f"{path} is no training log",
+        "give a trainer's output, trainer_log.jsonl, trainer_state.json, a TensorBoard file or a "
+        "table of numbers",
+    )
+
+
+def _candidates(base: Path) -> Iterator[tuple[str, Path]]:
+    seen = 0
+    for folder, names, files in os.walk(base):
+        depth = len(Path(folder).relative_to(base).parts)
+        names[:] = sorted(n for n in names if not n.startswith(".") and depth < _DEEPEST)
+        for name in sorted(files):
+            seen += 1
+            if seen > _MOST_FILES:
+                return
+            kind = _kind_by_name(Path(folder, name))
+            if kind:
+                yield kind, Path(folder, name)
+
+
+def _kind_by_name(path: Path) -> str:
+    """Look into a file only when its name may be that of a log."""
+    if ".tfevents." in path.name:
+        return "events"
+    if path.name == "trainer_state.json":
+        return "state"
+    if not path.name.lower().endswith(_ENDS):
+        return ""
+    try:
+        head = _head(path)
+    except (OSError, FileError):
+        return ""
+    kind = kind_of(head) or ""
+    if kind == "output":
+        reader = Output()
+        rows = [*reader.feed(head).rows, *reader.settle(final=True).rows]
+        return kind if any(hasattr(row, "values") for row in rows) else ""
+    return kind
+
+
+def _head(path: Path) -> bytes:
+    if not path.is_file():
+        path.stat()
+        raise _no_log(path)
+    with path.open("rb") as file:
+        return file.read(HEAD)
+
+
+def _root(path: Path, kind: str, base: Path) -> Path:
+    """Return the folder of the run that a log belongs to."""
+    folder = path.parent
+    if kind == "state" and _CHECKPOINT.fullmatch(folder.name) and folder != base:
+        return folder.parent
+    if kind == "events" and folder.parent.name == "runs" and folder != base:
+        above = folder.parent.parent
+        if (above / "trainer_state.json").exists() or any(above.glob("checkpoint-*")):
+            return above
+    return folder
+
+
+def _of_run(root: Path, found: list[tuple[str, Path]], base: Path) -> Iterator[FoundLog]:
+    """Return the logs of a folder: the best of one run, or each where there are several runs."""
+    trainer = [
+        (k, p) for k, p in found if k in ("events", "state") or p.name == "trainer_log.jsonl"
+    ]
+    others = [item for item in found if item not in trainer]
+    if trainer:
+        kind = min((k for k, _ in trainer), key=_ORDER.index)
+        paths = sorted({p.parent if kind == "events" else p for k, p in trainer if k == kind})
+        if kind == "state":
+            paths = [root]
+        for path in paths:
+            title = root if len(paths) == 1 else path
+            yield FoundLog(str(path.absolute()), _title(title, base), kind)
+        return
+    for kind, path in others:
+        yield FoundLog(str(path.absolute()), _title(path, base), kind)
+
+
+def _title(path: Path, base: Path) -> str:
+    relative = str(path.relative_to(base))
+    return path.absolute().name if relative == "." else relative
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Order run-2 before run-10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]

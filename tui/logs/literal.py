@@ -1,0 +1,63 @@
+"""Read a Python dictionary as trainers print it, without evaluating anything.
+
+``{'loss': 0.5, 'grad_norm': nan, 'lr': '2e-05', 'x': tensor(1.)}``: strings, numbers, ``nan``,
+``inf``, ``True``, ``None``; whatever else stands there is skipped, so that one odd value does not
+lose the line. JSON objects are dictionaries too.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LONGEST = 20_000
+_KEY = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*:\s*""")
+_NUMBER = re.compile(
+    r"[+-]?(?:nan|inf(?:inity)?|NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+)
+_WRAPPED = re.compile(r"(?:[\w.]*\()\s*([^(),]*)[^()]*\)")
+_TEXT = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
+_SKIP = re.compile(
+    r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]|\([^()]*\)|[^,'"\[\](){}])+"""
+)
+
+
+def dictionary_in(line: str) -> dict[str, float | str | None] | None:
+    """Return the dictionary that stands in a line; ``None`` when none does.
+
+    Text before it is allowed (a time, a rank), text behind it is not: that is prose.
+    """
+    start = line.find("{")
+    if start < 0 or len(line) > _LONGEST or not line.rstrip().endswith("}"):
+        return None
+    end = line.rstrip().rfind("}")
+    found: dict[str, float | str | None] = {}
+    at = start + 1
+    while True:
+        key = _KEY.match(line, at)
+        if key is None:
+            return found or None if line[at:end].strip() == "" else None
+        value, at = _value(line, key.end())
+        found[key[1] if key[1] is not None else key[2]] = value
+        rest = line[at:].lstrip()
+        at = len(line) - len(rest)
+        if rest.startswith(","):
+            at += 1
+        elif at != end:
+            return None
+        else:
+            return found
+
+
+def _value(line: str, at: int) -> tuple[float | str | None, int]:
+    text = _TEXT.match(line, at)
+    if text is not None:
+        return text[1] if text[1] is not None else text[2], text.end()
+    amount = _NUMBER.match(line, at)
+    if amount is not None:
+        return float(amount[0]), amount.end()
+    wrapped = _WRAPPED.match(line, at)
+    if wrapped is not None:
+        inner = _NUMBER.fullmatch(wrapped[1].strip())
+        return (float(inner[0]) if inner else None), wrapped.end()
+    skipped = _SKIP.match(line, at)
+    return None, skipped.end() if skipped is not None else at

@@ -1,0 +1,340 @@
+"""Readers of logs that are lines: a trainer's output, JSON lines, CSV.
+
+Each takes the bytes as they come. A line counts once its end is there; :meth:`settle` takes a last
+line whose end never comes, where the line itself shows that it is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from tui.logs.literal import dictionary_in
+from tui.logs.rows import STEPS, Batch, Note, Row, is_summary, number, row_of, whole
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
+# " 33%|███▎      | 20/60 [00:00<00:00, 260.86it/s]", with what the bar is about before it.
+_BAR = re.compile(r"^(.*?)\s*\d{1,3}%\|[^|]{0,400}\|\s*([\d.]+)([kMG]?)/([\d.]+)([kMG]?)\s*\[")
+_OPEN_BAR = re.compile(r"^(.*?)\s*\d+(?:it|step)s?\s*\[\d")
+# "Step 12 | loss:0.5 lr:2e-05", "iter 100: loss 2.31, time 12.5ms", "[step 3/90] loss=0.5"
+_STEP = re.compile(r"(?<![\w./])(?:global_)?(?:step|iter|iteration)s?\s*[:=]?\s*(\d{1,15})", re.I)
+_OF = re.compile(r"\s*(?:/|of)\s*(\d{1,15})")
+_PAIR = re.compile(
+    r"([A-Za-z_][\w./@-]*?)\s*(?:[:=]\s*|\s)\s*"
+    r"([+-]?(?:nan|inf|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?))(?![\w])",
+    re.IGNORECASE,
+)
+_EPOCH = re.compile(r"(?<!\w)epoch\s*[:=]?\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
+_FACT = re.compile(
+    r"^.*?(Num examples|Num Epochs|Total optimization steps|Gradient Accumulation "
+    r"steps|Total train batch size[^=]{0,80}|Instantaneous batch size per device)"
+    r"\s*=\s*([\d,]+)\s*$",
+    re.IGNORECASE,
+)
+_FACT_NAMES = {
+    "num examples": "examples",
+    "num epochs": "n_epochs",
+    "gradient accumulation steps": "gradient_accumulation_steps",
+    "instantaneous batch size per device": "per_device_train_batch_size",
+}
+_FAILED = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception|Interrupt))\b(?::\s*(.*))?$")
+_LOUD = re.compile(r"\b(?:ERROR|FATAL|CRITICAL|Traceback)\b|(?:Error|Exception):")
+_WARN = re.compile(r"\bWARN(?:ING)?\b|Warning:")
+_RIVAL_ROWS = 3
+_LETTERS = re.compile(r"[^\W\d_]{2}")
+_LONGEST_LINE = 1 << 20
+_SIZES = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+
+
+class Reader(Protocol):
+    """Makes rows of the bytes of a log.
+
+    Attributes:
+        kind: What the log is, for people.
+    """
+
+    kind: str
+
+    def feed(self, data: bytes) -> Batch:
+        """Take the next bytes and return what is whole by now."""
+        ...
+
+    def settle(self, *, final: bool) -> Batch:
+        """Return what has waited in vain for more; ``final`` when no more will come."""
+        ...
+
+
+class LineReader:
+    """The part that all readers of lines share: bytes to lines."""
+
+    kind = "text"
+    _ends = re.compile(rb"\r\n|\n")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._overlong = False
+
+    def feed(self, data: bytes) -> Batch:
+        """Take the next bytes."""
+        batch = Batch()
+        *lines, self._rest = self._ends.split(self._rest + data)
+        for line in lines:
+            if self._overlong:
+                self._overlong = False
+                continue
+            self._line(line, batch)
+        if len(self._rest) > _LONGEST_LINE:
+            # No row of numbers is that long: its end is waited for without keeping it.
+            self._rest, self._overlong = b"", True
+        return batch
+
+    def settle(self, *, final: bool) -> Batch:
+        """Take a last line without an end, once it is whole by itself or nothing more comes."""
+        batch = Batch()
+        if self._rest and not self._overlong and (final or self._is_whole(self._rest)):
+            line, self._rest = self._rest, b""
+            self._line(line, batch)
+        return batch
+
+    def _is_whole(self, line: bytes) -> bool:
+        del line
+        return False
+
+    def _line(self, line: bytes, batch: Batch) -> None:
+        raise NotImplementedError
+
+
+class JsonLines(LineReader):
+    """JSON objects, one a line: LLaMA-Factory's ``trainer_log.jsonl`` and any other."""
+
+    kind = "JSON lines"
+
+    def _is_whole(self, line: bytes) -> bool:
+        return _json(line) is not None
+
+    def _line(self, line: bytes, batch: Batch) -> None:
+        found = _json(line)
+        if found is None:
+            return
+        if "current_steps" in found:
+            self.kind = "LLaMA-Factory log"
+        row = row_of(found)
+        total = whole(found.get("total_steps"))
+        batch.total = total or batch.total
+        if row is not None:
+            batch.rows.append(row)
+        elif is_summary(found) or (total and whole(found.get("current_steps")) == total):
+            batch.status = "succeeded"
+        else:
+            message = found.get("message") or found.get("msg")
+            if isinstance(message, str):
+                batch.rows.append(Note(message, _level(str(found.get("level", "info")))))
+
+
+def _json(line: bytes) -> dict[str, Any] | None:
+    text = line.strip()
+    if not text.startswith(b"{"):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+class Table(LineReader):
+    """CSV with names in its first line; the delimiter is told by that line."""
+
+    kind = "CSV"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._names: list[str] = []
+        self._delimiter = ","
+
+    def _line(self, line: bytes, batch: Batch) -> None:
+        text = line.decode("utf-8", "replace").lstrip("\ufeff")
+        if not text.strip():
+            return
+        if not self._names:
+            self._delimiter = delimiter_of(text)
+            self._names = [name.strip() for name in self._cells(text)]
+            return
+        cells = self._cells(text)
+        if len(cells) != len(self._names):
+            return
+        if [cell.strip() for cell in cells] == self._names:
+            return  # A header again: several runs were appended to one file.
+        row = row_of(dict(zip(self._names, cells, strict=True)))
+        if row is not None:
+            batch.rows.append(row)
+
+    def _cells(self, line: str) -> list[str]:
+        try:
+            return next(csv.reader([line], delimiter=self._delimiter), [])
+        except csv.Error:
+            return []
+
+
+def delimiter_of(line: str) -> str:
+    """Return what separates the names in the first line of a table."""
+    return max(",\t;", key=line.count)
+
+
+class Output(LineReader):
+    """What a trainer prints: dictionaries, ``Step 1 | loss:…``, progress bars, colours, prose.
+
+    The Trainer of transformers prints rows without the step. The progress bar that it draws anew
+    right behind a row has it: such a row waits for the bar. Without bars the rows are counted.
+    """
+
+    kind = "trainer output"
+    _ends = re.compile(rb"\r\n|\n|\r")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[Row] = []
+        self._bar: tuple[int, int] | None = None
+        self._rival = 0
+        self._over = False
+        self._failing = False
+
+    def _is_whole(self, line: bytes) -> bool:
+        return line.rstrip().endswith(b"}") or _BAR.match(_plain(line)) is not None
+
+    def settle(self, *, final: bool) -> Batch:
+        """Take what waits for its step with the step known last."""
+        batch = super().settle(final=final)
+        self._release(batch, self._bar[0] if self._bar else None)
+        return batch
+
+    def _line(self, line: bytes, batch: Batch) -> None:
+        text = _plain(line)
+        if not text.strip() or len(text) > _LONGEST_LINE:
+            return
+        if "%|" in text and (bar := _BAR.match(text)):
+            self._see_bar(bar, batch)
+            return
+        if _OPEN_BAR.match(text):
+            return
+        found = dictionary_in(text) if "{" in text else None
+        if found is not None:
+            self._see_row(found, batch)
+            return
+        row = _step_line(text)
+        if row is not None:
+            batch.rows.append(row)
+        else:
+            self._prose(text, batch)
+
+    def _see_bar(self, bar: re.Match[str], batch: Batch) -> None:
+        if bar[1].strip(" :") or bar[3] or bar[5]:
+            # torchtune names the epoch and the step before its bar, others what else they do.
+            return
+        done, total = int(float(bar[2])), int(float(bar[4]))
+        if self._bar is not None and total != self._bar[1] and not self._is_new_run(done):
+            return
+        self._bar, self._rival = (done, total), 0
+        batch.total = total
+        self._release(batch, done)
+
+    def _is_new_run(self, done: int) -> bool:
+        """Whether a bar of another length is that of training begun again.
+
+        The first bar is that of training; evaluation has others, but behind its row the bar of
+        training is drawn first.
+        """
+        self._rival += int(bool(self._waiting))
+        if self._over and done == 0:
+            self._over = False
+            return True
+        return self._rival >= _RIVAL_ROWS
+
+    def _see_row(self, found: dict[str, Any], batch: Batch) -> None:
+        row = row_of(found)
+        if row is None:
+            if is_summary(found):
+                self._release(batch, self._bar[0] if self._bar else None)
+                batch.status, self._over = "succeeded", True
+            return
+        if row.step is not None:
+            batch.rows.append(row)
+            return
+        if self._bar is None:
+            batch.rows.append(row)
+            return
+        # Two rows without a bar between them: the earlier one goes with what was known.
+        self._release(batch, self._bar[0])
+        self._waiting.append(row)
+
+    def _release(self, batch: Batch, step: int | None) -> None:
+        for row in self._waiting:
+            row.step = step
+            batch.rows.append(row)
+        self._waiting.clear()
+
+    def _prose(self, text: str, batch: Batch) -> None:
+        fact = _FACT.match(text)
+        if fact is not None:
+            self._see_fact(fact[1].lower(), int(fact[2].replace(",", "")), batch)
+        if text.startswith("Traceback (most recent call last)"):
+            self._failing = True
+        elif self._failing and (failed := _FAILED.match(text)):
+            self._failing = False
+            if failed[1] != "KeyboardInterrupt":
+                batch.status, batch.error = "failed", text.strip()
+        if _LETTERS.search(text):
+            batch.rows.append(Note(text.strip(), _level_of(text)))
+
+    def _see_fact(self, name: str, value: int, batch: Batch) -> None:
+        if name == "total optimization steps":
+            batch.total = value
+        elif name.startswith("total train batch size"):
+            batch.facts["batch_size"] = value
+        else:
+            batch.facts[_FACT_NAMES[name]] = value
+
+
+def _plain(line: bytes) -> str:
+    """Return a line without colours and cursor movements."""
+    text = line.decode("utf-8", "replace")
+    return _ANSI.sub("", text) if "\x1b" in text else text
+
+
+def _step_line(text: str) -> Row | None:
+    step = _STEP.search(text)
+    if step is None or len(text) > 4000:
+        return None
+    of = _OF.match(text, step.end())
+    values = dict(_pairs(text, of.end() if of else step.end()))
+    epoch = _EPOCH.search(text)
+    if epoch is not None:
+        values.setdefault("epoch", float(epoch[1]))
+    if not any(name not in ("epoch", *STEPS) for name in values):
+        return None
+    row = row_of(values)
+    if row is not None:
+        row.step = int(step[1])
+        row.total = int(of[1]) if of else None
+    return row
+
+
+def _pairs(text: str, start: int) -> Iterator[tuple[str, float]]:
+    for found in _PAIR.finditer(text, start):
+        amount = number(found[2])
+        if amount is not None:
+            yield found[1], amount
+
+
+def _level(word: str) -> str:
+    word = word.lower()
+    return "error" if word in ("error", "critical") else "warn" if "warn" in word else "info"
+
+
+def _level_of(text: str) -> str:
+    if _LOUD.search(text):
+        return "error"
+    return "warn" if _WARN.search(text) else "info"
