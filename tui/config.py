@@ -367,6 +367,9 @@ def _configured(name: str, table: Mapping[str, Any], env: Mapping[str, str]) -> 
             code="missing_key",
         )
     version = str(table.get("api_version", "")) or None
+    style = str(table.get("style") or ("classic" if version else "v1"))
+    if kind.name == "azure":
+        base_url = _azure_address(name, base_url, style, version)
     return ProviderConfig(
         name,
         "compatible",
@@ -375,7 +378,7 @@ def _configured(name: str, table: Mapping[str, Any], env: Mapping[str, str]) -> 
         api_key_env=variable,
         profile=profile,
         adapter=kind.name,
-        style=str(table.get("style") or ("classic" if version else "v1")),
+        style=style,
         api_version=version,
         auth=str(table.get("auth", "key")),
         training_type=str(table.get("training_type", "")) or None,
@@ -388,3 +391,15 @@ def _configured(name: str, table: Mapping[str, Any], env: Mapping[str, str]) -> 
 def _usual(table: Mapping[str, Any], kind: Kind) -> str:
     """Return the variable a named kind's key usually is in; an address alone has none."""
     return kind.api_key_env if "kind" in table else ""
+
+
+def _azure_address(name: str, base_url: str, style: str, version: str | None) -> str:
+    """Return the address of a resource in its style; its bare host is enough to write."""
+    if style == "classic":
+        if version is None:
+            raise ConfigError(
+                f"[providers.{name}] is of the classic style and has no api_version",
+                'write api_version = "2024-10-21" or a later one',
+            )
+        return base_url
+    return base_url if urlsplit(base_url).path.strip("/") else f"{base_url.rstrip('/')}/openai/v1"

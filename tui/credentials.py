@@ -1,17 +1,20 @@
 """Keys: where they come from, and where they may go.
 
-A key comes from the environment, from a command, or from the system's keyring. It is held
-in memory only: never in a setting, a file, a log, a message or an argument. OpenAI's goes to no other
-host without a yes, which is remembered in ``consent.json`` in the state folder.
+A key comes from the environment, from a command, or from the system's keyring, and is held in
+memory only: it is in no setting, file, log, message or argument. OpenAI's goes to no other host
+without a yes, which is remembered in ``consent.json`` in the state folder.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -106,7 +109,7 @@ def _no_key(config: ProviderConfig, message: str) -> NoReturn:
 def _from_keyring(config: ProviderConfig) -> str:
     service, _, user = (config.api_key_keyring or "").rpartition("/")
     try:
-        import keyring
+        keyring = importlib.import_module("keyring")
     except ImportError:
         raise ProviderError(
             f"the key of {config.name} is in the keyring, and the keyring package is missing",
@@ -164,6 +167,12 @@ def needs_consent(config: ProviderConfig, paths: Paths | None = None) -> str | N
     if host is None or host in config.trusted_hosts:
         return None
     return None if host in consented_hosts(paths or Paths.resolve()) else host
+
+
+def trusting(config: ProviderConfig, hosts: Iterable[str] | None) -> ProviderConfig:
+    """Return the configuration with more hosts that the OpenAI key may be sent to."""
+    more = frozenset(host.lower() for host in hosts or ())
+    return replace(config, trusted_hosts=config.trusted_hosts | more)
 
 
 def require_consent(config: ProviderConfig, paths: Paths) -> None:

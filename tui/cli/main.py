@@ -96,7 +96,7 @@ def _from_os_error(error: OSError) -> FileError:
 
 
 def _dispatch(argv: list[str]) -> int:
-    argv = _choose_drawing(argv)
+    argv = _choose_drawing(_choose_read_only(argv))
     words = [word for word in argv if not word.startswith("-")]
     asked = bool(argv) and argv[0] in ("-h", "--help", "--version")
     if asked or (words and not _looks_like_path(words[0])):
@@ -114,6 +114,13 @@ def _dispatch(argv: list[str]) -> int:
 
 def _looks_like_path(word: str) -> bool:
     return os.sep in word or "." in word
+
+
+def _choose_read_only(argv: list[str]) -> list[str]:
+    """Take ``--read-only`` out, wherever it stands: it holds for everything that is started."""
+    if "--read-only" in argv:
+        os.environ["TUNEDECK_READ_ONLY"] = "1"
+    return [word for word in argv if word != "--read-only"]
 
 
 def _choose_drawing(argv: list[str]) -> list[str]:

@@ -20,7 +20,7 @@ from tui.config import (
     load_settings,
     resolve_provider,
 )
-from tui.credentials import foreign_host
+from tui.credentials import foreign_host, needs_consent, trusting
 from tui.errors import FileError, ProviderError, TunedeckError, UsageError
 
 if TYPE_CHECKING:
@@ -83,9 +83,10 @@ async def session(
             if strict or config.kind == LOCAL:
                 raise trouble
             note(f"{trouble}; going on without it")
+        config = trusting(config, getattr(args, "send_key_to", None))
         host = foreign_host(config)
-        if host is not None:
-            note(f"{config.api_key_env} goes to {host}, as OPENAI_BASE_URL says")
+        if host is not None and needs_consent(config, paths) is None:
+            note(f"{config.api_key_env} goes to {host}, which is not OpenAI's")
         provider = open_provider(config, paths)
         try:
             yield Session(paths, config, provider, ledger)
@@ -229,9 +230,20 @@ def duration(text: str) -> float:
     return float(found.group(1)) * _UNITS[found.group(2) or ""]
 
 
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where the OpenAI key may go."""
+    parser.add_argument(
+        "--send-key-to",
+        action="append",
+        metavar="HOST",
+        help="let the OpenAI key go to this host, which is not OpenAI's",
+    )
+
+
 def add_common(parser: argparse.ArgumentParser, *, json: bool = True) -> None:
     """Add the options that every command about jobs has."""
     parser.add_argument("--provider", metavar="NAME", help="where the job runs")
+    add_trust(parser)
     if json:
         parser.add_argument("--json", action="store_true", help="machine-readable output")
 

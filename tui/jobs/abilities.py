@@ -1,7 +1,7 @@
 """What a provider can do: known beforehand, or found out by asking, and then remembered.
 
 What was found out is kept by address in ``providers.json`` in the state folder. A yes stays; a no
-is forgotten after a week, because services grow.
+is forgotten after a day, because services grow and gateways are mended.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from tui.kinds import ABILITIES, Can, Kind
 
 _FILE = "providers.json"
-_FORGET_SECONDS = 7 * 86_400
+_FORGET_SECONDS = 86_400
 _MOST = 200
 
 

@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -31,6 +31,9 @@ _STATUSES = {
     "cancellation_requested": "cancelling",
     # Mistral's word for a job whose files are read and which waits for its turn.
     "validated": "queued",
+    # Azure's older words for a job that has not begun.
+    "pending": "queued",
+    "notrunning": "queued",
 }
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -245,7 +248,7 @@ class Event:
         return cls(
             id=text_of(own) or (str(own) if isinstance(own, int) else _content_id(raw)),
             created_at=created,
-            level=text_of(raw.get("level")) or "info",
+            level=_level(raw.get("level")),
             message=message if isinstance(message, str) else "",
             type=text_of(raw.get("type")) or "message",
             data=details if isinstance(details, Mapping) and details else None,
@@ -261,6 +264,12 @@ class Event:
             "type": self.type,
             "data": dict(self.data) if self.data is not None else None,
         }
+
+
+def _level(value: object) -> str:
+    """Return a level in OpenAI's words; Azure writes ``Info``."""
+    word = (text_of(value) or "info").lower()
+    return "warn" if word == "warning" else word
 
 
 def _content_id(raw: Mapping[str, Any]) -> str:
@@ -316,17 +325,44 @@ class ModelEntry:
         owned_by: Who made it, as the provider says.
         created_at: Seconds since 1970, or ``None``.
         shutdown_date: ``YYYY-MM-DD`` when the provider has announced an end.
+        trainable: Whether it can be tuned, where the provider says so.
     """
 
     id: str
     owned_by: str
     created_at: int | None
     shutdown_date: str | None
+    trainable: bool | None = None
+
+    @classmethod
+    def from_wire(cls, data: object) -> ModelEntry | None:
+        """Read a model object of OpenAI, Azure or Mistral; ``None`` when it has no id."""
+        raw = mapping_of(data)
+        name = text_of(raw.get("id"))
+        if name is None:
+            return None
+        able = mapping_of(raw.get("capabilities"))
+        trainable = able.get("fine_tune", able.get("fine_tuning"))
+        created = raw.get("created") if raw.get("created") is not None else raw.get("created_at")
+        return cls(
+            name,
+            text_of(raw.get("owned_by")) or "",
+            time_of(created),
+            text_of(raw.get("shutdown_date")) or _end_of(raw.get("deprecation")),
+            trainable if isinstance(trainable, bool) else None,
+        )
 
     @property
     def tuned(self) -> bool:
         """Whether this is the result of a fine-tuning job rather than a base model."""
         return self.id.startswith("ft:") or ".ft-" in self.id
+
+
+def _end_of(deprecation: object) -> str | None:
+    """Return the day a model stops to answer: Azure names it inside, Mistral plainly."""
+    inner = mapping_of(deprecation)
+    when = time_of(inner.get("inference") if inner else deprecation)
+    return datetime.fromtimestamp(when, UTC).date().isoformat() if when else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ from tui.jobs.wire import UPLOAD_TIMEOUT, Wire
 from tui.kinds import ABILITIES, Can
 
 if TYPE_CHECKING:
+    import openai
+
     from tui.jobs.adapters.base import Adapter
 
 _JOBS = "/fine_tuning/jobs"
@@ -186,7 +188,7 @@ class Provider:
                 created_at=time_of(row.get("created_at")),
                 metrics=flatten(mapping_of(row.get("metrics"))),
             )
-            for row in map(mapping_of, rows)
+            for row in map(self._adapter.checkpoint, map(mapping_of, rows))
             if row
         )
 
@@ -212,11 +214,12 @@ class Provider:
             CallError: The provider refused, or its answer did not come (``unclear``).
         """
         self._wire.gate("upload a file")
-        client = await self._wire.connect()
+        await self._wire.connect()
         meter = Meter(path, progress)
         shown = (name or path.name).encode("utf-8", "replace").decode()
 
-        async def send() -> bytes:
+        async def send(client: openai.AsyncOpenAI) -> bytes:
+            meter.seek(0)
             answer = await client.files.with_raw_response.create(
                 file=(shown, meter),  # type: ignore[arg-type]
                 purpose=purpose,  # type: ignore[arg-type]
@@ -253,9 +256,8 @@ class Provider:
     async def add_part(self, upload_id: str, data: bytes) -> str:
         """Send one part (at most 64 MB) and return its id; sent once."""
         self._wire.gate("upload a file")
-        client = await self._wire.connect()
 
-        async def send() -> bytes:
+        async def send(client: openai.AsyncOpenAI) -> bytes:
             answer = await client.uploads.parts.with_raw_response.create(
                 upload_id, data=data, timeout=UPLOAD_TIMEOUT
             )
@@ -308,16 +310,7 @@ class Provider:
     async def models(self) -> tuple[ModelEntry, ...]:
         """Return the models this key can use, tuned ones included."""
         page = self._adapter.page(await self._wire.get("/models"), "a list of models")
-        return tuple(
-            ModelEntry(
-                name,
-                text_of(row.get("owned_by")) or "",
-                time_of(row.get("created")),
-                text_of(row.get("shutdown_date")),
-            )
-            for row in map(mapping_of, page.rows)
-            if (name := text_of(row.get("id")))
-        )
+        return tuple(entry for row in page.rows if (entry := ModelEntry.from_wire(row)))
 
     async def delete_model(self, name: str) -> None:
         """Delete a fine-tuned model; sent once."""
@@ -341,11 +334,12 @@ class Provider:
             model: Its name; on Azure that of its deployment.
             messages: As chat completions take them.
             on_end: Told once how the answer ended.
-            options: Sent along: ``temperature``, ``max_tokens``, ``seed``, ``tools``, …
+            options: Sent along unless ``None``: ``temperature``, ``max_tokens``, ``seed``, …
         """
         from tui.jobs.chat import stream_chat
 
-        body = {"model": model, "messages": list(messages), **options}
+        given = {name: value for name, value in options.items() if value is not None}
+        body = {"model": model, "messages": list(messages), **given}
         return stream_chat(self._wire, self._adapter, self._abilities, body, on_end)
 
     async def aclose(self) -> None:
@@ -380,7 +374,8 @@ class Provider:
         try:
             answer = await call
         except CallError as error:
-            if not error.absent:
+            # An address that never answered rightly is wrong as a whole, and teaches nothing.
+            if not error.absent or not self._wire.worked:
                 raise
             where = public_url(self._wire.base_url)
             why = f"{where} has no such address (HTTP {error.status})"
@@ -394,8 +389,10 @@ class Provider:
         self._abilities.learn(what, True, "it did when it was asked")
         return answer
 
-    async def _id_of(self, send: Callable[[], Awaitable[bytes]], what: str) -> str:
-        data = decode_json(await self._wire.guard(send), base_url=self._wire.base_url)
+    async def _id_of(
+        self, send: Callable[[openai.AsyncOpenAI], Awaitable[bytes]], what: str
+    ) -> str:
+        data = decode_json(await self._wire.request(send), base_url=self._wire.base_url)
         found = text_of(mapping_of(data).get("id"))
         if found is None:
             raise not_what_was_asked(what, self._wire.base_url)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import email.utils
 import errno
 import json
+import re
 import socket
 import ssl
 import time
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 
 from tui.config import public_url
 from tui.errors import ProviderError
+from tui.jobs.refusals import no_such_route, refusal_of
 
 _MAX_SAID = 300
 _REFUSED = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
@@ -68,10 +70,21 @@ def host_of(url: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+# Keys of the well-known shapes, what follows "Bearer", and signed tokens.
+_SECRETS = re.compile(
+    r"\b[sr]k-[A-Za-z0-9_*-]{12,}"
+    r"|(?<=bearer )[^\s\"',}]{8,}"
+    r"|\beyJ[A-Za-z0-9_-]{10,}\.[^\s\"',}]+",
+    re.IGNORECASE,
+)
+
+
 def redact(text: str, key: str | None) -> str:
-    """Take a key out of text that a provider sent back."""
+    """Take a key, and whatever looks like one, out of text that a provider sent back."""
     key = (key or "").strip()
-    return text.replace(key, "(key)") if len(key) > 6 else text
+    if len(key) > 6:
+        text = text.replace(key, "(key)")
+    return _SECRETS.sub("(key)", text)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -269,48 +282,75 @@ def explain_status(
             transient=True,
             retry_after=retry_after_of(headers),
         )
-    hint = _HINTS.get(code or "") or _HINTS.get(str(status), "correct the request and try again")
+    return _refused(status, code, kind, words, body, base_url, key_env)
+
+
+def _refused(
+    status: int,
+    code: str | None,
+    kind: str | None,
+    words: str,
+    body: bytes,
+    base_url: str,
+    key_env: str,
+) -> CallError:
+    known = refusal_of(code, kind, words)
+    hint = known.hint if known is not None else _HINTS.get(status, _CORRECT)
+    if looks_like_page(body):
+        hint = _PAGE_HINT
+    found = code if code is not None and not code.isdigit() else None
+    says = f": {words}" if words else ""
     return CallError(
-        f"{where} refused (HTTP {status}{says})",
+        f"{host_of(base_url)} refused (HTTP {status}{says})",
         hint.format(key=key_env or "the key", url=public_url(base_url)),
-        code=code or _CODES.get(status, "refused"),
+        code=found or (known.code if known else _CODES.get(status, "refused")),
         status=status,
+        absent=no_such_route(status, code, words, body),
     )
 
 
 def _too_many(
     where: str, headers: Mapping[str, str], code: str | None, kind: str | None, says: str
 ) -> CallError:
-    if "insufficient_quota" in (code, kind) or "exceeded_quota" in (code, kind):
+    known = refusal_of(code, kind, says)
+    if known is not None and known.code == "insufficient_quota":
         return CallError(
             f"{where} says the quota is used up (HTTP 429{says})",
-            "add credit or raise the limit in the provider's billing settings",
-            code=code or kind,
+            known.hint,
+            code=known.code,
             status=429,
         )
     return CallError(
         f"{where} says there are too many requests (HTTP 429{says})",
-        "wait a little and try again",
+        known.hint if known is not None else "wait a little and try again",
         code=code or "rate_limited",
         status=429,
-        transient=True,
+        transient=known is None or not known.lasting,
         retry_after=retry_after_of(headers),
     )
 
 
-_CODES = {401: "wrong_key", 403: "forbidden", 404: "not_found", 405: "not_supported"}
+_CODES = {
+    401: "wrong_key",
+    402: "insufficient_quota",
+    403: "forbidden",
+    404: "not_found",
+    405: "not_supported",
+    501: "not_supported",
+}
+_CORRECT = "correct the request and try again"
+_PAGE_HINT = (
+    "a login page, firewall or proxy stands between, or base_url lacks its /v1; "
+    "open {url} in a browser"
+)
 _HINTS = {
-    "training_not_available": (
-        "this organisation may not train here any more; "
-        "use another provider, or --provider local to train on this machine"
-    ),
-    "401": "check {key}: the provider does not accept the key",
-    "403": "the key may not do this; check its project and permissions",
-    "404": "check the id, and that {url} is the right address",
-    "405": "the provider cannot do this",
-    "413": "the file is too large for this provider",
-    "501": "the provider cannot do this",
-    "invalid_job_status": "see where the job stands with 'tunedeck jobs'",
+    401: "check {key}: the provider does not accept the key",
+    402: "add credit or raise the limit in the provider's billing settings",
+    403: "the key may not do this; check its project and permissions",
+    404: "check the id, and that {url} is the right address",
+    405: "the provider cannot do this",
+    413: "the file is too large for this provider",
+    501: "the provider cannot do this",
 }
 
 

@@ -61,6 +61,10 @@ class Wire:
         self._old: list[openai.AsyncOpenAI] = []
         self._key: str | None = config.api_key
         self._lock = asyncio.Lock()
+        self._fresh = False
+        self.worked = False
+        """Whether any request was ever answered as it should be."""
+        self._retired: list[openai.AsyncOpenAI] = []
 
     async def get(
         self, path: str, query: Mapping[str, Any] | None = None, attempts: int | None = None
@@ -110,9 +114,8 @@ class Wire:
         import httpx2
 
         self.gate(what)
-        client = await self.connect()
 
-        async def send() -> bytes:
+        async def send(client: openai.AsyncOpenAI) -> bytes:
             answer = await client.delete(
                 path,
                 cast_to=httpx2.Response,
@@ -120,7 +123,7 @@ class Wire:
             )
             return bytes(answer.content)
 
-        await self.guard(send)
+        await self.request(send)
 
     def gate(self, what: str) -> None:
         """Refuse whatever changes something where nothing may be changed: the one such place.
@@ -258,9 +261,7 @@ class Wire:
     ) -> bytes:
         import httpx2
 
-        client = await self.connect()
-
-        async def send() -> bytes:
+        async def send(client: openai.AsyncOpenAI) -> bytes:
             # The client's own limit is for one read; one that drips bytes for ever needs this one.
             async with asyncio.timeout(limit or 2 * POLL_TIMEOUT):
                 answer = await client.get(
@@ -268,16 +269,14 @@ class Wire:
                 )
                 return bytes(answer.content)
 
-        return await self.guard(send)
+        return await self.request(send)
 
     async def _post(
         self, path: str, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None
     ) -> Any:
         import httpx2
 
-        client = await self.connect()
-
-        async def send() -> bytes:
+        async def send(client: openai.AsyncOpenAI) -> bytes:
             async with asyncio.timeout(2 * _CHANGE_TIMEOUT):
                 answer = await client.post(
                     path,
@@ -291,7 +290,7 @@ class Wire:
                 )
                 return bytes(answer.content)
 
-        return decode_json(await self.guard(send), base_url=self.base_url)
+        return decode_json(await self.request(send), base_url=self.base_url)
 
     async def _again(self, call: Callable[[], Awaitable[_Answer]], attempts: int | None) -> _Answer:
         """Try a read again after transient failures, with growing, jittered waits."""
@@ -307,13 +306,41 @@ class Wire:
                 await asyncio.sleep(wait + random.uniform(0, 0.25 * wait))
         raise AssertionError("unreachable")
 
-    async def guard(self, send: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Make one request; turn whatever is raised into a :class:`CallError` without the key."""
+    async def request(self, send: Callable[[openai.AsyncOpenAI], Awaitable[bytes]]) -> bytes:
+        """Make one request and return its answer.
+
+        Where a command prints the key, it may be a token that runs out: a 401 after a key that
+        worked asks the command again and sends once more, which is safe, because what was refused
+        for its key was not carried out.
+
+        Raises:
+            CallError: It failed; the words hold no key.
+        """
+        client = await self.connect()
+        try:
+            answer = await self._guard(send, client)
+        except CallError as error:
+            if error.status != 401 or not (self._fresh and self.config.api_key_command):
+                raise
+            async with self._lock:
+                self._fresh = False
+                if self._client is client:
+                    self._client = None
+                    # Others may still be reading through it.
+                    self._retired.append(client)
+            answer = await self._guard(send, await self.connect())
+        self.worked = self._fresh = True
+        return answer
+
+    async def _guard(
+        self, send: Callable[[openai.AsyncOpenAI], Awaitable[bytes]], client: openai.AsyncOpenAI
+    ) -> bytes:
+        """Turn whatever is raised into a :class:`CallError` without the key."""
         import httpx2
         import openai
 
         try:
-            return await send()
+            return await send(client)
         except openai.APIStatusError as error:
             raise await self._refused(error) from None
         except TunedeckError:
@@ -343,9 +370,6 @@ class Wire:
             base_url=self.base_url,
             key_env=key_source(self.config),
         )
-        if found.status == 401 and self.config.api_key_command:
-            # A token from a command runs out: the next call asks for a new one.
-            await self.aclose()
         return self._secret_out(found)
 
     def _explained(self, error: BaseException) -> CallError:

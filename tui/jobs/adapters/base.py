@@ -54,6 +54,10 @@ class Adapter:
         """Return a job in OpenAI's shape."""
         return raw
 
+    def checkpoint(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a checkpoint in OpenAI's shape."""
+        return row
+
     async def jobs(
         self,
         limit: int,
