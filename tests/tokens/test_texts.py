@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tui.tokens import get_encoding, joined, texts
-from tui.tokens.joined import SEPARATOR, Tiktoken, sanitise
+from tui.tokens import get_encoding, texts
+from tui.tokens.encodings import get_spec
+from tui.tokens.giant import count_giant, count_piece
+from tui.tokens.joined import SEPARATOR, sanitise
 from tui.tokens.texts import TextCounter
 
 ENCODINGS = ("cl100k_base", "o200k_base", "r50k_base", "p50k_base")
@@ -39,15 +43,46 @@ def test_counts_equal_tiktoken(encoding: str, given_texts: list[str]) -> None:
     assert counts == {text: plain(encoding, text) for text in given_texts}
 
 
+RUNS = st.tuples(
+    st.sampled_from([*ATOMS, "A", "aB", "=", "-=", "xyz", "的", "Zx9", "a1b2", "\t ", "/\n"]),
+    st.integers(1, 40),
+).map(lambda run: run[0] * run[1])
+SCATTERED = st.text("abcdeéхя的一ABC", min_size=20, max_size=120)
+LONG = st.lists(st.one_of(WORDS, RUNS, SCATTERED), max_size=6).map("".join)
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @slow_ok
-@given(text=TEXTS, run=st.integers(2, 4))
-def test_cutting_runs_of_blanks_changes_nothing(encoding: str, text: str, run: int) -> None:
-    counter = Tiktoken(encoding)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(joined, "_RUN", run)
-        parts = sum(counter._count_parts(sanitise(text)))
-    assert parts == plain(encoding, text)
+@given(text=LONG, window=st.integers(8, 24))
+def test_counting_huge_pieces_by_windows_changes_nothing(
+    encoding: str, text: str, window: int
+) -> None:
+    text = sanitise(text)
+    core, pattern = get_encoding(encoding)._core_bpe, get_spec(encoding).pattern
+    counted = count_giant(core, pattern, text, lambda part: plain(encoding, part), window)
+    assert counted == plain(encoding, text)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("alphabet", ["a", "abcdefghijklmnopqrstuvwxyz", "的一是不了", "=", "01ab"])
+def test_a_huge_piece_is_cut_only_where_no_merge_crosses(encoding: str, alphabet: str) -> None:
+    drawn = random.Random(alphabet)
+    piece = "".join(drawn.choices(alphabet, k=40_000)).encode()
+    core = get_encoding(encoding)._core_bpe
+    assert count_piece(core, piece, 1_000) == len(core.encode_single_piece(piece))
+
+
+def test_a_window_without_a_safe_cut_is_counted_whole() -> None:
+    class Stubborn:
+        """Merges a whole piece into one token, so that no cut is ever right."""
+
+        def encode_single_piece(self, piece: bytes) -> list[int]:
+            return [len(piece)] if len(piece) > 4 else [1, 2, 3]
+
+        def decode_bytes(self, tokens: list[int]) -> bytes:
+            return b"xx" * len(tokens)
+
+    assert count_piece(Stubborn(), b"x" * 100, 10) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ text that holds the separator itself goes the plain way.
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from functools import cache
 from typing import Protocol, cast
 
 from tui.tokens.encodings import get_spec, load_ranks
+from tui.tokens.giant import HUGE, Core, count_giant
 
 # Two noncharacters at the end of Unicode, which no text is meant to hold. No proper prefix of the
 # pair is also a suffix of it, so a neighbour can never shift where it is found.
@@ -32,23 +32,14 @@ _ID_BYTES = 4
 _BATCH_TEXTS = 400
 _BATCH_CHARS = 200_000
 
-# tiktoken's regular expression gives up on about a million blanks in a row, because of the
-# look-ahead in `\s+(?!\S)`. Such a run is one piece but for its last blank, whatever its length.
-_RUN = 500_000
-_BLANKS = re.compile("[\t\n\x0b\x0c\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-
 _LOCK = threading.Lock()
 
 
-class _Core(Protocol):
+class _Core(Core, Protocol):
     """The part of tiktoken that is compiled, as far as it is used here."""
 
     def encode_to_tiktoken_buffer(self, text: str, allowed: set[str]) -> bytes:
         """Return the ids of a text as an array of 32-bit integers."""
-        ...
-
-    def encode_single_piece(self, piece: bytes) -> list[int]:
-        """Return the ids of a piece that is not to be cut."""
         ...
 
 
@@ -76,8 +67,7 @@ class Tiktoken:
         spec = get_spec(encoding)
         with _LOCK:
             self._core = _joining(spec.vocabulary, spec.head, spec.pattern)
-        # The older patterns cut no piece at a line end, the newer ones after the last of a run.
-        self._cuts_at_newline = r"\s*[\r\n]" in spec.pattern
+        self._pattern = spec.pattern
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the token count of every text."""
@@ -94,7 +84,7 @@ class Tiktoken:
         """Count texts in one call, or return ``None`` where they must go one by one."""
         try:
             tokens = self.encode(SEPARATOR.join(texts) + SEPARATOR)
-        except ValueError:  # a lone surrogate (UnicodeEncodeError), or too many blanks in a row
+        except ValueError:  # a lone surrogate
             return None
         parts = tokens.split(_MARK)
         if len(parts) != len(texts) + 1:  # a text holds the separator
@@ -105,36 +95,18 @@ class Tiktoken:
         """Return the ids as the bytes of an array of 32-bit integers, the separators' among them.
 
         Raises:
-            ValueError: A lone surrogate, or too many blanks in a row.
+            ValueError: A lone surrogate.
         """
         return memoryview(self._core.encode_to_tiktoken_buffer(text, allowed)).tobytes()
 
     def _count_alone(self, text: str) -> int:
         text = sanitise(text)
-        try:
+        if len(text) < HUGE:
             return self._count_plain(text)
-        except ValueError:
-            return sum(self._count_parts(text))
+        return count_giant(self._core, self._pattern, text, self._count_plain)
 
     def _count_plain(self, text: str) -> int:
         return len(self.encode(text, set())) // _ID_BYTES
-
-    def _count_parts(self, text: str) -> Iterator[int]:
-        """Yield the counts of the parts of a text with enormous runs of blanks."""
-        done = 0
-        for run in _BLANKS.finditer(text):
-            start, end = run.span()
-            if self._cuts_at_newline:
-                newline = max(text.rfind("\n", start, end), text.rfind("\r", start, end))
-                start = max(start, newline + 1)
-            if end - start < _RUN:
-                continue
-            if end < len(text):
-                end -= 1  # the last blank belongs to the next word
-            yield self._count_plain(text[done:start])
-            yield len(self._core.encode_single_piece(text[start:end].encode()))
-            done = end
-        yield self._count_plain(text[done:])
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
