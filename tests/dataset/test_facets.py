@@ -126,6 +126,23 @@ def test_tokens_stand_at_their_records(tmp_path: Path) -> None:
     assert (tokens > 0).sum() == len(rows)
 
 
+@pytest.mark.parametrize("spread", [None, 1])
+def test_late_codes_find_elements_of_an_array(tmp_path: Path, spread: int | None) -> None:
+    one, two = chat(("user", "é1"), ("assistant", "x")), chat(("user", "2"), ("assistant", "y"))
+    bad = chat(("user", "1"), ("bot", ""), ("assistant", "x"))
+    other = chat(("user", "2"), ("assistant", "z"))
+    path = tmp_path / "a.json"
+    records = [one, 7, two, one, bad, other, bad]
+    path.write_text(json.dumps(records, indent=spread, ensure_ascii=False), encoding="utf-8")
+    facets = facets_of(path)
+    assert facets.with_codes(["duplicate_example"]).tolist() == [3, 6]
+    assert facets.with_codes(["conflicting_answers"]).tolist() == [5]
+    assert facets.with_codes(["data_type"]).tolist() == [1]
+    issues = facets.read("issues").tolist()
+    assert issues[6] == issues[4] + 1
+    assert issues[3] == issues[5] == 1
+
+
 def test_codes_find_their_records(tmp_path: Path) -> None:
     bad = chat(("user", "1"), ("bot", ""), ("assistant", "x"))
     good, other = (chat(("user", word), ("assistant", "x")) for word in "34")

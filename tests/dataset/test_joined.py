@@ -123,6 +123,8 @@ def test_a_scan_finds_the_same_as_in_one_file(tmp_path: Path, workers: int) -> N
         single = Scan(one, workers=workers, encoding="o200k_base").run()
         a, b = joined.report.to_json(), single.report.to_json()
         assert a.pop("file") != b.pop("file")
+        for issue in a["issues"]:
+            issue["message"] = issue["message"].removesuffix(" of 0.jsonl")
         assert a == b
         assert joined.table is not None
         assert single.table is not None
@@ -156,3 +158,26 @@ def test_changes_of_any_of_them_are_noticed(tmp_path: Path) -> None:
         assert source.changed() is Change.REPLACED
     with pytest.raises(FileError):
         source.read(0, 1)
+
+
+def test_copies_are_told_by_file_and_line(tmp_path: Path) -> None:
+    def chat(asked: str, answer: str = "Yes.") -> dict[str, object]:
+        turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+        return {"messages": turns}
+
+    (tmp_path / "sub").mkdir()
+    names = ["a.jsonl", "b.json", "c.jsonl", "sub/c.jsonl"]
+    paths = [tmp_path / name for name in names]
+    paths[0].write_text(json.dumps(chat("a")) + "\n\n" + json.dumps(chat("b")))
+    paths[1].write_text(json.dumps([chat("c"), chat("b"), chat("d")], indent=1))
+    paths[2].write_text(json.dumps(chat("c")) + "\n" + json.dumps(chat("e")) + "\n")
+    paths[3].write_text("".join(json.dumps(chat(*q)) + "\n" for q in (["a", "No."], ["e"])))
+    with open_all(paths) as source:
+        report = Scan(source).run().report
+    told = {issue.line: issue.message for issue in report.issues if "the same" in issue.message}
+    assert told == {
+        5: "the same as line 3 of a.jsonl",
+        7: "the same as line 2 of b.json",
+        9: "the same prompt as line 1 of a.jsonl, with another answer",
+        10: f"the same as line 2 of {paths[2]}",
+    }

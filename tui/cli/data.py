@@ -29,7 +29,11 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser = sub.add_parser(
         "check",
         help="find every format problem in a dataset",
-        description="Find every format problem in JSONL training data, with line, column and path.",
+        description=(
+            "Find every format problem in JSONL training data, with line, column and path. Several "
+            "files are each checked alone: 'tunedeck overlap' compares two, and 'tunedeck FILE "
+            "FILE' opens several as one dataset and compares all their records."
+        ),
         epilog="exit codes: 0 no errors, 1 errors found, 2 a file cannot be read",
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="a JSONL or JSON file, or -")

@@ -77,8 +77,8 @@ def _add_split(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="part a dataset into training and validation files",
         description=(
             "Write NAME.train.jsonl and NAME.validation.jsonl so that they share no example and "
-            "no prompt; the same text under another system message is the same prompt. The same seed parts the same records in the same way, in any order and on "
-            "any machine."
+            "no prompt; the same text under another system message is the same prompt. The same "
+            "seed parts the same records in the same way, in any order and on any machine."
         ),
     )
     parser.add_argument("file", metavar="FILE", help="a JSONL or JSON file, or -")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from tui.dataset.observe import MAX_LABELS, Ending, Observed
 from tui.dataset.profile import Profile
 from tui.dataset.report import CheckReport
 from tui.dataset.rules.catalogue import RULES
-from tui.dataset.rules.text import quote
+from tui.dataset.rules.text import in_file, quote
 
 if TYPE_CHECKING:
     from tui.dataset.columns import Column
@@ -119,10 +119,18 @@ class Across:
         if len(known) > MAX_LABELS:
             self._labels = None
 
-    def about_lines(self, report: CheckReport, profile: Profile) -> list[Issue]:
-        """Return issues of records that others bring to light, in line order."""
+    def about_lines(
+        self, report: CheckReport, profile: Profile, where: Callable[[int], str] = in_file
+    ) -> list[Issue]:
+        """Return issues of records that others bring to light, in line order.
+
+        Args:
+            report: What was found so far.
+            profile: The provider's rules.
+            where: Names a line of the file, or of one of several that are read as one.
+        """
         copies = self.copies.finish()
-        found = [_copy(copy, report.format, profile) for copy in copies]
+        found = [_copy(copy, report.format, profile, where) for copy in copies]
         told = sum(copy.same for copy in copies)
         self._leave_unsaid("duplicate_example", self.copies.duplicates - told)
         self._leave_unsaid("conflicting_answers", self.copies.conflicts - (len(copies) - told))
@@ -172,17 +180,17 @@ class Across:
             self.unsaid[code] = count
 
 
-def _copy(copy: Copy, kind: Format, profile: Profile) -> Issue:
+def _copy(copy: Copy, kind: Format, profile: Profile, where: Callable[[int], str]) -> Issue:
     if copy.same:
         return _issue(
         profile, "duplicate_example", copy.line, copy.column, "",
-            f"the same as line {copy.earlier:,}",
+            f"the same as {where(copy.earlier)}",
             "leave it out: tunedeck fix FILE -o OUT does, and keeps the first",
         )  # fmt: skip
     what = "with another reference" if kind is Format.REINFORCEMENT else "with another answer"
     return _issue(
         profile, "conflicting_answers", copy.line, copy.column, "",
-        f"the same prompt as line {copy.earlier:,}, {what}",
+        f"the same prompt as {where(copy.earlier)}, {what}",
         "keep the answer to learn, or make the prompts differ in what decides between them",
     )  # fmt: skip
 

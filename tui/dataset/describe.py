@@ -75,6 +75,8 @@ class FacetRows:
         flags: Roles, features, severities and scripts that are there; see `flag`.
         hit_rows: For every code found in a record: the record's position in the range, …
         hit_codes: … and the code, by its place in the catalogue.
+        places: Where each element of an array starts, line and column packed as in `observe`; empty
+            where records are lines.
     """
 
     tokens: array[int] = field(default_factory=lambda: array("I"))
@@ -84,6 +86,7 @@ class FacetRows:
     flags: array[int] = field(default_factory=lambda: array("I"))
     hit_rows: array[int] = field(default_factory=lambda: array("I"))
     hit_codes: array[int] = field(default_factory=lambda: array("B"))
+    places: array[int] = field(default_factory=lambda: array("Q"))
 
     def reach(self, count: int) -> None:
         """Make room for ``count`` rows, of which nothing is known yet."""

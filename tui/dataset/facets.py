@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from tui.dataset.columns import Column
 from tui.dataset.describe import CODES, HIT_COLUMNS, MOST, ROW_COLUMNS, SEVERITY_BITS, FacetRows
+from tui.dataset.observe import packed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,13 +52,21 @@ class Facets:
         self.late_codes = np.zeros(0, dtype=np.uint8)
         self.late_bits = np.zeros(0, dtype=np.uint32)
 
-    def weave(self, issues: Sequence[Issue]) -> None:
+    def weave(self, issues: Sequence[Issue], places: Sequence[int] = ()) -> None:
         """Add issues, in line order, that show only when records are compared.
 
-        Lines are positions plus one; no more are kept than a report has in words.
+        No more are kept than a report has in words.
+
+        Args:
+            issues: The issues.
+            places: Where each element of a JSON array starts, see `describe.FacetRows`; without
+                them lines are positions plus one.
         """
         told = [issue for issue in issues if issue.code in CODES]
-        self.late_rows = np.array([issue.line - 1 for issue in told], dtype=np.int64)
+        lines = [issue.line - 1 for issue in told]
+        if places:
+            lines = [bisect_right(places, packed(one.line, one.column)) - 1 for one in told]
+        self.late_rows = np.array(lines, dtype=np.int64)
         self.late_codes = np.array([CODES[issue.code] for issue in told], dtype=np.uint8)
         bits = [SEVERITY_BITS[issue.severity] for issue in told]
         self.late_bits = np.array(bits, dtype=np.uint32)

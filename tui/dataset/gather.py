@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from array import array
 from dataclasses import dataclass, field, replace
 from heapq import merge
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from tui.dataset.across import Across
 from tui.dataset.lines import RANGE
 from tui.dataset.model import Format, Issue, Severity
 from tui.dataset.report import CheckReport, IssueLog
+from tui.dataset.rules.text import in_file
 from tui.dataset.rules.whole import Totals
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Gathered:
         prints: Checksums of the bytes, where facets were asked for.
         rows: How many of the facets' positions belong to it.
         across: What rules that compare records gather, where they are to speak.
+        places: Where each element of a JSON array starts, where facets were asked for.
     """
 
     report: CheckReport
@@ -47,6 +50,7 @@ class Gathered:
     prints: list[Print] = field(default_factory=list)
     rows: int = 0
     across: Across | None = None
+    places: array[int] = field(default_factory=lambda: array("Q"))
 
     @classmethod
     def begin(
@@ -93,6 +97,7 @@ class Gathered:
             self.facets.add(found.facets)
             self.rows = self.facets.rows
             self.prints += found.prints
+            self.places.extend(found.facets.places)
         self.offset = max(self.offset, found.end)
 
     def add(self, issue: Issue) -> None:
@@ -100,13 +105,19 @@ class Gathered:
         self._count(issue)
         self.report.issues.extend((issue,))
 
-    def compare(self, profile: Profile, *, array: bool, placed: Sequence[Issue] = ()) -> None:
+    def compare(
+        self,
+        profile: Profile,
+        *,
+        placed: Sequence[Issue] = (),
+        where: Callable[[int], str] = in_file,
+    ) -> None:
         """Add what shows only when records are compared; for a file that was read to its end.
 
         Args:
             profile: The provider's rules.
-            array: Whether the file is a JSON array.
             placed: Issues of the rules about the whole file that stand on a line, in line order.
+            where: Names a line of the file, or of one of several that are read as one.
 
         Raises:
             FileError: The disk failed.
@@ -114,13 +125,13 @@ class Gathered:
         across, report = self.across, self.report
         late: Sequence[Issue] = placed
         if across is not None:
-            found = across.about_lines(report, profile)
+            found = across.about_lines(report, profile, where)
             late = list(merge(found, placed, key=lambda issue: (issue.line, issue.column)))
         for issue in late:
             self._count(issue)
         report.issues.weave(late)
-        if self.facets is not None and not array:
-            self.facets.weave(late)
+        if self.facets is not None:
+            self.facets.weave(late, self.places)
         if across is None:
             return
         for code, times in across.unsaid.items():

@@ -9,8 +9,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from tui.dataset.rules.text import in_file
 from tui.dataset.signature import BOM, foreign_kind
 from tui.dataset.source import Change, Identity, Member, Piece, Source, quote, read_at, spool_error
 from tui.errors import FileError, UsageError
@@ -81,6 +83,7 @@ class JoinedSource(Source):
         self.name = f"{first} and {len(sources) - 1} more"
         self.spooled = all(source.spooled for source in sources)
         self._unpacker = None
+        self._first_lines: list[int] = []
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -116,6 +119,26 @@ class JoinedSource(Source):
         """Return the 1-based line of a file on which the line ``line`` (0-based) of it stands."""
         numbers = self._numbers[self._members.index(member)]
         return numbers[line] if numbers is not None and line < len(numbers) else line + 1
+
+    def line_words(self, line: int) -> str:
+        """Name a line of the whole by its file and its line there."""
+        if not self._first_lines:
+            self._first_lines = self._count_lines()
+        number = bisect_right(self._first_lines, line - 1) - 1
+        member = self._members[number]
+        here = self.line_in(member, line - 1 - self._first_lines[number])
+        names = [os.path.basename(each.name) for each in self._members]
+        name = names[number] if names.count(names[number]) == 1 else member.name
+        return f"{in_file(here)} of {quote(name)}"
+
+    def _count_lines(self) -> list[int]:
+        """Return on which line of the whole, from 0, each file begins."""
+        firsts, lines = [0], 0
+        for before, member in pairwise(self._members):
+            for at in range(before.offset, member.offset, _BLOCK):
+                lines += self.read(at, min(_BLOCK, member.offset - at)).count(b"\n")
+            firsts.append(lines)
+        return firsts
 
     def pieces(self) -> tuple[Piece, ...]:
         """Return where the bytes stand in open files, for worker processes that inherit those."""

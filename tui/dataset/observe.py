@@ -35,6 +35,11 @@ _MANY_CUT = 100
 _COLUMNS = (1 << COLUMN_BITS) - 1
 
 
+def packed(line: int, column: int) -> int:
+    """Return a place as one number; places further on are larger."""
+    return line << COLUMN_BITS | min(column, _COLUMNS)
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """An answer that seems cut off: where it stands, and how it ends."""
@@ -109,14 +114,14 @@ class Observer:
             # Half a surrogate pair has no bytes to hash.
             with contextlib.suppress(UnicodeEncodeError):
                 self.plain(record["messages"], flags, line, raw)
-                self._now.places[-1] = line << COLUMN_BITS | min(column, _COLUMNS)
+                self._now.places[-1] = packed(line, column)
                 return
         prompt, whole, answer, path = _parts(record, kind)
         if not whole:
             return
         now = self._now
         hashed = xxh3_64_intdigest(whole, 1)
-        now.places.append(line << COLUMN_BITS | min(column, _COLUMNS))
+        now.places.append(packed(line, column))
         now.prompts.append(xxh3_64_intdigest(prompt, 1) if prompt else hashed)
         now.answers.append(hashed)
         if answer is None:

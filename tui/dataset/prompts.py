@@ -6,7 +6,6 @@ from typing import Any
 
 from tui.dataset.rows import canonical
 
-
 _INSTRUCTING = ("system", "developer")
 
 

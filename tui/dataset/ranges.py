@@ -17,7 +17,7 @@ from tui.dataset.describe import BLANK, CODES, MOST, SEVERITY_BITS, FacetRows, d
 from tui.dataset.lines import BLOCK, MAX_LINE, LineFeed, Print, Readable, Span, Task
 from tui.dataset.machine import JsonMachine
 from tui.dataset.model import Format, Issue, Severity
-from tui.dataset.observe import Observed, Observer
+from tui.dataset.observe import Observed, Observer, packed
 from tui.dataset.rules.chat import PLAIN_ODD, PLAIN_SHIFT, PLAIN_SYSTEM, PLAIN_USER, plain
 from tui.dataset.rules.quality.suspects import suspects
 from tui.dataset.rules.tally import Tally
@@ -304,7 +304,10 @@ class RangeWorker:
         self._reach(len(spans))
         for self._place, span in enumerate(spans):
             raw = self._source.read(span.offset, min(span.length, MAX_LINE + 1))
-            self._careful(found, raw, span.line, place.column(span))
+            column = place.column(span)
+            if self._facets is not None:
+                self._facets.places.append(packed(span.line, column))
+            self._careful(found, raw, span.line, column)
         return found
 
     # Results

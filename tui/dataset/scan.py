@@ -421,10 +421,11 @@ class Scan:
         self.report.records = max(1, self.report.lines)
 
     def _file_issues(self, finished: bool) -> None:
-        issues = list(whole_file_issues(self.report, self._state.totals, self.profile))
+        where = self.source.line_words
+        issues = list(whole_file_issues(self.report, self._state.totals, self.profile, where))
         if finished:
             placed = [issue for issue in issues if issue.line]
-            self._state.compare(self.profile, array=self._array, placed=placed)
+            self._state.compare(self.profile, placed=placed, where=where)
         for issue in issues:
             if not issue.line and (finished or issue.code == "file_too_large"):
                 self._state.add(issue)

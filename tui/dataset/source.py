@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
+from tui.dataset.rules.text import in_file
 from tui.dataset.signature import MAGIC_BYTES, packing
 from tui.errors import FileError, UsageError
 
@@ -261,6 +262,10 @@ class Source:
     def members(self) -> tuple[Member, ...]:
         """The files that this is made of, in order."""
         return (Member(self.name, 0),)
+
+    def line_words(self, line: int) -> str:
+        """Name a line (from 1) in words, with its file where there are several."""
+        return in_file(line)
 
     def member_at(self, offset: int) -> Member:
         """Return the file that a byte of this comes from."""

@@ -210,16 +210,18 @@ class _FirstPass:
 
     def _refuse_useless(self, by: FieldPath) -> None:
         if self.lacking == self.count:
-            shown = ", ".join(sorted(self._fields)[:8])
             raise UsageError(
                 f"no record has the field {by.text!r}",
-                f"the fields are {shown}; --by {ANSWER} spreads the answers evenly",
+                f"the fields are {self._some_fields()}; --by {ANSWER} spreads the answers evenly",
             )
         if self._long == self.count:
             raise UsageError(
                 "the answers are too long to be labels",
-                f"spread by a field with few values; the fields are {', '.join(sorted(self._fields)[:8])}",
+                f"spread by a field with few values; the fields are {self._some_fields()}",
             )
+
+    def _some_fields(self) -> str:
+        return ", ".join(sorted(self._fields)[:8])
 
     def _hash(self, text: bytes) -> int:
         digest = hashlib.blake2b(text, digest_size=8, key=self._key).digest()

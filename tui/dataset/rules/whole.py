@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from tui.dataset.model import Format, Issue
 from tui.dataset.profile import Profile
 from tui.dataset.rules.catalogue import RULES
 from tui.dataset.rules.tally import Tally
-from tui.dataset.rules.text import quote
+from tui.dataset.rules.text import in_file, quote
 
 if TYPE_CHECKING:
     from tui.dataset.ranges import Found
@@ -64,8 +64,20 @@ class Totals:
         return replace(self, tally=self.tally.copy())
 
 
-def whole_file_issues(report: CheckReport, totals: Totals, profile: Profile) -> Iterator[Issue]:
-    """Yield what there is to say about a file that was read to its end."""
+def whole_file_issues(
+    report: CheckReport,
+    totals: Totals,
+    profile: Profile,
+    where: Callable[[int], str] = in_file,
+) -> Iterator[Issue]:
+    """Yield what there is to say about a file that was read to its end.
+
+    Args:
+        report: What was found so far.
+        totals: Sums over the file.
+        profile: The provider's rules.
+        where: Names a line of the file, or of one of several that are read as one.
+    """
     yield from _size(report, profile)
     if not report.records:
         yield _issue(profile, "empty_file", "the file holds no record", "check how it was written")
@@ -84,7 +96,7 @@ def whole_file_issues(report: CheckReport, totals: Totals, profile: Profile) -> 
         yield from _reinforcement(report, profile)
     elif report.format is Format.COMPLETION:
         yield from _completion(totals.tally, profile)
-    yield from _tools_and_images(totals.tally, profile)
+    yield from _tools_and_images(totals.tally, profile, where)
 
 
 def _size(report: CheckReport, profile: Profile) -> Iterator[Issue]:
@@ -135,7 +147,9 @@ def _reinforcement(report: CheckReport, profile: Profile) -> Iterator[Issue]:
         )
 
 
-def _tools_and_images(tally: Tally, profile: Profile) -> Iterator[Issue]:
+def _tools_and_images(
+    tally: Tally, profile: Profile, where: Callable[[int], str]
+) -> Iterator[Issue]:
     most = profile.max_pictured
     if most is not None and tally.pictured > most:
         yield _issue(
@@ -152,7 +166,7 @@ def _tools_and_images(tally: Tally, profile: Profile) -> Iterator[Issue]:
         issue = _issue(
             profile,
             "tools_differ",
-            f"{quote(names[0], 30)} is defined otherwise than on line {before:,}{more}",
+            f"{quote(names[0], 30)} is defined otherwise than on {where(before)}{more}",
             "define a function everywhere as it will be when the model is used",
         )
         yield replace(issue, line=line, column=column)
