@@ -19,6 +19,9 @@ class TunedeckError(Exception):
         message: What went wrong, in plain words, without a full stop.
         hint: What to do next; may be empty.
         code: A stable word for scripts; the class's own unless given.
+
+    Attributes:
+        details: What else ``--json`` says of it.
     """
 
     code = "error"
@@ -26,6 +29,7 @@ class TunedeckError(Exception):
 
     def __init__(self, message: str, hint: str = "", *, code: str | None = None) -> None:
         super().__init__(message)
+        self.details: dict[str, object] = {}
         self.message = message
         self.hint = hint
         if code is not None:

@@ -24,7 +24,7 @@ from tui.errors import ProviderError, SafetyError, UsageError
 from widgets.text import clean
 
 if TYPE_CHECKING:
-    from tui.jobs import CancelOutcome, Job, JobRow, LaunchRow
+    from tui.jobs import CancelOutcome, Job, JobRow, Standing
 
 _ALL_PAGES = 10
 _CANCEL_WAIT = 120.0
@@ -68,6 +68,8 @@ def jobs(args: argparse.Namespace) -> int:
 
 
 async def _jobs(args: argparse.Namespace) -> int:
+    from tui.jobs import leftovers
+
     async with session(args) as opened:
         await settle_leftovers(opened)
         wanted = args.status
@@ -79,19 +81,19 @@ async def _jobs(args: argparse.Namespace) -> int:
         opened.ledger.keep_jobs(opened.provider.endpoint, found)
         endpoint = opened.provider.endpoint
         rows = [row for job in found if (row := opened.ledger.job(endpoint, job.id))]
-        unsettled = opened.ledger.open_launches(endpoint)
+        unsettled = leftovers(opened.ledger, endpoint)
     if args.json:
         emit_json(
             {
                 "provider": opened.config.name,
                 "jobs": [_job_json(row) for row in rows],
-                "launches": [_launch_json(row) for row in unsettled],
+                "launches": [_launch_json(one) for one in unsettled],
             }
         )
         return 0
     _print_jobs(rows, wanted)
     for one in unsettled:
-        note(f"a launch of {one.file} for {one.model} is {one.state}: launch it again to settle it")
+        note(f"{one.words}: {one.next_step}")
     return 0
 
 
@@ -127,7 +129,8 @@ def _error_json(job: Job) -> dict[str, str | None] | None:
     return {"code": job.error_code, "message": job.error_message}
 
 
-def _launch_json(row: LaunchRow) -> dict[str, Any]:
+def _launch_json(one: Standing) -> dict[str, Any]:
+    row = one.launch
     return {
         "id": row.id,
         "state": row.state.value,
@@ -135,6 +138,8 @@ def _launch_json(row: LaunchRow) -> dict[str, Any]:
         "model": row.model,
         "planned_at": row.planned_at,
         "reason": row.reason,
+        "stands": one.words,
+        "next": one.next_step,
     }
 
 

@@ -3,78 +3,44 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tui.cli.asked import add_arguments, changed_request, check_combination, new_request
 from tui.cli.output import confirm, emit_line, is_interactive, note, say
 from tui.cli.session import (
     add_common,
-    duration,
+    find_job,
     interruptible,
     run,
     session,
     tell_duplicates,
 )
-from tui.errors import FileError, SafetyError, UsageError
+from tui.config import Paths
+from tui.errors import SafetyError, UsageError
 from widgets.text import clean
 
 if TYPE_CHECKING:
     from tui.cli.session import Session
     from tui.jobs import LaunchRequest, LaunchResult, LaunchState, Preflight
 
-_METHODS = ("supervised", "dpo", "reinforcement")
-
 
 def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the ``launch`` command."""
     parser = sub.add_parser("launch", help="check, price, upload and create; at most one job")
-    parser.add_argument("file", type=Path, metavar="FILE", help="the training file")
-    parser.add_argument("--model", required=True, metavar="M", help="the model to tune")
-    parser.add_argument("--validation", type=Path, metavar="FILE", help="the validation file")
-    parser.add_argument("--method", choices=_METHODS, default="supervised")
-    parser.add_argument("--epochs", type=_count, metavar="N")
-    parser.add_argument("--batch-size", type=_count, metavar="N")
-    parser.add_argument("--learning-rate-multiplier", type=_number, metavar="X")
-    parser.add_argument("--beta", type=_number, metavar="X", help="of the dpo method")
-    parser.add_argument("--grader", type=Path, metavar="FILE", help="JSON, for reinforcement")
-    parser.add_argument("--suffix", metavar="S", help="a part of the tuned model's name")
-    parser.add_argument("--seed", type=int, metavar="N")
-    parser.add_argument("--metadata", action="append", default=[], metavar="K=V")
-    parser.add_argument("--max-cost", type=float, metavar="USD", help="refuse when it costs more")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--force", action="store_true", help="launch in spite of format errors")
-    parser.add_argument("--watch", action="store_true", help="follow the job to its end")
-    parser.add_argument(
-        "--timeout",
-        type=duration,
-        default=600.0,
-        metavar="D",
-        help="with --watch: stop when the provider cannot be reached for so long (10m)",
-    )
+    add_arguments(parser)
     parser.set_defaults(handler=launch)
     add_common(parser)
 
 
-def _count(text: str) -> int:
-    value = int(text) if text.isascii() and text.isdigit() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return value
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-
-
 def launch(args: argparse.Namespace) -> int:
-    """Launch a job, and follow it when asked to."""
-    request = _request(args)
-    job_id = run(_launch(args, request))
+    """Launch a job, and follow it when asked to; or see to one that was left open."""
+    check_combination(args)
+    if args.clear is not None:
+        return run(_clear(args))
+    if args.resume is not None:
+        _choose_provider(args, args.resume)
+    job_id = run(_launch(args))
     if not args.watch:
         return 0
     from tui.cli.watch import follow
@@ -82,64 +48,94 @@ def launch(args: argparse.Namespace) -> int:
     return follow(args, job_id)
 
 
-def _request(args: argparse.Namespace) -> LaunchRequest:
-    from tui.jobs import LaunchRequest
+def _choose_provider(args: argparse.Namespace, text: str) -> None:
+    """Go where the launch went that was left open, whatever the default is by now."""
+    from tui.jobs import find_launch, open_ledger
 
-    settings = {
-        "n_epochs": args.epochs,
-        "batch_size": args.batch_size,
-        "learning_rate_multiplier": args.learning_rate_multiplier,
-        "beta": args.beta,
-    }
-    return LaunchRequest(
-        file=args.file,
-        model=args.model,
-        validation=args.validation,
-        method=args.method,
-        hyperparameters={key: value for key, value in settings.items() if value is not None},
-        suffix=args.suffix,
-        seed=args.seed,
-        metadata=dict(_pair(text) for text in args.metadata),
-        max_cost=args.max_cost,
-        force=args.force,
-        grader=_grader(args.grader),
-    )
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UsageError(f"--metadata {text!r} is not a pair", "write --metadata KEY=VALUE")
-    return key, value
-
-
-def _grader(path: Path | None) -> dict[str, Any] | None:
-    if path is None:
-        return None
+    ledger = open_ledger(Paths.resolve().state)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(f"cannot read {path} ({error.strerror})", "check the path") from error
-    except ValueError as error:
-        raise FileError(f"{path} is not JSON ({error})", "write one grader object") from error
-    if not isinstance(value, dict):
-        raise FileError(f"{path} is not a grader", "write one JSON object with a type")
-    return value
+        found = find_launch(ledger, text)
+    finally:
+        ledger.close()
+    if args.resume is not None:
+        args.resume = found.id
+    else:
+        args.clear = found.id
+    args.provider = args.provider or found.provider
 
 
-async def _launch(args: argparse.Namespace, request: LaunchRequest) -> str:
+async def _clear(args: argparse.Namespace) -> int:
+    from tui.jobs import clear_launch, find_launch
+
+    _choose_provider(args, args.clear)
+    async with session(args, strict=True) as opened:
+        found = find_launch(opened.ledger, args.clear)
+        words = await clear_launch(opened.provider, opened.ledger, found)
+    if args.json:
+        emit_line({"cleared": found.id, "file": found.file, "model": found.model})
+    else:
+        say(clean(words))
+    return 0
+
+
+async def _asked(args: argparse.Namespace, opened: Session) -> LaunchRequest:
+    """Return what is to be launched: anew, as a past job was, or as it was begun."""
+    if args.resume is not None:
+        return _resumed(args, opened)
+    if args.from_job is None:
+        return new_request(args)
+    from tui.jobs import relaunch
+
+    past = await relaunch(await find_job(opened, args.from_job), opened.provider, opened.ledger)
+    request = changed_request(args, past.request)
+    for text in past.notes:
+        if args.file is None or "validation" in text:
+            note(text)
+    if not request.file.name:
+        raise UsageError("the training file of that job is not known", "name one: launch FILE …")
+    return request
+
+
+def _resumed(args: argparse.Namespace, opened: Session) -> LaunchRequest:
+    from dataclasses import replace
+
+    from tui.jobs import find_launch, request_of, standing
+
+    found = find_launch(opened.ledger, args.resume)
+    if found.endpoint != opened.provider.endpoint:
+        raise SafetyError(
+            f"that launch went to {found.endpoint}, and {opened.provider.name} is "
+            f"{opened.provider.endpoint} now",
+            "set the address right, or clear the launch",
+            code="other_provider",
+        )
+    note(standing(found).words)
+    request = request_of(found)
+    limit = request.max_cost if args.max_cost is None else args.max_cost
+    return replace(request, force=request.force or args.force, max_cost=limit)
+
+
+async def _launch(args: argparse.Namespace) -> str:
     import asyncio
 
+    from tui.jobs import ask_provider, preflight
     from tui.jobs import launch as launch_job
-    from tui.jobs import preflight
 
-    async with session(args, strict=True) as opened:
+    request = None
+    if args.resume is None and args.from_job is None:
+        request = new_request(args)  # What cannot be read is said before anything is opened.
+    async with session(args, job=args.from_job, strict=True) as opened:
+        request = request or await _asked(args, opened)
         # Nothing else runs in this loop yet, so it may stand still meanwhile.
         with interruptible():
             found = preflight(request, opened.config)
-            _tell_problems(found)
-            if found.blocked:
-                raise found.refusal()
+        if args.yes or is_interactive():
+            found = await ask_provider(request, found, opened.provider)
+        _tell_problems(found)
+        if found.blocked:
+            raise found.refusal()
+        _tell_leftovers(opened, request, found)
+        with interruptible():
             _agree(args, opened, request, found)
         teller = _Teller()
         try:
@@ -151,6 +147,18 @@ async def _launch(args: argparse.Namespace, request: LaunchRequest) -> str:
             raise
     _report(args, result)
     return result.job.id
+
+
+def _tell_leftovers(opened: Session, request: LaunchRequest, found: Preflight) -> None:
+    """Say where other launches stand that were left open; this file's own are settled first."""
+    from tui.jobs import leftovers
+
+    for one in leftovers(opened.ledger, opened.provider.endpoint):
+        mine = one.launch.sha256 == found.sha256 and one.launch.model == request.model
+        if not mine:
+            note(f"{one.words}: {one.next_step}")
+        elif one.can_finish:
+            note(f"{one.words}: this launch takes its place")
 
 
 def _tell_problems(found: Preflight) -> None:
@@ -204,7 +212,10 @@ class _Teller:
                 "it looks for the job first; or see 'tunedeck jobs'"
             )
         else:
-            note("interrupted; no job was created")
+            note(
+                "interrupted; no job was created. What was uploaded is used again when the same "
+                "file is launched"
+            )
 
     def progress(self, done: int, total: int) -> None:
         tenth = done * 10 // total if total else 10

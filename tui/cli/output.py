@@ -75,7 +75,8 @@ def give_up(stream: TextIO) -> None:
 def report_error(error: TunedeckError, *, as_json: bool) -> int:
     """Tell of an error as the contract says and return its exit code."""
     if as_json:
-        detail = {"code": error.code, "message": error.message, "hint": error.hint}
+        detail: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
+        detail |= error.details
         # Where stdout is what failed, the line on stderr has to do.
         with contextlib.suppress(FileError, BrokenPipeError):
             emit_line({"error": detail})

@@ -63,7 +63,9 @@ class Preflight:
         hint = first.hint
         if all(problem.forceable for problem in errors):
             hint = f"{hint}, or add --force" if hint else "add --force to launch all the same"
-        return SafetyError(f"{first.message}{rest}", hint, code=first.code)
+        error = SafetyError(f"{first.message}{rest}", hint, code=first.code)
+        error.details["problems"] = [problem.to_json() for problem in self.problems]
+        return error
 
 
 def preflight(
