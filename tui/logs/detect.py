@@ -23,6 +23,8 @@ KINDS = {
 _MEASURE = re.compile(r"loss|reward|acc|ppl|perplexity|score|grad_norm|\blr\b|learning_rate", re.I)
 # What a dataset's rows have; it may hold numbers too.
 _DATASET = frozenset({"messages", "prompt", "text", "input", "preferred_output", "conversations"})
+# A column's name; "loss 2.31" and "{'loss': 1" are not.
+_NAME = re.compile(r"(?![^\W\d]+ [\d.]+$)[\w ./()%@#-]{1,80}")
 _TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -100,7 +102,9 @@ def _is_table(first: bytes, rest: bytes) -> bool:
     header = first.decode("utf-8", "replace").lstrip("\ufeff").strip()
     mark = delimiter_of(header)
     names = [name.strip().strip('"') for name in header.split(mark)]
-    if len(names) < 2 or any(number(name) is not None or len(name) > 80 for name in names):
+    if len(names) < 2 or any(number(name) is not None for name in names):
+        return False
+    if not all(_NAME.fullmatch(name) for name in names):
         return False
     line, newline, _ = rest.partition(b"\n")
     if not newline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -50,32 +51,37 @@ class Assembler:
         self._started: float | None = None
         self._newest: float | None = None
         self._told_counting = False
+        self._parts: list[tuple[list[Event], list[MetricPoint]]] = []
 
-    def take(self, batch: Batch, *, modified: float, live: bool) -> Update:
-        """Return the update of a batch.
+    def take(self, batch: Batch, *, modified: float, live: bool) -> list[Update]:
+        """Return the updates of a batch, one unless training was restarted in it.
 
         Args:
             batch: What was read.
             modified: When the log last changed, in seconds since 1970.
             live: Whether its rows came just now rather than before the log was opened.
+
+        Returns:
+            Updates of which each that tells of a restart does so before its points.
         """
-        events: list[Event] = []
-        points: list[MetricPoint] = []
         self.total = batch.total or self.total
+        self._parts = [([], [])]
         if batch.restart and self._number:
-            events.append(self._restarted(0, f"The log begins anew: {batch.restart}."))
+            self._restart(0, f"The log begins anew: {batch.restart}.")
         now = time.time() if live else None
         notes = 0
         for item in batch.rows:
             if isinstance(item, Note):
                 notes += 1
                 if notes <= _MOST_NOTES:
-                    events.append(self._event(item.message, item.level, now))
+                    self._parts[-1][0].append(self._event(item.message, item.level, now))
             else:
-                points.append(self._point(item, events, now))
+                point = self._point(item, now)
+                self._parts[-1][1].append(point)
         self._facts.update(batch.facts)
         self._settle(batch, modified)
-        return Update(self.job(modified), tuple(events), tuple(points))
+        job = self.job(modified)
+        return [Update(job, tuple(events), tuple(points)) for events, points in self._parts]
 
     def _settle(self, batch: Batch, modified: float) -> None:
         if batch.status:
@@ -86,8 +92,8 @@ class Assembler:
             still = time.time() - modified > STILL
             self.status = "unknown" if still and not batch.more else "running"
 
-    def _point(self, row: Row, events: list[Event], now: float | None) -> MetricPoint:
-        step = self._step(row, events)
+    def _point(self, row: Row, now: float | None) -> MetricPoint:
+        step = self._step(row)
         at = row.at or now
         if at:
             self._started = at if self._started is None else min(self._started, at)
@@ -102,12 +108,12 @@ class Assembler:
             row.values,
         )
 
-    def _step(self, row: Row, events: list[Event]) -> int:
+    def _step(self, row: Row) -> int:
         if row.step is None:
             if not self._told_counting:
                 self._told_counting = True
                 words = "This log has no step numbers: its rows are counted instead."
-                events.append(self._event(words, "info", None))
+                self._parts[-1][0].append(self._event(words, "info", None))
             # Validation belongs to the row of training before it.
             self._ordinal += int(not _is_validation(row.values) or not self._ordinal)
             return self._ordinal
@@ -120,20 +126,22 @@ class Assembler:
             else:
                 self._offset, step = 0, row.step
                 words = f"Training goes on from step {step:,}: it was restarted."
-                events.append(self._restarted(step, words))
+                self._restart(step, words)
         self._epoch = row.epoch if row.epoch is not None else self._epoch
         for name in row.values:
             self._last[name] = step
         return step
 
-    def _restarted(self, step: int, words: str) -> Event:
+    def _restart(self, step: int, words: str) -> None:
+        """Begin a new part: what was measured from this step on is measured again."""
         self._segment += 1
         self._last.clear()
         self._highest = step
         if not step:
             self._ordinal = self._offset = 0
-        event = self._event(words, "warn", time.time())
-        return Event(event.id, None, "warn", words, "restart", MappingProxyType({"step": step}))
+        found = self._event(words, "warn", None)
+        event = Event(found.id, None, "warn", words, "restart", MappingProxyType({"step": step}))
+        self._parts.append(([event], []))
 
     def _event(self, message: str, level: str, at: float | None) -> Event:
         self._number += 1
@@ -208,18 +216,18 @@ class LogSource:
             batch = await asyncio.to_thread(self._follower.poll)
             assembler.kind = self._follower.kind
             before = assembler.status
-            update = assembler.take(batch, modified=self._follower.modified, live=live)
-            news = bool(update.points or update.events or batch.facts)
+            updates = assembler.take(batch, modified=self._follower.modified, live=live)
+            news = bool(batch.rows or batch.facts or batch.restart)
             if news or first or assembler.status != before or batch.trouble != trouble:
-                yield Update(
-                    update.job, update.events, update.points, trouble=batch.trouble or None
-                )
+                for update in updates:
+                    yield dataclasses.replace(update, trouble=batch.trouble or None)
                 first, trouble = False, batch.trouble
             if batch.more:
                 continue
             live, vain = True, 0 if news else vain + 1
             if self._is_over(assembler.status, vain):
-                yield self._last(assembler)
+                for update in self._last(assembler):
+                    yield update
                 return
             await self._pause()
 
@@ -230,10 +238,10 @@ class LogSource:
             return False
         return time.time() - self._follower.modified >= self._idle
 
-    def _last(self, assembler: Assembler) -> Update:
-        batch = self._follower.finish()
-        update = assembler.take(batch, modified=self._follower.modified, live=False)
-        return Update(update.job, update.events, update.points, ended=True)
+    def _last(self, assembler: Assembler) -> list[Update]:
+        return _ended(
+            assembler.take(self._follower.finish(), modified=self._follower.modified, live=False)
+        )
 
     async def _pause(self) -> None:
         try:
@@ -254,12 +262,16 @@ def read_log(path: str | os.PathLike[str]) -> tuple[Update, ...]:
     """
     follower = Follower(path)
     assembler = Assembler(follower.path, follower.kind)
-    updates = []
+    updates: list[Update] = []
     while True:
         batch = follower.poll()
         assembler.kind = follower.kind
-        updates.append(assembler.take(batch, modified=follower.modified, live=False))
+        updates += assembler.take(batch, modified=follower.modified, live=False)
         if not batch.more and not batch.rows:
             break
     last = assembler.take(follower.finish(), modified=follower.modified, live=False)
-    return (*updates, Update(last.job, last.events, last.points, ended=True))
+    return (*updates, *_ended(last))
+
+
+def _ended(updates: list[Update]) -> list[Update]:
+    return [*updates[:-1], dataclasses.replace(updates[-1], ended=True)]

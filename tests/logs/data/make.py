@@ -16,7 +16,13 @@ def model_and_data(vocabulary: int = 64, rows: int = 64):
 
     torch.manual_seed(7)
     config = GPT2Config(
-        vocab_size=vocabulary, n_positions=32, n_embd=16, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0
+        vocab_size=vocabulary,
+        n_positions=32,
+        n_embd=16,
+        n_layer=1,
+        n_head=2,
+        bos_token_id=0,
+        eos_token_id=0,
     )
     generator = torch.Generator().manual_seed(7)
     starts = torch.randint(0, vocabulary, (rows, 1), generator=generator)
@@ -50,7 +56,9 @@ def hf(out: Path) -> None:
     from transformers import Trainer
 
     model, data = model_and_data()
-    trainer = Trainer(model=model, args=arguments(out), train_dataset=data[:48], eval_dataset=data[48:])
+    trainer = Trainer(
+        model=model, args=arguments(out), train_dataset=data[:48], eval_dataset=data[48:]
+    )
     trainer.train()
     trainer.save_state()
 
@@ -60,7 +68,9 @@ def hf_plain(out: Path) -> None:
     from transformers import Trainer
 
     model, data = model_and_data()
-    args = arguments(out, disable_tqdm=True, report_to="none", eval_strategy="no", save_strategy="no")
+    args = arguments(
+        out, disable_tqdm=True, report_to="none", eval_strategy="no", save_strategy="no"
+    )
     Trainer(model=model, args=args, train_dataset=data).train()
 
 
@@ -79,11 +89,23 @@ def trl(out: Path) -> None:
     model, _ = model_and_data(len(vocabulary))
     text = Dataset.from_list([{"text": letters[i % 20 : i % 20 + 8]} for i in range(64)])
     config = SFTConfig(
-        output_dir=str(out), max_steps=40, per_device_train_batch_size=4, learning_rate=1e-2,
-        logging_steps=4, eval_strategy="steps", eval_steps=20, save_strategy="no", report_to="none",
-        use_cpu=True, bf16=False, seed=7, max_length=32,
+        output_dir=str(out),
+        max_steps=40,
+        per_device_train_batch_size=4,
+        learning_rate=1e-2,
+        logging_steps=4,
+        eval_strategy="steps",
+        eval_steps=20,
+        save_strategy="no",
+        report_to="none",
+        use_cpu=True,
+        bf16=False,
+        seed=7,
+        max_length=32,
     )
-    SFTTrainer(model, args=config, train_dataset=text, eval_dataset=text, processing_class=tokenizer).train()
+    SFTTrainer(
+        model, args=config, train_dataset=text, eval_dataset=text, processing_class=tokenizer
+    ).train()
 
 
 def llamafactory(out: Path) -> None:
@@ -94,7 +116,11 @@ def llamafactory(out: Path) -> None:
     model, data = model_and_data()
     args = arguments(out, report_to="none", save_strategy="no")
     trainer = Trainer(
-        model=model, args=args, train_dataset=data[:48], eval_dataset=data[48:], callbacks=[LogCallback()]
+        model=model,
+        args=args,
+        train_dataset=data[:48],
+        eval_dataset=data[48:],
+        callbacks=[LogCallback()],
     )
     trainer.train()
 
@@ -116,13 +142,20 @@ def tensorboard(out: Path) -> None:
     import tensorboardX
     from torch.utils.tensorboard import SummaryWriter
 
-    writers = [(SummaryWriter(str(out / "torch")), {}), (tensorboardX.SummaryWriter(str(out / "x")), {})]
+    writers = [
+        (SummaryWriter(str(out / "torch")), {}),
+        (tensorboardX.SummaryWriter(str(out / "x")), {}),
+    ]
     writers.append((SummaryWriter(str(out / "new")), {"new_style": True}))
     for writer, style in writers:
         for step in range(40):
-            writer.add_scalar("train/loss", 3.0 / (1 + step), step, walltime=1_760_000_000 + step, **style)
+            writer.add_scalar(
+                "train/loss", 3.0 / (1 + step), step, walltime=1_760_000_000 + step, **style
+            )
             if step % 10 == 9:
-                writer.add_scalar("eval/loss", 3.2 / (1 + step), step, walltime=1_760_000_000 + step, **style)
+                writer.add_scalar(
+                    "eval/loss", 3.2 / (1 + step), step, walltime=1_760_000_000 + step, **style
+                )
         writer.add_scalar("train/loss", float("nan"), 40, walltime=1_760_000_040, **style)
         writer.add_text("note", "some text", 0)
         writer.close()
