@@ -8,22 +8,17 @@ import platform
 import sys
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tui import __version__
 from tui.cli.output import emit_json, say
-from tui.config import (
-    LOCAL,
-    Paths,
-    ProviderConfig,
-    Settings,
-    load_settings,
-    public_url,
-    resolve_provider,
-)
-from tui.credentials import foreign_host
+from tui.cli.session import add_trust
+from tui.config import Paths, load_settings
 from tui.errors import TunedeckError
 from widgets.text import ascii_only, clean
+
+if TYPE_CHECKING:
+    from tui.cli.reach import Reach
 
 PACKAGES = ("textual", "openai", "tiktoken", "numpy", "plotext", "orjson", "starlette", "uvicorn")
 ENCODINGS = ("cl100k_base", "o200k_base")
@@ -50,20 +45,22 @@ class Finding:
 def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the ``doctor`` command."""
     parser = sub.add_parser("doctor", help="what works here and what does not")
-    parser.add_argument("--provider", metavar="NAME", help="look at this provider")
+    parser.add_argument("--provider", metavar="NAME", help="look at this provider only")
+    add_trust(parser)
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     parser.set_defaults(handler=doctor)
 
 
 def doctor(args: argparse.Namespace) -> int:
     """Look at everything; exit 0 when all works, 3 when the provider fails, 2 for the rest."""
+    reached, provider_findings = _settings(args.provider, args.send_key_to)
     findings = [
         _versions(),
         _terminal(),
         *_folders(),
         *_encodings(),
         _tokenizer(),
-        *_provider(args.provider),
+        *provider_findings,
     ]
     if args.json:
         emit_json(
@@ -71,6 +68,7 @@ def doctor(args: argparse.Namespace) -> int:
                 "version": __version__,
                 "ok": all(f.state != "error" for f in findings),
                 "findings": [asdict(f) for f in findings],
+                "providers": [reach.to_json() for reach in reached],
             }
         )
     else:
@@ -204,39 +202,50 @@ def _tokenizer() -> Finding:
     return Finding("tokenizer", "ok", f"{choice.engine} counts: {choice.reason}")
 
 
-def _provider(name: str | None) -> list[Finding]:
-    import asyncio
+def _settings(name: str | None, trusted: list[str] | None) -> tuple[list[Reach], list[Finding]]:
+    """Look at the providers; settings that cannot be read are a finding of their own."""
+    from tui.cli.reach import look
 
     try:
-        settings: Settings = load_settings(Paths.resolve())
-        config = resolve_provider(settings, name)
+        reached = look(load_settings(Paths.resolve()), name, trusted)
     except TunedeckError as error:
-        area = "key" if error.code == "missing_key" else "provider"
-        return [Finding(area, "error", error.message, error.hint)]
+        return [], [Finding("provider", "error", error.message, error.hint)]
+    return reached, [finding for reach in reached for finding in _reached(reach)]
+
+
+def _reached(reach: Reach) -> list[Finding]:
+    """Return what to say of one provider; only the chosen one's trouble fails the doctor."""
+    where = f"{reach.name} ({reach.address})" if reach.address else reach.name
     findings = []
-    if config.kind != LOCAL:
-        host = foreign_host(config)
-        findings.append(
-            Finding("key", "ok", f"set, from {config.api_key_env or 'no variable'}")
-            if host is None
-            else Finding("key", "warning", f"{config.api_key_env} goes to {host}, not to OpenAI")
-        )
-    try:
-        models = asyncio.run(_reach(config))
-    except TunedeckError as error:
-        findings.append(Finding("provider", "error", f"{config.name}: {error.message}", error.hint))
-    else:
-        where = public_url(config.base_url or "") or "embedded, on this machine"
-        findings.append(Finding("provider", "ok", f"{config.name} ({where}), {models} models"))
+    if reach.kind and reach.address != "on this machine":
+        note = "; ".join(reach.notes)
+        state = "warning" if note else "ok"
+        words = f"from {reach.key}" if reach.key != "no key" else "none is set"
+        findings.append(Finding("key", state, f"{reach.name}: {words}", note))
+    bad = "error" if reach.chosen else "warning"
+    trouble = reach.trouble
+    if trouble is not None:
+        area = "key" if trouble.code in _KEY_TROUBLES else "provider"
+        findings.append(Finding(area, bad, f"{where}: {trouble.message}", trouble.hint))
+    if trouble is None or reach.reachable:
+        findings.append(Finding("provider", "ok", f"{where}: {_state_of(reach)}"))
+    if reach.can and (trouble is None or reach.reachable):
+        for area, yes in (("can", True), ("cannot", False), ("untried", None)):
+            words = reach.words(yes)
+            if words:
+                findings.append(Finding(area, "ok", f"{reach.name}: {words}"))
     return findings
 
 
-async def _reach(config: ProviderConfig) -> int:
-    from tui.jobs import open_provider
+def _state_of(reach: Reach) -> str:
+    words = [reach.kind]
+    if reach.models is not None:
+        words.append(f"{reach.models} model{'s' if reach.models != 1 else ''}")
+    if reach.address == "on this machine":
+        words += reach.notes
+    if reach.read_only:
+        words.append("read-only")
+    return ", ".join(words)
 
-    provider = open_provider(config, Paths.resolve())
-    try:
-        models: list[Any] = list(await provider.models())
-        return len(models)
-    finally:
-        await provider.aclose()
+
+_KEY_TROUBLES = ("missing_key", "key_command", "keyring", "bad_key", "wrong_key", "key_consent")

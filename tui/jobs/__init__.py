@@ -41,8 +41,9 @@ if TYPE_CHECKING:
         UploadTicket,
     )
     from tui.jobs.precheck import Preflight, preflight
+    from tui.jobs.probe import Probed, abilities_of, probe_provider
     from tui.jobs.provider import Provider, open_provider
-    from tui.jobs.recovery import Reconciled, reconcile
+    from tui.jobs.recovery import Reconciled, acknowledge, reconcile
     from tui.jobs.request import (
         METHODS,
         LaunchRequest,
@@ -106,8 +107,9 @@ _HOMES = {
         "UploadTicket",
     ),
     "precheck": ("Preflight", "preflight"),
+    "probe": ("Probed", "abilities_of", "probe_provider"),
     "provider": ("Provider", "open_provider"),
-    "recovery": ("Reconciled", "reconcile"),
+    "recovery": ("Reconciled", "acknowledge", "reconcile"),
     "request": (
         "METHODS",
         "LaunchRequest",
@@ -174,6 +176,7 @@ __all__ = [
     "MetricPoint",
     "ModelEntry",
     "Preflight",
+    "Probed",
     "Problem",
     "Progress",
     "Provider",
@@ -190,6 +193,8 @@ __all__ = [
     "Upload",
     "UploadTicket",
     "Watcher",
+    "abilities_of",
+    "acknowledge",
     "ask_provider",
     "best_checkpoint",
     "cancel_job",
@@ -209,6 +214,7 @@ __all__ = [
     "open_provider",
     "point_of",
     "preflight",
+    "probe_provider",
     "read_only_refusal",
     "reconcile",
     "relaunch",
