@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tui.service.app import create_app
     from tui.service.config import Endpoint, ServiceConfig
     from tui.service.launcher import ensure_running, find_running, stop
+    from tui.service.order import examples_of_step
     from tui.service.server import serve
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ServiceConfig",
     "create_app",
     "ensure_running",
+    "examples_of_step",
     "find_running",
     "serve",
     "stop",
@@ -31,6 +33,7 @@ _HOMES = {
     "ServiceConfig": "config",
     "create_app": "app",
     "ensure_running": "launcher",
+    "examples_of_step": "order",
     "find_running": "launcher",
     "serve": "server",
     "stop": "launcher",

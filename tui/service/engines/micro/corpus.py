@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui.service.engines.micro.model import Batch, Shape
+from tui.service.order import epoch_order
 
 END = 0x04
 CALL = 0x05
@@ -160,7 +161,7 @@ class Sampler:
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the order in which an epoch goes through the examples."""
-        return np.random.default_rng((self._seed, 1, epoch)).permutation(self._corpus.count)
+        return epoch_order(self._seed, epoch, self._corpus.count)
 
     def batch(self, examples: Sequence[int] | NDArray[np.int64], step: int) -> Batch | None:
         """Return positions of these examples, or ``None`` where they have none.
