@@ -114,6 +114,19 @@ class Track:
             if len(positive):
                 self.low_positive = min(self.low_positive, float(positive.min()))
 
+    def cut(self, step: float) -> None:
+        """Forget everything from a step on: it is going to be measured again."""
+        place = bisect_left(self.steps, step)
+        if place == len(self.steps):
+            return
+        self.version += 1
+        self.rewrites += 1
+        del self.steps[place:], self.values[place:], self.times[place:]
+        finite = [value for value in self.values if math.isfinite(value)]
+        self.low = min(finite, default=math.inf)
+        self.high = max(finite, default=-math.inf)
+        self.low_positive = min((value for value in finite if value > 0), default=math.inf)
+
     @property
     def last(self) -> float | None:
         """The value of the last step."""
@@ -144,6 +157,14 @@ class Track:
                 return None
             wanted = max(found) if highest else min(found)
             return wanted, self.steps[self.values.index(wanted)]
+
+    def copy(self) -> Track:
+        """The same values, which do not grow."""
+        twin = Track()
+        for name in self.__slots__:
+            value = getattr(self, name)
+            setattr(twin, name, value[:] if isinstance(value, array) else value)
+        return twin
 
     def arrays(self) -> tuple[Array, Array]:
         """Steps and values as numpy arrays: copies, as a view would forbid the next append."""

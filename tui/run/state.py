@@ -130,8 +130,23 @@ class RunState:
             self.job = update.job
         self.trouble = update.trouble
         self.ended = self.ended or update.ended
+        for event in update.events:
+            if event.type == "restart" and event.data:
+                self._begin_again(event.data.get("step"))
         if update.points or update.amended:
             self.take((*update.points, *update.amended))
+
+    def _begin_again(self, step: object) -> None:
+        """Forget what a restarted training measures again, from this step on."""
+        if not isinstance(step, int):
+            return
+        self.version += 1
+        for name, track in list(self.metrics.items()):
+            track.cut(step)
+            if not len(track):
+                del self.metrics[name]
+        self.step = int(max((track.steps[-1] for track in self.metrics.values()), default=0))
+        self._recent.clear()
 
     def take(self, points: Sequence[MetricPoint]) -> None:
         """Take in metric points; of a step that is told again the last value counts."""
