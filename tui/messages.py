@@ -97,6 +97,17 @@ class OpenRun(Message):
 
 
 @dataclass
+class CompareRuns(Message):
+    """Show several runs in one chart.
+
+    Attributes:
+        keys: Each a provider's name and a job's id there, or ``log`` and the path of a log.
+    """
+
+    keys: tuple[tuple[str, str], ...]
+
+
+@dataclass
 class SampleRun(Message):
     """Ask models the same prompts and show their answers side by side.
 
