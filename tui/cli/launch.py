@@ -118,7 +118,7 @@ def _resumed(args: argparse.Namespace, opened: Session) -> LaunchRequest:
 async def _launch(args: argparse.Namespace) -> str:
     import asyncio
 
-    from tui.jobs import ask_provider, preflight
+    from tui.jobs import acknowledge, ask_provider, preflight
     from tui.jobs import launch as launch_job
 
     request = None
@@ -140,12 +140,20 @@ async def _launch(args: argparse.Namespace) -> str:
         teller = _Teller()
         try:
             result = await launch_job(
-                request, found, opened.provider, opened.ledger, teller.state, teller.progress
+                request,
+                found,
+                opened.provider,
+                opened.ledger,
+                teller.state,
+                teller.progress,
+                told=False,
             )
         except asyncio.CancelledError:
             teller.interrupted()
             raise
-    _report(args, result)
+        _report(args, result)
+        # Only now: started again after a kill before this, it tells of the same job once more.
+        await acknowledge(opened.ledger, result.launch_id)
     return result.job.id
 
 

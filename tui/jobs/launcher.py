@@ -24,6 +24,7 @@ from tui.jobs.provider import Provider
 from tui.jobs.recovery import (
     Look,
     Reconciled,
+    acknowledge,
     active,
     adopt,
     is_abandoned,
@@ -57,6 +58,7 @@ class LaunchResult:
         estimate: The price shown before.
         adopted: Whether the job was found in the provider's list after an unclear answer.
         duplicates: Ids of further jobs with this launch's mark, which the provider made by itself.
+        launch_id: The launch that made it, for :func:`acknowledge`.
     """
 
     job: Job
@@ -64,6 +66,7 @@ class LaunchResult:
     estimate: CostRow | None
     adopted: bool
     duplicates: tuple[str, ...] = ()
+    launch_id: str = ""
 
 
 def _silent(_state: LaunchState, _words: str) -> None:
@@ -118,6 +121,8 @@ async def launch(
     ledger: Ledger,
     on_state: StateListener = _silent,
     progress: UploadProgress | None = None,
+    *,
+    told: bool = True,
 ) -> LaunchResult:
     """Upload, create, and return the job: one job a call, or none.
 
@@ -128,6 +133,8 @@ async def launch(
         ledger: The ledger of this machine.
         on_state: Told of each state, with words for a person.
         progress: Told of bytes uploaded and bytes in all.
+        told: Returning the result is all it takes to tell of the job. A caller that may be killed
+            before it has told says no, and calls :func:`acknowledge` when it has.
 
     Raises:
         SafetyError: Blocked by the preflight, or the outcome is unknown (``launch_unknown``).
@@ -141,9 +148,14 @@ async def launch(
     launch_id = str(uuid.uuid4())
     active.add(launch_id)
     try:
-        return await _Launch(
+        result = await _Launch(
             launch_id, request, preflight, provider, ledger, on_state, progress
         ).run()
+        if told:
+            # The job is there, whether or not this can be written.
+            with contextlib.suppress(FileError):
+                await acknowledge(ledger, result.launch_id)
+        return result
     finally:
         active.discard(launch_id)
 
@@ -171,7 +183,9 @@ class _Launch:
                 "launch again if you want another one",
             )
             upload = Upload(job.training_file or "", size, True)
-            return LaunchResult(job, upload, self.preflight.cost, True, earlier.duplicates)
+            return LaunchResult(
+                job, upload, self.preflight.cost, True, earlier.duplicates, earlier.launch.id
+            )
         try:
             upload = await self._training_file()
             validation = await self._validation_file()
@@ -308,7 +322,7 @@ class _Launch:
                 raise
             return await self._after_unclear(error, upload)
         await self._created(job)
-        return LaunchResult(job, upload, self.preflight.cost, False)
+        return LaunchResult(job, upload, self.preflight.cost, False, (), self.id)
 
     async def _post(self, body: Mapping[str, Any]) -> Job:
         """Send the create; again only after answers that mean that nothing was created."""
@@ -339,7 +353,7 @@ class _Launch:
             job = seen.jobs[0]
             await self._created(job)
             rest = tuple(other.id for other in seen.jobs[1:])
-            return LaunchResult(job, upload, self.preflight.cost, True, rest)
+            return LaunchResult(job, upload, self.preflight.cost, True, rest, self.id)
         await self._close(LaunchState.UNKNOWN, error.message)
         self.on_state(LaunchState.UNKNOWN, error.message)
         listed = "its list does not show a job" if seen.readable else "its list cannot be read"

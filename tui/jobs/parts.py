@@ -178,14 +178,10 @@ class _Sending:
             if self.progress is not None:
                 self.progress(at + len(piece), going.bytes)
         md5 = await asyncio.to_thread(self._md5)
-        file_id = await self._again(
+        return await self._again(
             lambda: self.provider.complete_upload(going.upload_id, going.parts, md5),
             "completing the upload",
         )
-        await asyncio.to_thread(
-            self.ledger.keep_partial_upload, self.provider.endpoint, self.sha256, {}
-        )
-        return file_id
 
     async def _part(self, going: PartialUpload, piece: bytes, number: int) -> str:
         what = f"part {number + 1} of {going.count}"

@@ -24,12 +24,16 @@ _MAX_PAGES = 100
 # Servers' clocks differ from ours, so a job may seem a little older than its own launch.
 _CLOCK_SKEW = 120.0
 _DAY = 86_400.0
+_RECENT = 200
 # How long a request can be on its way before it can no longer make a job.
 _GRACE = 60.0
 _GRACE_NEARBY = 10.0
 # A process of another machine (or container) cannot be asked whether it lives. No step of a launch
 # takes nearly as long as this.
 _SILENCE_ELSEWHERE = 6 * 3600.0
+
+UNTOLD = "not told yet"
+"""Stands as the reason of a created launch until whoever launched it has heard of the job."""
 
 # Launches that this process works on right now, so that they are not mistaken for leftovers.
 active: set[str] = set()
@@ -208,8 +212,10 @@ async def supersede(ledger: Ledger, launch: LaunchRow) -> None:
 
 
 async def adopt(ledger: Ledger, launch: LaunchRow, job: Job) -> None:
-    """Write that a launch made a job."""
-    await asyncio.to_thread(ledger.advance, launch.id, LaunchState.CREATED, job_id=job.id)
+    """Write that a launch made a job, which whoever launched it has not been told yet."""
+    await asyncio.to_thread(
+        ledger.advance, launch.id, LaunchState.CREATED, job_id=job.id, reason=UNTOLD
+    )
     await asyncio.to_thread(ledger.keep_jobs, launch.endpoint, [job])
 
 
@@ -257,7 +263,48 @@ async def settle_earlier(
             done = await _settle_surely(provider, ledger, row, tell)
             if done.job is not None:
                 return done
+    return await _unheard(provider, ledger, launch)
+
+
+async def _unheard(provider: Provider, ledger: Ledger, launch: LaunchRow) -> Reconciled | None:
+    """Return an earlier launch of the very same that was killed before it could tell of its job.
+
+    Whoever starts it again, a person or a script, wants that job and not a second one.
+    """
+    rows = await asyncio.to_thread(ledger.launches, launch.endpoint, _RECENT)
+    for row in rows:
+        mine = row.sha256 == launch.sha256 and row.model == launch.model
+        if not mine or row.job_id is None or not _was_cut_short(row, launch):
+            continue
+        known = await asyncio.to_thread(ledger.job, launch.endpoint, row.job_id)
+        job = known.job if known is not None else await provider.retrieve(row.job_id)
+        return Reconciled(row, LaunchState.CREATED, job)
     return None
+
+
+def _was_cut_short(row: LaunchRow, launch: LaunchRow) -> bool:
+    return (
+        row.state is LaunchState.CREATED
+        and row.reason == UNTOLD
+        and row.owner != launch.owner
+        and is_abandoned(row)
+        and time.time() - row.updated_at < _DAY
+        and _same_run(row, launch)
+    )
+
+
+def _same_run(one: LaunchRow, other: LaunchRow) -> bool:
+    """Whether two launches ask for the same run; limits on cost make no other run."""
+    left, right = dict(one.recipe), dict(other.recipe)
+    for name in ("max_cost", "force", "file"):
+        left.pop(name, None)
+        right.pop(name, None)
+    return left == right
+
+
+async def acknowledge(ledger: Ledger, launch_id: str) -> None:
+    """Write that whoever launched has heard of the job; the same launch then makes another one."""
+    await asyncio.to_thread(ledger.advance, launch_id, LaunchState.CREATED)
 
 
 async def _settle_surely(

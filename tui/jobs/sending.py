@@ -109,6 +109,8 @@ class Sender:
         if identity(path) != before:
             raise changed(path)
         await asyncio.to_thread(self.ledger.keep_upload, endpoint, sha256, file_id, size)
+        if self._wants_parts(size):
+            await asyncio.to_thread(self.ledger.keep_partial_upload, endpoint, sha256, {})
         self.tell(f"uploaded {path.name} as {file_id}")
         return Upload(file_id, size, False)
 
@@ -127,12 +129,15 @@ class Sender:
     async def _send(self, path: Path, size: int, sha256: str) -> str:
         # Providers insist on the ending, whatever the file is called here.
         name = path.name if path.name.endswith(".jsonl") else f"{path.name}.jsonl"
-        known = self.provider.config.known
-        if size > (known.upload_max_bytes or ONE_PIECE) and known.parts_max_bytes:
+        if self._wants_parts(size):
             return await send_in_parts(
                 self.provider, self.ledger, path, sha256, name, self.tell, self.progress
             )
         return await self._send_whole(path, name)
+
+    def _wants_parts(self, size: int) -> bool:
+        known = self.provider.config.known
+        return size > (known.upload_max_bytes or ONE_PIECE) and bool(known.parts_max_bytes)
 
     async def _send_whole(self, path: Path, name: str) -> str:
         """Upload; a lost answer is tried again, since a file that nobody uses costs nothing."""
