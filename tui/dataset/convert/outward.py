@@ -12,18 +12,20 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 
+from tui.dataset.convert.gemini import gemini
 from tui.dataset.convert.model import Message, SkipError
 
 _INSTRUCTIONS = ("system", "developer")
 _ID_LETTERS = 9
 
 
-class _Chat:
+class Chat:
     """A chat record taken apart.
 
     Attributes:
         system: The instructions, all in one text.
         turns: The other messages.
+        tools: The functions that may be called.
     """
 
     def __init__(self, record: Mapping[str, Any], left_out: dict[str, int]) -> None:
@@ -46,6 +48,13 @@ class _Chat:
         ]
         if record.get("parallel_tool_calls") is not None:
             self.leave("parallel_tool_calls")
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether there are functions, calls or answers of functions."""
+        return bool(self.tools) or any(
+            entry.get("tool_calls") or entry.get("role") == "tool" for entry in self.turns
+        )
 
     def leave(self, what: str) -> None:
         """Count what is not carried over."""
@@ -70,12 +79,12 @@ class _Chat:
         Raises:
             SkipError: There are calls, or the turns do not alternate.
         """
-        if self.tools or any(entry.get("tool_calls") for entry in self.turns):
+        if self.has_tools:
             raise SkipError("tools, which this format has no place for")
         found: list[tuple[str, str]] = []
         for entry in self.turns:
             role, text = str(entry.get("role")), self.text(entry)
-            self._leave_marks(entry)
+            self.leave_marks(entry)
             if role not in ("user", "assistant") or not text.strip():
                 raise SkipError("a message without text, or of another role")
             if found and found[-1][0] == role:
@@ -89,7 +98,12 @@ class _Chat:
             raise SkipError("no question at the start")
         return found
 
-    def _leave_marks(self, entry: Message) -> None:
+    def leave_marks(self, entry: Message) -> None:
+        """Count what a message says about itself; pass the record over where it matters.
+
+        Raises:
+            SkipError: It is not to be trained, or a refusal.
+        """
         if entry.get("weight") == 0:
             # Elsewhere every answer would be trained, this one too.
             raise SkipError("an answer that is not to be trained (weight 0)")
@@ -99,18 +113,14 @@ class _Chat:
             raise SkipError("a refusal, which this format has no place for")
 
 
-def _gemini(chat: _Chat) -> Message:
-    roles = {"user": "user", "assistant": "model"}
-    record: Message = {}
-    if chat.system:
-        record["systemInstruction"] = {"role": "system", "parts": [{"text": chat.system}]}
-    record["contents"] = [
-        {"role": roles[role], "parts": [{"text": text}]} for role, text in chat.spoken()
-    ]
-    return record
+def _bedrock(chat: Chat) -> Message:
+    """Return the record as Amazon Bedrock tunes with; those with tools are passed over.
 
-
-def _bedrock(chat: _Chat) -> Message:
+    The format itself has a place for tools, but the user guide says of supervised fine-tuning of
+    Nova 2.0 that tool usage is not supported and tool sections may make the job fail, and that of
+    other models' text-to-text data shows text only ("Supervised fine-tuning on Amazon Nova 2.0"
+    and "Prepare data for fine-tuning text-to-text models", Amazon Bedrock user guide).
+    """
     record: Message = {"schemaVersion": "bedrock-conversation-2024"}
     if chat.system:
         record["system"] = [{"text": chat.system}]
@@ -120,13 +130,18 @@ def _bedrock(chat: _Chat) -> Message:
     return record
 
 
-def _anthropic(chat: _Chat) -> Message:
+def _anthropic(chat: Chat) -> Message:
+    """Return the record as Claude models are tuned with; those with tools are passed over.
+
+    Tuning takes ``system`` and ``messages`` whose content is text, in turns, and no other key
+    ("Finetuning Claude 3 Haiku on Bedrock", Anthropic's cookbook).
+    """
     record: Message = {"system": chat.system} if chat.system else {}
     record["messages"] = [{"role": role, "content": text} for role, text in chat.spoken()]
     return record
 
 
-def _completion(chat: _Chat) -> Message:
+def _completion(chat: Chat) -> Message:
     turns = chat.spoken()
     if len(turns) > 2:
         raise SkipError("more than one question and answer")
@@ -137,7 +152,7 @@ def _completion(chat: _Chat) -> Message:
     }
 
 
-def _alpaca(chat: _Chat) -> Message:
+def _alpaca(chat: Chat) -> Message:
     turns = chat.spoken()
     record: Message = {"instruction": turns[-2][1], "input": "", "output": turns[-1][1]}
     if chat.system:
@@ -148,7 +163,7 @@ def _alpaca(chat: _Chat) -> Message:
     return record
 
 
-def _sharegpt(chat: _Chat) -> Message:
+def _sharegpt(chat: Chat) -> Message:
     turns: list[Message] = []
     for entry in chat.turns:
         role, text = entry.get("role"), chat.text(entry)
@@ -190,7 +205,7 @@ def _calls(calls: list[Any]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _open_weights(chat: _Chat) -> Message:
+def _open_weights(chat: Chat) -> Message:
     """Return the record with instructions first and text as text, its calls as they are."""
     messages: list[Message] = []
     if chat.system:
@@ -214,7 +229,7 @@ def _open_weights(chat: _Chat) -> Message:
     return record
 
 
-def _mistral(chat: _Chat) -> Message:
+def _mistral(chat: Chat) -> Message:
     record = _open_weights(chat)
     names: dict[str, str] = {}
     for entry in record["messages"]:
@@ -236,11 +251,11 @@ def _renamed(call: Any, names: dict[str, str]) -> Any:
     return {**call, "id": names[name]}
 
 
-TARGETS: Mapping[str, Callable[[_Chat], Message]] = {
+TARGETS: Mapping[str, Callable[[Chat], Message]] = {
     "mistral": _mistral,
     "together": _open_weights,
     "fireworks": _open_weights,
-    "gemini": _gemini,
+    "gemini": gemini,
     "bedrock": _bedrock,
     "anthropic": _anthropic,
     "sharegpt": _sharegpt,
@@ -268,4 +283,4 @@ def for_target(record: Message, target: str, left_out: dict[str, int]) -> Messag
         if target in ("together", "fireworks"):
             return record
         raise SkipError("preference data, which this format has no place for")
-    return TARGETS[target](_Chat(record, left_out))
+    return TARGETS[target](Chat(record, left_out))
