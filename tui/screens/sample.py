@@ -1,0 +1,496 @@
+"""The Sample screen: several models asked the same prompt, their answers side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on, work
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Static
+
+from tui.errors import TunedeckError
+from tui.jobs import SamplePrompt, SampleSettings
+from tui.run.feed import feed_of
+from tui.run.samples import SampleColumn, Samples, read_settings
+from tui.screens.base import DeckScreen
+from tui.screens.prompt import Prompt
+from widgets.answer_pane import AnswerPane, columns_of, spread
+from widgets.confirm import Confirm
+from widgets.record_data import RecordData, conversation
+from widgets.record_view import RecordView
+from widgets.rows import RowsView
+from widgets.text import clean
+
+if TYPE_CHECKING:
+    from tui.jobs import Provider, Sampling
+    from tui.run.heldout import HeldOut
+
+FRAME = 0.5
+"""Seconds between two frames of answers that are coming, at least."""
+MOST_PROMPTS = 500
+_LEAST_PANE = 38
+_MOST_MODELS = 6
+
+
+class PromptView(RecordView, inherit_bindings=False):
+    """The prompt as a conversation; its keys only scroll, as others belong to the screen."""
+
+    BINDINGS = RowsView.BINDINGS
+
+
+class SampleScreen(DeckScreen):
+    """Ask models the same prompts and compare what they answer.
+
+    Args:
+        models: As they are named; see :class:`tui.messages.SampleRun`.
+        provider: Where those without a provider of their own answer; ``None`` for the one in use.
+        prompts: A file with prompts; ``None`` for the open dataset.
+        trained_on: Path of the training file of the run this is about.
+    """
+
+    MODE = "jobs"
+    AUTO_FOCUS = "#prompt"
+    HELP = """
+    The same prompt to several models, their answers side by side as they come. Words that differ
+    from the reference (the answer in the data) are underlined and bold; without a reference, from
+    the first answer. Exact means the reference word for word; similarity is the share of words in
+    common with it, in order: neither says whether an answer is right.
+    Enter asks the prompt in view and sends no request twice; a asks again. Tab goes from pane to
+    pane, and the arrow keys scroll the one with the marked title.
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "ask(False)", "ask", id="sample.ask", tooltip="Ask the models this"),
+        Binding("n,right", "step(1)", "next", id="sample.next", tooltip="The next prompt"),
+        Binding("p,left", "step(-1)", "previous", id="sample.previous", tooltip="The one before"),
+        Binding("t", "type", "type one", id="sample.type", tooltip="Type a prompt by hand"),
+        Binding("m", "add_model", "add model", id="sample.model", tooltip="Ask one model more"),
+        Binding(
+            "minus",
+            "drop_model",
+            "drop model",
+            id="sample.drop",
+            tooltip="Leave out the model whose pane has the focus, or the last one",
+            show=False,
+        ),
+        Binding("f", "file", "file", id="sample.file", tooltip="Take prompts from another file"),
+        Binding("e", "settings", "settings", id="sample.settings", tooltip="Temperature, seed, …"),
+        Binding("a", "ask(True)", "again", id="sample.again", tooltip="Ask this again", show=False),
+        Binding("escape", "stop", "stop", id="sample.stop", tooltip="Stop the answers"),
+        Binding("tab", "app.focus_next", "pane", show=False, tooltip="The next pane"),
+        Binding("shift+tab", "app.focus_previous", "pane", show=False, tooltip="The pane before"),
+    ]
+    DEFAULT_CSS = """
+    SampleScreen {
+        & #about { height: 1; padding: 0 1; color: $text-muted; }
+        & #prompt { height: 30%; min-height: 3; max-height: 12; }
+        & #answers { layout: grid; grid-gutter: 0 1; height: 1fr; }
+        & #state { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }
+        & #state.-trouble { color: $text-warning; }
+        & #empty { display: none; height: 1fr; content-align: center middle; text-align: center; }
+        &.-none #empty { display: block; }
+        &.-none #answers, &.-none #prompt { display: none; }
+        &.-short #prompt { height: 3; }
+    }
+    """
+
+    about = getters.query_one("#about", Static)
+    state = getters.query_one("#state", Static)
+    empty = getters.query_one("#empty", Static)
+    view = getters.query_one("#prompt", PromptView)
+    grid = getters.query_one("#answers", Container)
+
+    class PromptsRead(Message):
+        """A file of prompts was read, or could not be: then ``trouble`` says why."""
+
+        def __init__(self, found: HeldOut | None, trouble: str = "") -> None:
+            super().__init__()
+            self.found = found
+            self.trouble = trouble
+
+    class Resolved(Message):
+        """It is known what a model's name stands for, or why it is not."""
+
+        def __init__(self, column: SampleColumn) -> None:
+            super().__init__()
+            self.column = column
+
+    class Asked(Message):
+        """All models have answered or failed, or were stopped."""
+
+    class Offered(Message):
+        """The models that can be chosen are known."""
+
+        def __init__(self, provider: str, names: Sequence[tuple[str, str]]) -> None:
+            super().__init__()
+            self.provider = provider
+            self.names = names
+
+    class Trouble(Message):
+        """Something could not be done; ``text`` says why, not cleaned."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(
+        self,
+        models: Sequence[str] = (),
+        *,
+        provider: str | None = None,
+        prompts: str | None = None,
+        trained_on: str = "",
+    ) -> None:
+        super().__init__()
+        self._provider = provider
+        self._file = prompts
+        self._trained_on = trained_on
+        self._samples = Samples(SampleSettings(temperature=0.0))
+        self._samples.columns = [SampleColumn(name) for name in dict.fromkeys(models)]
+        self._frame: Timer | None = None
+        self._asking = False
+        self._agreed: set[tuple[str, ...]] = set()
+        self._trouble = ""
+        self._note = ""
+        self._reading = False
+        self._shown: tuple[object, ...] = ()
+
+    def body(self) -> ComposeResult:
+        """Which prompt, the prompt, the answers, and what there is to say."""
+        yield Static(id="about", markup=False)
+        yield PromptView(id="prompt", empty_text="No prompt")
+        yield Container(id="answers")
+        yield Static(id="empty", markup=False)
+        yield Static(id="state", markup=False)
+        yield Prompt()
+
+    def on_mount(self) -> None:
+        """Read the prompts, and look the models up."""
+        # What is coming is shown in frames: a piece of an answer at a time is a lot on a slow link.
+        self._frame = self.set_interval(FRAME, self._draw_answers, pause=True)
+        path = self._file or self.deck.workspace.path
+        if path and path != "-":
+            self._read(path)
+        for column in self._samples.columns:
+            self._look_up(column)
+        self._arrange()
+        self._draw()
+
+    def on_resize(self) -> None:
+        """As many panes side by side as fit."""
+        self._arrange()
+
+    # What workers do: they ask, and post what they heard.
+
+    def _read(self, path: str) -> None:
+        self._file, self._reading = path, True
+        self._read_file(path)
+
+    @work(group="read", exclusive=True, exit_on_error=False)
+    async def _read_file(self, path: str) -> None:
+        from tui.run.heldout import read_prompts
+
+        try:
+            found = await asyncio.to_thread(read_prompts, path, MOST_PROMPTS)
+        except TunedeckError as error:
+            self.post_message(self.PromptsRead(None, str(error)))
+        else:
+            self.post_message(self.PromptsRead(found))
+
+    @work(group="look-up", exit_on_error=False)
+    async def _look_up(self, column: SampleColumn) -> None:
+        from tui.run.named import parse_model, resolve_model
+
+        try:
+            name = parse_model(column.name, self.deck.provider_choices())
+            provider = feed_of(self.deck).provider(name.provider or self._provider)
+            column.model = await resolve_model(name, provider)
+        except TunedeckError as error:
+            column.trouble = str(error)
+        self.post_message(self.Resolved(column))
+
+    @work(group="ask", exclusive=True, exit_on_error=False)
+    async def _ask(self, sampling: Sampling) -> None:
+        from tui.run.asked import cost_of
+
+        try:
+            cost = await asyncio.to_thread(cost_of, sampling)
+            if cost.paid and cost.where not in self._agreed:
+                question = Confirm(
+                    "Ask this?",
+                    [
+                        f"{cost.words()}.",
+                        "Other prompts on this screen are then asked without this question.",
+                    ],
+                    yes="ask",
+                    no="ask nothing",
+                )
+                if not await self.app.push_screen_wait(question):
+                    return
+                self._agreed.add(cost.where)
+            self._samples.take(sampling)
+            if self._frame is not None:
+                self._frame.resume()
+            await sampling.run(lambda _model, _prompt: None)
+        except TunedeckError as error:
+            self.post_message(self.Trouble(str(error)))
+        finally:
+            self.post_message(self.Asked())
+
+    @work(group="offer", exclusive=True, exit_on_error=False)
+    async def _offer(self) -> None:
+        from tui.run.keepings import kept_models
+
+        try:
+            provider: Provider = feed_of(self.deck).provider(self._provider)
+            ledger = await feed_of(self.deck).ledger()
+            jobs = await asyncio.to_thread(ledger.jobs, provider.endpoint)
+            entries = await provider.models()
+        except TunedeckError as error:
+            self.post_message(self.Trouble(str(error)))
+            return
+        found = kept_models(entries, jobs, provider.config.profile, "")
+        names = [
+            (model.name, f"from {model.job_id}" if model.job_id else model.base or "base model")
+            for model in sorted(found, key=lambda model: not model.tuned)
+        ]
+        self.post_message(self.Offered(provider.name, names))
+
+    # What handlers do: they alone change what is shown.
+
+    @on(PromptsRead)
+    def _prompts_read(self, message: PromptsRead) -> None:
+        self._reading = False
+        found = message.found
+        if found is None:
+            self._trouble = message.trouble
+        else:
+            self._trouble = ""
+            typed = [prompt for prompt in self._samples.prompts if not prompt.line]
+            self._samples.prompts = [*typed, *found.prompts]
+            self._samples.at = 0
+            self._note = self._warn_of(found)
+        self._draw()
+
+    def _warn_of(self, found: HeldOut) -> str:
+        parts = []
+        same = self._trained_on and os.path.realpath(self._trained_on)
+        if same and same == os.path.realpath(found.path):
+            parts.append("These prompts were trained on: f takes a held-out file")
+        if found.more:
+            parts.append(f"the first {len(found.prompts)} prompts of the file")
+        if found.skipped:
+            parts.append(f"{found.skipped} records without a prompt were passed over")
+        return "; ".join(parts)
+
+    @on(Resolved)
+    def _resolved(self, _message: Resolved) -> None:
+        self._draw_answers()
+        self._draw_state()
+
+    @on(Asked)
+    def _asked(self) -> None:
+        self._asking = False
+        if self._frame is not None:
+            self._frame.pause()
+        self._draw_answers()
+        self._draw_state()
+        self.refresh_bindings()
+
+    @on(Trouble)
+    def _failed(self, message: Trouble) -> None:
+        self._trouble = message.text
+        self._draw_state()
+
+    @on(Offered)
+    def _offered(self, message: Offered) -> None:
+        from tui.screens.palette import Palette
+
+        here = {column.label for column in self._samples.columns}
+        choices = [
+            SystemCommand(name, words, partial(self._add, name))
+            for name, words in message.names
+            if name not in here
+        ]
+        choices.append(
+            SystemCommand("Another …", "Type PROVIDER/MODEL or job:ID@STEP", self._ask_name)
+        )
+        self.app.push_screen(Palette(choices, title=f"Models at {clean(message.provider, 40)}"))
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what makes sense now."""
+        if action == "stop":
+            return self._asking
+        if action == "ask":
+            return not self._asking and bool(self._samples.prompts and self._samples.columns)
+        if action in ("step", "drop_model"):
+            many = self._samples.prompts if action == "step" else self._samples.columns
+            return len(many) > (action == "step")
+        return super().check_action(action, parameters)
+
+    def action_ask(self, again: bool) -> None:
+        """Ask the models the prompt in view."""
+        sampling = self._samples.to_ask(again=again)
+        if sampling is None:
+            waits = any(not c.model and not c.trouble for c in self._samples.columns)
+            self.say(
+                "The models are still being looked up"
+                if waits
+                else "All have answered this prompt: n goes on, a asks again",
+                "warning" if waits else "muted",
+            )
+            return
+        self._trouble = ""
+        self._asking = True
+        self.refresh_bindings()
+        self._ask(sampling)
+
+    def action_stop(self) -> None:
+        """Stop the answers that are coming; what has come stays."""
+        self.workers.cancel_group(self, "ask")
+
+    def action_step(self, step: int) -> None:
+        """Go to another prompt; answers go on coming meanwhile."""
+        at = max(0, min(self._samples.at + step, len(self._samples.prompts) - 1))
+        if at != self._samples.at:
+            self._samples.at = at
+            self._draw()
+
+    def action_type(self) -> None:
+        """Ask for a prompt."""
+        self.query_one(Prompt).ask("prompt", "Prompt")
+
+    def action_file(self) -> None:
+        """Ask for a file with prompts."""
+        self.query_one(Prompt).ask("file", "Prompts from", self._file or "")
+
+    def action_settings(self) -> None:
+        """Ask for temperature, length and seed."""
+        self.query_one(Prompt).ask("settings", "Answers with", self._samples.settings_words())
+
+    def action_add_model(self) -> None:
+        """Offer the provider's models."""
+        if len(self._samples.columns) >= _MOST_MODELS:
+            self.say(f"{_MOST_MODELS} models are the most that can be compared", "warning")
+            return
+        self._offer()
+
+    def action_drop_model(self) -> None:
+        """Leave a model out."""
+        panes = list(self.query(AnswerPane))
+        focused = next((at for at, pane in enumerate(panes) if pane.has_focus), len(panes) - 1)
+        at = focused - (len(panes) - len(self._samples.columns))
+        self._samples.columns.pop(max(0, at))
+        self._arrange()
+        self._draw()
+
+    def _ask_name(self) -> None:
+        self.query_one(Prompt).ask("model", "Model")
+
+    def _add(self, name: str) -> None:
+        column = SampleColumn(name)
+        self._samples.columns.append(column)
+        self._look_up(column)
+        self._arrange()
+        self._draw()
+
+    @on(Prompt.Answered)
+    def _answered(self, message: Prompt.Answered) -> None:
+        self.close_question()
+        self.view.focus()
+        text = message.text.strip()
+        if not text:
+            return
+        if message.kind == "prompt":
+            self._samples.add_prompt(SamplePrompt(({"role": "user", "content": text},)))
+            self._draw()
+        elif message.kind == "file":
+            self._read(os.path.expanduser(text))
+            self._draw_state()
+        elif message.kind == "model":
+            self._add(text)
+        else:
+            self._set(text)
+
+    def _set(self, text: str) -> None:
+        try:
+            self._samples.settings = read_settings(text, self._samples.settings)
+        except TunedeckError as error:
+            self.say(clean(str(error)), "warning")
+            return
+        self._draw()
+
+    @on(Prompt.GivenUp)
+    def _given_up(self) -> None:
+        self.close_question()
+        self.view.focus()
+
+    # Drawing
+
+    def _arrange(self) -> None:
+        """Make as many panes as there are texts, as many side by side as fit."""
+        wanted = len(self._samples.views())
+        panes = list(self.query(AnswerPane))
+        if len(panes) < wanted:
+            self.grid.mount(*(AnswerPane() for _ in range(wanted - len(panes))))
+        for pane in panes[wanted:]:
+            pane.remove()
+        columns = columns_of(max(1, self.size.width), max(1, wanted), _LEAST_PANE)
+        self.grid.styles.grid_size_columns = columns
+
+    def _draw(self) -> None:
+        nothing = self._samples.prompt is None or not self._samples.columns
+        self.set_class(nothing, "-none")
+        if nothing:
+            self.empty.update(Content(self._nothing()))
+        prompt = self._samples.prompt
+        if prompt is not None:
+            turns, _ = conversation({"messages": [dict(message) for message in prompt.messages]})
+            self.view.show(RecordData(turns=turns))
+            # What is asked stands at the end; a long system message comes before it.
+            self.view.call_after_refresh(self.view.action_last)
+        self._draw_answers()
+        self._draw_state()
+        self.refresh_bindings()
+
+    def _nothing(self) -> str:
+        if self._reading:
+            return clean("Reading the prompts …")
+        if not self._samples.columns:
+            return "No model is chosen yet.\n\nPress m to choose one, and again for a second."
+        if self._trouble:
+            return "No prompts could be read.\n\nPress f for another file, or t to type one."
+        return "No prompts yet.\n\nPress f to take them from a file, or t to type one."
+
+    def _draw_answers(self) -> None:
+        views = self._samples.views()
+        panes = list(self.query(AnswerPane))
+        if len(panes) != len(views):
+            # The reference comes and goes with the prompt.
+            self._arrange()
+            self.call_after_refresh(self._draw_answers)
+            return
+        key = (self._samples.at, *(view.title for view in views))
+        anew, self._shown = key != self._shown, key
+        spread(views, panes, anew=anew)
+
+    def _draw_state(self) -> None:
+        about = self._samples.about()
+        name = f"  {os.path.basename(self._file)}" if self._file else ""
+        line = f"{about}{clean(name, 80)}   {self._samples.settings_words()}"
+        self.about.update(Content(line if about else ""))
+        lines = [clean(self._trouble, 300)] if self._trouble else []
+        lines += [clean(self._note, 300)] if self._note else []
+        lines += self._samples.totals() if not self._asking else []
+        self.state.set_class(bool(self._trouble), "-trouble")
+        self.state.update(Content("\n".join(lines[:3])))
