@@ -23,6 +23,7 @@ from textual.worker import Worker, WorkerState
 from tui import messages
 from tui.config import Paths, Settings, load_settings
 from tui.errors import FileError, TunedeckError
+from tui.keyconsent import KeyConsent
 from tui.modes import KEYS, MODES, warm
 from tui.opened.mending import Mending
 from tui.opened.opening import Opened, opens_at_once
@@ -33,7 +34,7 @@ from tui.theme import DARK, LIGHT, PlainBars
 from widgets.text import use_ascii
 
 
-class TunedeckApp(Mending):
+class TunedeckApp(KeyConsent, Mending):
     """The deck: six modes, one dataset, and the way between them.
 
     Args:
@@ -169,6 +170,7 @@ class TunedeckApp(Mending):
         self._trail.append(self.current_mode)
         del self._trail[:-20]
         self.switch_mode(mode)
+        self.ask_where_the_key_goes(mode)
 
     async def action_back(self) -> None:
         """Close what lies over the screen, else go to the screen before; never quit."""

@@ -14,6 +14,7 @@ from textual.notifications import SeverityLevel
 from textual.signal import Signal
 
 from tui.config import Paths, ProviderConfig, Settings, provider_names, resolve_provider
+from tui.errors import TunedeckError
 from tui.ink import InkApp
 from tui.keys import KeysInOrder
 from tui.messages import LaunchPrefill
@@ -81,6 +82,14 @@ class Deck(InkApp[int]):
             TunedeckError: There is no such provider, or its key is missing.
         """
         return resolve_provider(self.settings, name or self.provider_name)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be changed at the provider in use."""
+        try:
+            return self.provider_config().read_only
+        except TunedeckError:
+            return self.settings.read_only
 
     def provider_choices(self) -> list[str]:
         """Return the providers to pick from, the one in use first."""

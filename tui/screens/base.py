@@ -100,14 +100,15 @@ class DeckHeader(Widget):
     def _file(self, room: int) -> Content:
         workspace = self.deck.workspace
         brand = ("tunedeck", "bold $accent")
+        held = [("  read-only", "$warning")] if self.deck.read_only else []
         if workspace.source is None:
-            return Content.assemble(" ", brand)
+            return Content.assemble(" ", brand, *held)
         name = clean(os.path.basename(workspace.source.name))
         whole = cell_width(name)
         wanted = min(whole, max(8, room // 2))
         left = room - 1 - wanted
         shown: list[tuple[str, str]] = []
-        for whole_text, style in _counts(workspace):
+        for whole_text, style in (*held, *_counts(workspace)):
             text = whole_text
             if cell_width(text) > left and text.startswith(_bad()):
                 # That there are errors is told even where their number has no room.
