@@ -5,6 +5,7 @@ Screens import this, the application derives from it, so the arrow stays ``app â
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +87,11 @@ class Deck(InkApp[int]):
     @property
     def read_only(self) -> bool:
         """Whether nothing may be changed at the provider in use."""
+        everywhere = self.settings.read_only or os.environ.get("TUNEDECK_READ_ONLY", "0")
+        tables = self.settings.providers.values()
+        if everywhere in ("", "0") and not any(table.get("read_only") for table in tables):
+            # The first frame asks this, and need not read what kinds of provider there are.
+            return False
         try:
             return self.provider_config().read_only
         except TunedeckError:
