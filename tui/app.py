@@ -21,6 +21,7 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import Worker, WorkerState
 
 from tui import messages
+from tui.afterrun import AfterRun
 from tui.config import Paths, Settings, load_settings
 from tui.errors import FileError, TunedeckError
 from tui.keyconsent import KeyConsent
@@ -34,7 +35,7 @@ from tui.theme import DARK, LIGHT, PlainBars
 from widgets.text import use_ascii
 
 
-class TunedeckApp(KeyConsent, Mending):
+class TunedeckApp(KeyConsent, AfterRun, Mending):
     """The deck: six modes, one dataset, and the way between them.
 
     Args:
@@ -323,6 +324,7 @@ class TunedeckApp(KeyConsent, Mending):
             yield from screen.deeds()
         yield SystemCommand("Open", "Open another dataset (key o)", self.action_open)
         yield from self.mending_commands()
+        yield from self.after_run_commands()
         yield SystemCommand("Reload", "Read the file again (key r)", self.action_reload)
         yield SystemCommand("Stop", "Stop reading and checking (key Esc)", self.action_stop)
         yield SystemCommand("Redraw", "Draw the screen anew (ctrl+l)", self.action_redraw)
