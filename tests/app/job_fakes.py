@@ -15,6 +15,7 @@ from tui.config import Paths, ProviderConfig, Settings
 from tui.errors import ProviderError
 from tui.jobs import Checkpoint, Event, Job, JobPage
 from tui.jobs.models import EventPage
+from tui.kinds import Can
 
 NOW = 1_800_000_000
 
@@ -65,6 +66,7 @@ class FakeProvider:
         self.down: str = ""
         self.calls: list[tuple[str, str]] = []
         self.cancels_at_once = True
+        self.abilities: dict[str, Can] = {}
 
     def add(self, one: Job, *events: Event) -> None:
         self.jobs[one.id] = one
@@ -144,6 +146,9 @@ class FakeProvider:
 
     def renew(self) -> None:
         return
+
+    def can(self, what: str) -> Can:
+        return self.abilities.get(what, Can(None, "not known yet"))
 
     async def aclose(self) -> None:
         return

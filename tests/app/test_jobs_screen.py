@@ -9,11 +9,11 @@ from tests.app.job_fakes import NOW, FakeProvider, application, job, metrics, sc
 from tui.config import Paths
 from tui.jobs import open_ledger
 from tui.opened.workspace import Stage
-from tui.run.feed import RunRow
+from tui.run.runlist import RunRow
 from tui.run.state import Price
 from tui.screens.job import JobScreen
-from tui.screens.job_rows import cost
 from tui.screens.jobs import JobsScreen
+from tui.screens.run_columns import cost
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ async def test_what_the_ledger_knows_stands_while_the_provider_is_away(app, prov
     async with app.run_test(size=(100, 30)) as pilot:
         await jobs_screen(pilot)
         await until(pilot, lambda: "nothing answers" in screen_text(app))
-        assert "ftjob-known" in screen_text(app)
+        await until(pilot, lambda: "ftjob-known" in screen_text(app))
         assert "last heard from it" in screen_text(app)
         provider.down = ""
         provider.add(job("ftjob-2", "queued"))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui.errors import FileError
+from tui.errors import FileError, TunedeckError
 from tui.jobs.ledger import Ledger
 from tui.jobs.models import Job
 from tui.jobs.provider import Provider
+from tui.jobs.rest import Rest, Woken
 from tui.jobs.transport import CallError
 
 _TRIES = 6
 _ASK_AGAIN = 30.0
+_LONGEST_WAIT = 60.0
+CANCELLING = "cancelling"
+"""The status of a job whose cancel a provider has taken but not carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,14 @@ async def cancel_job(
     if job.terminal:
         await _keep(provider, ledger, job)
         return CancelOutcome(job, True, True)
-    job = await _send(provider, job, on_state)
+    await _keep(provider, ledger, job)
+    await _note(lambda: ledger.keep_cancel(provider.endpoint, job_id))
+    try:
+        job = await _send(provider, job, on_state)
+    except TunedeckError:
+        await _note(lambda: ledger.drop_cancel(provider.endpoint, job_id))
+        raise
+    await _note(lambda: ledger.keep_cancel(provider.endpoint, job_id, heard=True))
     on_heard()
     deadline = None if timeout is None else time.monotonic() + timeout
     job = await _confirmed(provider, job, on_state, deadline)
@@ -92,9 +104,9 @@ async def _send(provider: Provider, job: Job, on_state: Callable[[str], None]) -
             except CallError:
                 if attempt == _TRIES:
                     raise
-            if job.terminal:
+            if job.terminal or job.status == CANCELLING:
                 return job
-            if not error.transient or attempt == _TRIES:
+            if not (error.transient or error.unclear) or attempt == _TRIES:
                 raise
             wait = error.retry_after if error.retry_after is not None else 0.3 * 2**attempt
             await asyncio.sleep(min(wait, 30.0))
@@ -105,10 +117,12 @@ async def _confirmed(
     provider: Provider, job: Job, on_state: Callable[[str], None], deadline: float | None
 ) -> Job:
     pause = 0.3 if provider.nearby else 1.0
+    rest = Rest()
     asked = time.monotonic()
     while not job.terminal and (deadline is None or time.monotonic() < deadline):
         on_state(f"the provider says {job.status}; waiting for cancelled")
-        await asyncio.sleep(pause)
+        if await rest.pause(pause) is Woken.SLEPT:
+            provider.renew()
         pause = min(pause * 1.3, 5.0)
         try:
             job = await provider.retrieve(job.id, attempts=2)
@@ -117,11 +131,16 @@ async def _confirmed(
                 job = await provider.cancel(job.id)
         except CallError as error:
             on_state(f"{error.message}; trying again")
+            pause = max(pause, min(error.retry_after or 0.0, _LONGEST_WAIT))
     return job
 
 
+async def _note(write: Callable[[], None]) -> None:
+    """Keep in the ledger how a cancel stands, so that another start can tell."""
+    with contextlib.suppress(FileError):
+        await asyncio.to_thread(write)
+
+
 async def _keep(provider: Provider, ledger: Ledger, job: Job) -> None:
-    try:
-        await asyncio.to_thread(ledger.keep_jobs, provider.endpoint, [job])
-    except FileError:
-        return  # The cancel counts, and the provider knows of it.
+    # The cancel counts even where this is not written: the provider knows of it.
+    await _note(lambda: ledger.keep_jobs(provider.endpoint, [job]))

@@ -9,80 +9,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from tui.run.state import Price
+from tui.config import LOCAL
+from tui.errors import ProviderError, TunedeckError
+from tui.jobs.rest import Rest, Woken
+from tui.run.cancels import Cancels, Going
+from tui.run.runlist import RunKey, RunList, RunRow, run_row
 
 if TYPE_CHECKING:
     from tui.config import Paths, ProviderConfig
     from tui.deck import Deck
-    from tui.jobs import Job, JobRow, LaunchRow, Ledger, Progress, Provider
+    from tui.jobs import Job, Ledger, Progress, Provider
 
 PAGE = 100
 MOST_JOBS = 500
-"""Runs listed at most; older ones are still reached by their id."""
+"""Runs listed at most of a provider; older ones are still reached by their id."""
 _FOLLOWED = 8
-_FAREWELL = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """One run in the list.
-
-    Attributes:
-        job: The run as last described.
-        seen_at: When that was, in seconds since 1970.
-        progress: Its newest metrics.
-        price: The estimate made at its launch from this machine.
-        file: Path of its training file on this machine; empty when launched elsewhere.
-    """
-
-    job: Job
-    seen_at: float
-    progress: Progress | None = None
-    price: Price | None = None
-    file: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RunList:
-    """All runs of a provider, newest first, and how sure that is.
-
-    Attributes:
-        rows: The runs.
-        unsettled: Launches of this machine whose outcome is not known.
-        trouble: Why the provider did not answer; ``None`` when it did.
-        seen_at: When the provider last answered, in seconds since 1970; ``None`` if never.
-    """
-
-    rows: tuple[RunRow, ...] = ()
-    unsettled: tuple[LaunchRow, ...] = ()
-    trouble: str | None = None
-    seen_at: float | None = None
-
-    def with_trouble(self, trouble: str | None) -> RunList:
-        """Return the same list, with why the provider did not answer."""
-        return replace(self, trouble=trouble)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cancel:
-    """A cancel under way: its task, and whether the provider has answered it."""
-
-    task: asyncio.Task[Job]
-    heard: asyncio.Event
-
-
-def price_of(estimate: Any) -> Price | None:
-    """Read the estimate that the ledger keeps with a launch (a cost row)."""
-    tokens = estimate.get("tokens_billed") if estimate else None
-    if not isinstance(tokens, (int, float)):
-        return None
-    usd = estimate.get("usd")
-    return Price(int(tokens), float(usd) if isinstance(usd, (int, float)) else None)
+_ASKED_FOR = 10
 
 
 class JobFeed:
@@ -91,17 +37,26 @@ class JobFeed:
     Args:
         paths: The folders of the application.
         config_of: Finds the settings of a provider by name; ``None`` is the one in use.
+        names: Names the configured providers, the one in use first.
     """
 
-    def __init__(self, paths: Paths, config_of: Callable[[str | None], ProviderConfig]) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        config_of: Callable[[str | None], ProviderConfig],
+        names: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
         self._paths = paths
         self._config_of = config_of
+        self._names = names
         self._providers: dict[str, Provider] = {}
         self._ledger: Ledger | None = None
         self._lock = asyncio.Lock()
         self._live: dict[tuple[str, str], Progress] = {}
         self._seen: dict[str, float] = {}
-        self._cancels: dict[tuple[str | None, str], _Cancel] = {}
+        self._cancels = Cancels(self.provider, self.ledger)
+
+    # --- providers ----------------------------------------------------------------------------
 
     def provider(self, name: str | None = None) -> Provider:
         """Return the provider called ``name``, or the one in use; nothing is contacted yet.
@@ -115,6 +70,53 @@ class JobFeed:
         if config.name not in self._providers:
             self._providers[config.name] = open_provider(config, self._paths)
         return self._providers[config.name]
+
+    def everywhere(self) -> tuple[str, ...]:
+        """Return the names of all configured providers, the one in use first.
+
+        One that cannot be used now, such as one whose key is missing, is among them.
+        """
+        found: list[str] = []
+        for name in (None, *self._names()):
+            with contextlib.suppress(TunedeckError):
+                name = self._config_of(name).name
+            if name is not None:
+                found.append(name)
+        return tuple(dict.fromkeys(found))
+
+    def read_only(self, name: str | None = None) -> bool:
+        """Return whether nothing may be changed at a provider."""
+        try:
+            return self._config_of(name).read_only
+        except TunedeckError:
+            return False
+
+    async def asleep(self, name: str) -> bool:
+        """Return whether this is the embedded service, not in use and not running.
+
+        It is not started only to be asked what the ledger knows.
+        """
+        try:
+            config = self._config_of(name)
+        except TunedeckError:
+            return False
+        if config.kind != LOCAL or name == self.everywhere()[0]:
+            return False
+        from tui.service import find_running
+
+        return await asyncio.to_thread(find_running, self._paths) is None
+
+    def rest(self) -> Rest:
+        """Return what waits between two looks; see :meth:`pause`."""
+        return Rest()
+
+    async def pause(self, name: str, rest: Rest, seconds: float) -> None:
+        """Wait; when the machine slept meanwhile, return at once and begin with new connections."""
+        if await rest.pause(seconds) is Woken.SLEPT:
+            with contextlib.suppress(TunedeckError):
+                self.provider(name).renew()
+
+    # --- the ledger ---------------------------------------------------------------------------
 
     async def ledger(self) -> Ledger:
         """Return the ledger, opened in a thread the first time.
@@ -136,30 +138,72 @@ class JobFeed:
         """Return what the ledger knows of one run."""
         ledger = await self.ledger()
         found = await asyncio.to_thread(ledger.job, provider.endpoint, job_id)
-        return self._run_row(provider, found) if found else None
+        live = self._live.get((provider.endpoint, job_id))
+        return run_row(found, provider.name, live) if found else None
 
-    async def known(self, provider: Provider) -> RunList:
-        """Return what the ledger knows of a provider's runs, without asking the provider."""
-        ledger = await self.ledger()
-        rows = await asyncio.to_thread(ledger.jobs, provider.endpoint, MOST_JOBS)
-        unsettled = await asyncio.to_thread(ledger.open_launches, provider.endpoint)
-        seen = self._seen.get(provider.endpoint)
-        if seen is None and rows:
-            seen = max(row.seen_at for row in rows)
-        return RunList(
-            tuple(self._run_row(provider, row) for row in rows), tuple(unsettled), None, seen
-        )
+    async def known(self, name: str, limit: int = MOST_JOBS) -> RunList:
+        """Return what the ledger knows of a provider's runs, without asking the provider.
 
-    async def fetch(self, provider: Provider) -> None:
-        """Ask the provider for its runs and the newest metrics of those that go on.
+        Args:
+            name: The provider; one that cannot be used now is as good.
+            limit: How many runs, newest first.
 
         Raises:
-            ProviderError: It refused or could not be reached; what the ledger knows still stands.
+            FileError: The ledger cannot be read.
         """
         ledger = await self.ledger()
+        return await asyncio.to_thread(self._known, ledger, name, limit)
+
+    def _known(self, ledger: Ledger, name: str, limit: int) -> RunList:
+        rows: list[RunRow] = []
+        unsettled = []
+        seen: list[float] = []
+        asked = False
+        for endpoint in self._endpoints(ledger, name):
+            kept = ledger.jobs(endpoint, limit)
+            rows += [run_row(row, name, self._live.get((endpoint, row.job.id))) for row in kept]
+            unsettled += ledger.open_launches(endpoint)
+            at = self._seen.get(endpoint) or ledger.heard_at(endpoint)
+            seen += [at] if at is not None else [row.seen_at for row in kept]
+            asked = asked or endpoint in self._seen
+        return RunList(tuple(rows), tuple(unsettled), None, max(seen, default=None), asked)
+
+    def _endpoints(self, ledger: Ledger, name: str) -> list[str]:
+        try:
+            config = self._config_of(name)
+            return [LOCAL if config.kind == LOCAL else self.provider(name).endpoint]
+        except TunedeckError:
+            # Its key is missing, say: what it ran is known all the same.
+            return ledger.endpoints_of(name)
+
+    # --- asking -------------------------------------------------------------------------------
+
+    async def fetch(self, name: str, *, whole: bool = True) -> None:
+        """Ask a provider for its runs and the newest metrics of those that go on.
+
+        Args:
+            name: The provider.
+            whole: Ask for all pages; otherwise for the newest, and for older runs that go on.
+
+        Raises:
+            TunedeckError: It refused, could not be reached or cannot be used; what the ledger
+                knows still stands.
+        """
+        ledger = await self.ledger()
+        provider = self.provider(name)
+        jobs = await self._list(provider, MOST_JOBS if whole else PAGE)
+        await self._ask_for(ledger, provider, jobs)
+        await asyncio.to_thread(ledger.keep_jobs, provider.endpoint, list(jobs.values()))
+        await asyncio.to_thread(ledger.keep_heard, provider.endpoint)
+        self._seen[provider.endpoint] = time.time()
+        await self._settle(ledger, provider)
+        going = [job for job in jobs.values() if job.status == "running"][:_FOLLOWED]
+        await asyncio.gather(*(self._newest(provider, job) for job in going))
+
+    async def _list(self, provider: Provider, most: int) -> dict[str, Job]:
         jobs: dict[str, Job] = {}
         after: str | None = None
-        while len(jobs) < MOST_JOBS:
+        while len(jobs) < most:
             page = await provider.list_jobs(limit=PAGE, after=after, attempts=1)
             fresh = [job for job in page.jobs if job.id not in jobs]
             jobs.update((job.id, job) for job in fresh)
@@ -167,11 +211,23 @@ class JobFeed:
             if not page.has_more or not fresh or page.last_id is None:
                 break
             after = page.last_id
-        await asyncio.to_thread(ledger.keep_jobs, provider.endpoint, list(jobs.values()))
-        self._seen[provider.endpoint] = time.time()
-        await self._settle(ledger, provider)
-        going = [job for job in jobs.values() if job.status == "running"][:_FOLLOWED]
-        await asyncio.gather(*(self._newest(provider, job) for job in going))
+        return jobs
+
+    async def _ask_for(self, ledger: Ledger, provider: Provider, jobs: dict[str, Job]) -> None:
+        """Ask by name for runs that go on, as far as is known, and that are not listed."""
+        known = await asyncio.to_thread(ledger.jobs, provider.endpoint, MOST_JOBS)
+        missing = [
+            row.job.id
+            for row in known
+            if not row.job.terminal and not row.gone and row.job.id not in jobs
+        ]
+        for job_id in missing[:_ASKED_FOR]:
+            try:
+                jobs[job_id] = await provider.retrieve(job_id, attempts=1)
+            except ProviderError as error:
+                if error.status != 404:
+                    raise
+                await asyncio.to_thread(ledger.mark_gone, provider.endpoint, job_id)
 
     async def _settle(self, ledger: Ledger, provider: Provider) -> None:
         """Find out what became of launches that a crash or a closed laptop left open."""
@@ -181,7 +237,6 @@ class JobFeed:
 
     async def _newest(self, provider: Provider, job: Job) -> None:
         """Look at the newest events of a run that nobody may be watching."""
-        from tui.errors import ProviderError
         from tui.jobs import Progress, point_of
 
         # A provider without events is no reason to show no list.
@@ -194,28 +249,18 @@ class JobFeed:
                     last.step, last.total_steps, last.values, last.created_at
                 )
 
-    def _run_row(self, provider: Provider, row: JobRow) -> RunRow:
-        live = self._live.get((provider.endpoint, row.job.id))
-        progress = row.progress
-        if live is not None and (progress is None or live.step > progress.step):
-            progress = live
-        return RunRow(row.job, row.seen_at, progress, price_of(row.estimate), row.file)
+    # --- cancels ------------------------------------------------------------------------------
+
+    def _key(self, provider: str | None, job_id: str) -> RunKey:
+        return self._config_of(provider).name, job_id
 
     def begin_cancel(self, provider: str | None, job_id: str) -> asyncio.Task[Job]:
-        """Begin to cancel a run, once, and return the task that ends with the run as it ended.
+        """Begin to cancel a run, once; see :class:`tui.run.cancels.Cancels`.
 
-        The task belongs to the feed and not to the screen that asked, because a cancel agreed to
-        must reach the provider even when the panel is left or the application quit right after.
-        It fails with a :class:`TunedeckError` when the provider refuses or cannot be reached.
+        Raises:
+            TunedeckError: There is no such provider, or its key is missing.
         """
-        key = (provider, job_id)
-        going = self._cancels.get(key)
-        if going is None:
-            heard = asyncio.Event()
-            task = asyncio.create_task(self._cancel(provider, job_id, heard))
-            going = self._cancels[key] = _Cancel(task, heard)
-            task.add_done_callback(lambda _: self._cancels.pop(key, None))
-        return going.task
+        return self._cancels.begin(self._key(provider, job_id))
 
     async def cancelled(self, provider: str | None, job_id: str) -> Job:
         """Return a run as it ended after its cancel; whoever waits here may go away.
@@ -225,20 +270,9 @@ class JobFeed:
         """
         return await asyncio.shield(self.begin_cancel(provider, job_id))
 
-    async def _cancel(self, provider: str | None, job_id: str, heard: asyncio.Event) -> Job:
-        from tui.jobs import cancel_job
-
-        try:
-            outcome = await cancel_job(
-                self.provider(provider),
-                await self.ledger(),
-                job_id,
-                on_heard=heard.set,
-                timeout=None,
-            )
-        finally:
-            heard.set()
-        return outcome.job
+    def cancels(self) -> dict[RunKey, Going]:
+        """Return the cancels that no provider has confirmed yet."""
+        return self._cancels.under_way()
 
     async def cancels_heard(self, timeout: float) -> bool:
         """Wait, at most ``timeout`` seconds, until providers have heard of every cancel.
@@ -246,13 +280,7 @@ class JobFeed:
         Returns:
             Whether they have.
         """
-        waits = [asyncio.create_task(going.heard.wait()) for going in self._cancels.values()]
-        if not waits:
-            return True
-        _, late = await asyncio.wait(waits, timeout=timeout)
-        for wait in late:
-            wait.cancel()
-        return not late
+        return await self._cancels.all_heard(timeout)
 
     async def farewell(self) -> str:
         """See to it that every cancel agreed to is heard before the program ends.
@@ -260,10 +288,7 @@ class JobFeed:
         Returns:
             What to tell the person when one is not; empty when all is well.
         """
-        runs = [job_id for _, job_id in self._cancels]
-        if await self.cancels_heard(_FAREWELL):
-            return ""
-        return f"tunedeck: no answer to the cancel yet: run 'tunedeck cancel {' '.join(runs)}'"
+        return await self._cancels.farewell()
 
     async def aclose(self) -> None:
         """Close connections and the ledger."""
@@ -283,7 +308,7 @@ def feed_of(deck: Deck) -> JobFeed:
     """Return the application's feed, making it the first time."""
     feed = _FEEDS.get(deck)
     if feed is None:
-        feed = _FEEDS[deck] = JobFeed(deck.paths, deck.provider_config)
+        feed = _FEEDS[deck] = JobFeed(deck.paths, deck.provider_config, deck.provider_choices)
         deck.farewells.append(feed.farewell)
         deck.closers.append(feed.aclose)
     return feed

@@ -1,11 +1,11 @@
-"""The Jobs screen: every run the provider has, with what this machine knows of it."""
+"""The Jobs screen: the runs of every provider, with what this machine knows of them."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import replace
+from typing import ClassVar
 
 from textual import events, getters, on, work
 from textual.app import ComposeResult
@@ -15,28 +15,32 @@ from textual.message import Message
 from textual.widgets import Static
 
 from tui.errors import TunedeckError
-from tui.messages import OpenJob
-from tui.run import words
-from tui.run.feed import RunList, RunRow, feed_of
-from tui.run.state import RunState
-from tui.screens.job_actions import DoneTo, JobActions
-from tui.screens.job_rows import RunsList, headings
+from tui.messages import CompareRuns, GoLaunch, LaunchPrefill, OpenJob
+from tui.run.feed import feed_of
+from tui.run.runlist import RunKey, RunList, RunRow
+from tui.screens.job_actions import DoneTo
+from tui.screens.job_rows import RunsList
 from tui.screens.prompt import Prompt
-from widgets.numbers import counted
+from tui.screens.run_columns import headings, state_of, text_of
+from tui.screens.runs_said import ORDERS, Said, in_order
+from tui.screens.several import SeveralRuns
 from widgets.text import clean
 
-if TYPE_CHECKING:
-    from tui.jobs import LaunchRow
-
 BUSY = 5.0
-"""Seconds between two looks at the provider while a run goes on."""
+"""Seconds between two looks at a provider while something happens to its runs."""
+CALM = 15.0
+"""Seconds between two looks while runs go on and nothing is new."""
 IDLE = 30.0
 """Seconds between two looks while none does."""
-_WORST = 60.0
+_WORST = 30.0
+_LONGEST = 900.0
+_FIRST_ROWS = 100
+_WHOLE_EVERY = 20
+_ASLEEP = "the service on this machine is not running, so its runs stand still; r starts it"
 
 
-class JobsScreen(JobActions):
-    """All runs, newest first; Enter opens one, ``x`` cancels the one under the cursor.
+class JobsScreen(SeveralRuns):
+    """All runs everywhere; Enter opens one, ``x`` cancels the marked ones or the one at hand.
 
     Args:
         clock: Tells the time in seconds since 1970 (tests give their own).
@@ -46,34 +50,33 @@ class JobsScreen(JobActions):
     AUTO_FOCUS = "#runs"
     CSS_PATH = "jobs.tcss"
     HELP = """
-    Every run the provider lists, and those this machine remembers when the provider is away.
-    Enter opens the live panel. x cancels: it asks first, y does it, anything else does not.
-    p pauses and u resumes where the provider can. / shows only runs with a word in them.
+    Every run of every configured provider, and those this machine remembers when one is away.
+    Enter opens the live panel. Space marks runs: x cancels the marked ones, or the one under the
+    cursor; it asks first, y does it, anything else does not. c shows the marked ones in one chart.
+    p pauses and u resumes where the provider can. a launches a run again, with changes.
+    / shows only runs with all the words typed, of which a status may be one. s sorts.
     A cost with ~ is the estimate for the whole run; without, it is for the tokens trained.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "cancel_run", "cancel", id="jobs.cancel", tooltip="Cancel; asks first"),
-        Binding("slash", "filter", "filter", id="jobs.filter", tooltip="Show runs with a word"),
-        Binding("r", "refresh_runs", "refresh", id="jobs.refresh", tooltip="Ask the provider now"),
+        Binding("space", "mark", "mark", id="jobs.mark", tooltip="Mark the run, or unmark it"),
+        Binding("slash", "filter", "filter", id="jobs.filter", tooltip="Show runs with words"),
+        Binding("s", "sort", "sort", id="jobs.sort", tooltip="Sort by start, status or cost"),
+        Binding("c", "compare", "compare", id="jobs.compare", tooltip="Marked runs in one chart"),
+        Binding("a", "again", "launch again", id="jobs.again", tooltip="Launch this run again"),
+        Binding("r", "refresh_runs", "refresh", id="jobs.refresh", tooltip="Ask providers now"),
         Binding("p", "change('pause')", "pause", id="jobs.pause", tooltip="Pause the run"),
         Binding("u", "change('resume')", "resume", id="jobs.resume", tooltip="Resume the run"),
         Binding("escape", "all_runs", "all runs", id="jobs.all", show=False),
     ]
 
     class Listed(Message):
-        """What is known of the runs now."""
+        """What is known of one provider's runs now."""
 
         def __init__(self, provider: str, found: RunList) -> None:
             super().__init__()
             self.provider = provider
             self.found = found
-
-    class Failed(Message):
-        """The runs cannot be listed at all; ``text`` says why, not cleaned."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
 
     runs = getters.query_one("#runs", RunsList)
     heads = getters.query_one("#heads", Static)
@@ -84,14 +87,13 @@ class JobsScreen(JobActions):
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
         self._clock = clock
-        self._all = RunList()
-        self._provider = ""
-        self._word = ""
-        self._failure = ""
+        self._names: tuple[str, ...] = ()
+        self._lists: dict[str, RunList] = {}
+        self._words: tuple[str, ...] = ()
+        self._order = ORDERS[0]
+        self._marked: frozenset[RunKey] = frozenset()
         self._asked = False
-        self._cancelling: set[str] = set()
-        self._said = ""
-        self._nudge = asyncio.Event()
+        self._shown: dict[str, object] = {}
 
     def body(self) -> ComposeResult:
         """Headings, runs, what there is to say, and the filter's prompt."""
@@ -102,7 +104,7 @@ class JobsScreen(JobActions):
         yield Prompt()
 
     def on_mount(self) -> None:
-        """Follow the provider in use."""
+        """Follow every provider."""
         self.runs.status_of = self._status_of
         self.runs.clock = self._clock
         self.deck.provider_changed.subscribe(self, self._provider_changed)
@@ -123,65 +125,78 @@ class JobsScreen(JobActions):
 
     def on_resize(self) -> None:
         """The headings stand over their columns."""
-        self.heads.update(headings(self.size.width))
+        self._draw_heads()
 
-    # What the worker does: it asks, and posts what it heard.
+    # What workers do, one a provider: they ask, and post what they heard.
 
-    @work(group="poll", exclusive=True, exit_on_error=False)
-    async def _poll(self) -> None:
-        feed = feed_of(self.deck)
-        failures = 0
+    def _poll(self, *, wake: bool = False) -> None:
+        """Begin to follow every provider, each by itself: one that is away delays no other."""
+        self.workers.cancel_group(self, "poll")
+        self._names = feed_of(self.deck).everywhere()
+        self._order_lists()
+        for name in self._names:
+            self._follow(name, wake)
+
+    def _order_lists(self) -> None:
+        known = self._lists
+        self._lists = {name: known[name] for name in self._names if name in known}
+
+    @work(group="poll", exit_on_error=False)
+    async def _follow(self, name: str, wake: bool) -> None:
+        """Post what is known of a provider's runs, then ask it again and again."""
+        feed, pace = feed_of(self.deck), _Pace()
+        rest = feed.rest()
+        last: RunList | None = None
+        turn = 0
         while True:
-            self._nudge.clear()
+            if turn == 0 and name not in self._lists:
+                last = await self._post_known(name, RunList(), _FIRST_ROWS)
+            error: TunedeckError | None = None
+            asleep = not wake and await feed.asleep(name)
             try:
-                provider = feed.provider(None)
-                known = await feed.known(provider)
-                if not self._asked or provider.name != self._provider:
-                    self.post_message(self.Listed(provider.name, known))
-                trouble = None
-                try:
-                    await feed.fetch(provider)
-                    failures = 0
-                except TunedeckError as error:
-                    trouble, failures = str(error), failures + 1
-                known = await feed.known(provider)
-                self.post_message(self.Listed(provider.name, known.with_trouble(trouble)))
-                going = any(not row.job.terminal for row in known.rows)
-            except TunedeckError as error:
-                self.post_message(self.Failed(str(error)))
-                failures, going = failures + 1, False
-            wait = min(_WORST, BUSY * 2 ** min(failures, 4)) if failures else BUSY
-            await self._pause(wait if going or failures else IDLE)
+                if not asleep:
+                    await feed.fetch(name, whole=turn % _WHOLE_EVERY == 0)
+            except TunedeckError as caught:
+                error = caught
+            found = await self._known(name) or last or RunList()
+            if not asleep:
+                found = found.after_asking(str(error) if error else None)
+            elif any(row.going for row in found.rows):
+                found = replace(found, trouble=_ASLEEP)
+            self.post_message(self.Listed(name, found))
+            going = any(row.going for row in found.rows)
+            wait = pace.next(error, going, changed=last is None or last.rows != found.rows)
+            last, turn = found, turn + 1
+            await feed.pause(name, rest, wait)
 
-    async def _pause(self, seconds: float) -> None:
+    async def _post_known(self, name: str, found: RunList, limit: int) -> RunList:
+        found = await self._known(name, limit) or found
+        self.post_message(self.Listed(name, found))
+        return found
+
+    async def _known(self, name: str, limit: int | None = None) -> RunList | None:
+        feed = feed_of(self.deck)
         try:
-            await asyncio.wait_for(self._nudge.wait(), seconds)
-        except TimeoutError:
-            return
+            return await (feed.known(name) if limit is None else feed.known(name, limit))
+        except TunedeckError as error:
+            self.deck.tell(str(error), severity="error")
+            return None
 
     # What handlers do: they alone change what is shown.
 
     @on(Listed)
     def _listed(self, message: Listed) -> None:
-        self._asked = True
-        self._failure = ""
-        self._provider = message.provider
-        self._all = message.found
-        over = {row.job.id for row in message.found.rows if row.job.terminal}
-        self._cancelling -= over
-        self._draw()
-
-    @on(Failed)
-    def _failed(self, message: Failed) -> None:
-        self._failure = message.text
+        self._lists[message.provider] = message.found
+        self._order_lists()
+        first = next(iter(self._names), "")
+        self._asked = first in self._lists and self._lists[first].asked
         self._draw()
 
     @on(DoneTo)
     def _done_to(self, message: DoneTo) -> None:
         if message.job is None:
-            self._cancelling.discard(message.job_id)
             self.say_trouble(message)
-        self._nudge.set()
+        self._poll()
         self._draw()
 
     @on(RunsList.Chosen)
@@ -190,56 +205,134 @@ class JobsScreen(JobActions):
 
     @on(RunsList.Moved)
     def _moved(self) -> None:
-        self.refresh_bindings()
+        self._sync_keys()
 
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what makes sense for the run under the cursor."""
+        """Offer only what makes sense for the marked runs, or the run under the cursor."""
         row = self.runs.current if self.is_mounted else None
-        if action in ("cancel_run", "change") and row is None:
+        if action in ("cancel_run", "change", "mark", "again") and row is None:
             return False
         if action == "cancel_run" and row is not None:
-            return not row.job.terminal
+            return bool(self._marked) or row.going
         if action == "change" and row is not None:
             paused = row.job.status == "paused"
-            return not row.job.terminal and paused == (parameters == ("resume",))
+            return row.going and paused == (parameters == ("resume",))
+        if action == "compare":
+            return len(self._marked) > 1
         if action == "all_runs":
-            return bool(self._word)
+            return bool(self._words or self._marked)
         return super().check_action(action, parameters)
 
-    def action_cancel_run(self) -> None:
-        """Ask whether to cancel the run under the cursor."""
+    def action_mark(self) -> None:
+        """Mark the run under the cursor, or unmark it, and go on to the next."""
         row = self.runs.current
         if row is None:
             return
-        state = _state_of(row)
-        self.ask_cancel(
-            row.job, self._status_of(row), state.so_far(), state.usd_so_far(), row.job.provider
-        )
+        self._mark(self._marked ^ {row.key})
+        self.runs.action_row(1)
 
-    def cancel_agreed(self, job_id: str) -> None:
+    def _mark(self, marked: frozenset[RunKey]) -> None:
+        self._marked = marked
+        self.runs.mark(marked)
+        self._draw_state(self.runs.row_count)
+        self._sync_keys()
+
+    def _chosen_rows(self) -> list[RunRow]:
+        """Return the marked runs, or else the one under the cursor."""
+        if self._marked:
+            return [row for row in self._all() if row.key in self._marked]
+        return [row for row in (self.runs.current,) if row is not None]
+
+    def action_cancel_run(self) -> None:
+        """Ask whether to cancel the marked runs, or the one under the cursor."""
+        rows = [row for row in self._chosen_rows() if row.going]
+        if not rows:
+            self.deck.tell("None of the marked runs goes on any more.")
+        elif not self._for_reading_only(rows, "cancel a run"):
+            if len(rows) > 1:
+                self.ask_cancel_all(rows)
+                return
+            row, state = rows[0], state_of(rows[0])
+            # A cancel that the provider has not heard of for certain may be asked for again.
+            under_way = row.key in feed_of(self.deck).cancels()
+            status = "cancelling" if under_way else row.job.status
+            self.ask_cancel(row.job, status, state.so_far(), state.usd_so_far(), row.job.provider)
+
+    def _for_reading_only(self, rows: list[RunRow], deed: str) -> bool:
+        """Say so where nothing may be changed, before any question is asked."""
+        name = next((r.job.provider for r in rows if self._read_only(r.job.provider)), None)
+        if name is not None:
+            self.deck.tell(
+                f"Read-only: tunedeck will not {deed} at {name}. Start without --read-only; "
+                "the settings read_only and TUNEDECK_READ_ONLY count too.",
+                severity="warning",
+            )
+        return name is not None
+
+    def _read_only(self, name: str) -> bool:
+        return feed_of(self.deck).read_only(name)
+
+    def cancel_agreed(self, _job_id: str) -> None:
         """Show ``cancelling`` until the provider says ``cancelled``."""
-        self._cancelling.add(job_id)
+        self._mark(frozenset())
         self._draw()
 
     def action_change(self, deed: str) -> None:
-        """Pause or resume the run under the cursor."""
+        """Pause or resume the run under the cursor, where its provider can."""
+        row = self.runs.current
+        if row is None or self._for_reading_only([row], f"{deed} a run"):
+            return
+        try:
+            can = feed_of(self.deck).provider(row.job.provider).can(deed)
+        except TunedeckError as error:
+            self.deck.tell(str(error), severity="error")
+            return
+        if can.yes is False:
+            self.deck.tell(f"{row.job.provider} cannot {deed} runs: {can.why}.")
+            return
+        self.change(row.job.id, deed, row.job.provider)
+
+    def action_again(self) -> None:
+        """Go to the launch form with what this run was made of."""
         row = self.runs.current
         if row is not None:
-            self.change(row.job.id, deed, row.job.provider)
+            epochs = row.job.hyperparameters.get("n_epochs")
+            prefill = LaunchPrefill(
+                file=row.file or None,
+                model=row.job.model or None,
+                epochs=epochs if isinstance(epochs, int) else None,
+                provider=row.job.provider,
+            )
+            self.app.post_message(GoLaunch(prefill))
+
+    def action_compare(self) -> None:
+        """Show the marked runs in one chart."""
+        keys = tuple(row.key for row in self._all() if row.key in self._marked)
+        if len(keys) > 1:
+            self.app.post_message(CompareRuns(keys))
+
+    def action_sort(self) -> None:
+        """Sort by the next of the orders."""
+        self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
+        self._draw()
+        self.say(f"Sorted by {self._order}")
 
     def action_refresh_runs(self) -> None:
-        """Ask the provider now."""
-        self._poll()
+        """Ask the providers now; the embedded service is started if it is not running."""
+        self._poll(wake=True)
 
     def action_filter(self) -> None:
-        """Ask for a word that runs must have in them."""
-        self.prompt.ask("filter", "Show runs with", self._word)
+        """Ask for words that runs must have in them."""
+        self.prompt.ask("filter", "Show runs with", " ".join(self._words))
 
     def action_all_runs(self) -> None:
-        """Show all runs again."""
-        self._filter("")
+        """Unmark the runs, or show all again."""
+        if self._marked:
+            self._mark(frozenset())
+        else:
+            self._filter("")
 
     @on(Prompt.Typed)
     def _typed(self, message: Prompt.Typed) -> None:
@@ -256,83 +349,95 @@ class JobsScreen(JobActions):
         self.prompt.close()
         self.runs.focus()
 
-    def _filter(self, word: str) -> None:
-        self._word = word.strip().lower()
+    def _filter(self, text: str) -> None:
+        self._words = tuple(text.lower().split())
         self._draw()
 
-    # Drawing
+    # Drawing: only what reads differently.
+
+    def _all(self) -> list[RunRow]:
+        return [row for found in self._lists.values() for row in found.rows]
 
     def _status_of(self, row: RunRow) -> str:
-        if row.job.id in self._cancelling and not row.job.terminal:
+        if row.gone:
+            return "gone"
+        asked = row.cancel_asked is not None and row.cancel_heard
+        if row.going and (asked or row.key in feed_of(self.deck).cancels()):
             return "cancelling"
         return row.job.status
 
     def _draw(self) -> None:
-        rows = [row for row in self._all.rows if self._word in _text_of(row)]
-        nothing = not self._all.rows
-        self.set_class(nothing, "-empty")
-        if nothing:
-            self.empty.update(Content(self._nothing()))
-        self.runs.empty_text = f"No run has '{clean(self._word, limit=40)}' in it; Esc shows all"
-        self.runs.show(rows)
-        self._draw_state(len(rows))
-        self.refresh_bindings()
+        rows = self._all()
+        keys = {row.key for row in rows}
+        self._marked &= keys
+        self.runs.marked = self._marked
+        shown = rows
+        if self._words:
+            texts = ((row, text_of(row, self._status_of(row))) for row in rows)
+            shown = [row for row, text in texts if all(word in text for word in self._words)]
+        self.set_class(not rows, "-empty")
+        if not rows:
+            self._say("empty", self.empty, self._said().nothing(self._asked))
+        word = clean(" ".join(self._words), limit=40)
+        self.runs.empty_text = f"No run has '{word}' in it; Esc shows all"
+        several = len({row.job.provider for row in rows}) > 1
+        if several != self.runs.several:
+            self.runs.several = several
+            self.runs.refresh()
+        self._draw_heads()
+        self.runs.show(in_order(shown, self._order, self._status_of))
+        self._draw_state(len(shown))
+        self._sync_keys()
 
-    def _nothing(self) -> str:
-        if not self._asked:
-            return "" if self._failure else clean("Looking for runs …")
-        where = self._where()
-        if self._all.trouble:
-            return f"The runs {where} are not known: it cannot be reached.\n\nPress r to try again."
-        return f"No runs {where} yet.\n\nPress l to launch one."
+    def _sync_keys(self) -> None:
+        """Have the line of keys drawn again when other keys make sense now."""
+        row = self.runs.current
+        status = (row.going, row.job.status) if row is not None else None
+        keys = (status, len(self._marked) > 1, bool(self._marked or self._words))
+        if self._shown.get("keys") != keys:
+            self._shown["keys"] = keys
+            self.refresh_bindings()
 
-    def _where(self) -> str:
-        local = self._provider == "local"
-        return "on this machine" if local else f"at {clean(self._provider, limit=60)}"
+    def _draw_heads(self) -> None:
+        text = headings(self.size.width, several=self.runs.several)
+        self._say("heads", self.heads, text)
+
+    def _said(self) -> Said:
+        return Said(self._lists, feed_of(self.deck).cancels(), self._clock())
 
     def _draw_state(self, shown: int) -> None:
-        trouble = self._failure or self._all.trouble or ""
-        lines = []
-        if trouble:
-            lines.append(clean(trouble, limit=300))
-            if self._all.rows:
-                seen = words.ago(self._all.seen_at, self._clock())
-                lines.append(f"Shown is what this machine knows; last heard from it: {seen}.")
-        lines += [clean(_unsettled(launch), limit=200) for launch in self._all.unsettled]
-        if not lines and self._all.rows:
-            going = sum(not row.job.terminal for row in self._all.rows)
-            total = len(self._all.rows)
-            of = f"{shown} of " if self._word else ""
-            runs = counted(total, "run")
-            lines.append(f"{of}{runs} {self._where()}, {going or 'none'} going on")
-        text = "\n".join(lines)
-        if text != self._said:
-            self._said = text
-            self.state.set_class(bool(trouble), "-trouble")
-            self.state.update(Content(text))
-
-
-def _text_of(row: RunRow) -> str:
-    """Return what the filter looks at."""
-    job = row.job
-    parts = (job.id, job.status, job.model, job.suffix, job.fine_tuned_model, row.file)
-    return " ".join(part for part in parts if part).lower()
-
-
-def _state_of(row: RunRow) -> RunState:
-    """Return the state of a run as far as the list knows it."""
-    state = RunState(row.job.id, row.price)
-    state.job = row.job
-    if row.progress is not None:
-        state.step = row.progress.step
-        state.total_steps = row.progress.total_steps or 0
-    return state
-
-
-def _unsettled(launch: LaunchRow) -> str:
-    if launch.state == "unknown":
-        return (
-            f"It is not known whether the launch of {launch.file} made a run: launch it again, "
-            "which looks for the run first and adopts it."
+        text, trouble = self._said().lines(
+            shown, len(self._marked), filtered=bool(self._words), order=self._order
         )
-    return f"A launch of {launch.file} is under way."
+        self.state.set_class(trouble, "-trouble")
+        self._say("state", self.state, text)
+
+    def _say(self, key: str, widget: Static, text: str) -> None:
+        if self._shown.get(key) != text:
+            self._shown[key] = text
+            widget.update(Content(text))
+
+
+class _Pace:
+    """How long to wait between two looks at one provider."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._calm = BUSY
+
+    def next(self, error: TunedeckError | None, going: bool, *, changed: bool) -> float:
+        """Return the seconds to wait.
+
+        Args:
+            error: Why the provider did not answer, if it did not.
+            going: Whether any of its runs goes on.
+            changed: Whether the list says something new.
+        """
+        if error is not None:
+            self._failures += 1
+            asked: float | None = getattr(error, "retry_after", None)  # seconds, where told
+            wait = min(_WORST, BUSY * 2.0 ** min(self._failures, 4))
+            return min(_LONGEST, max(asked or 0.0, wait))
+        self._failures = 0
+        self._calm = BUSY if changed else min(CALM, self._calm * 1.3)
+        return self._calm if going else IDLE
