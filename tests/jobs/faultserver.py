@@ -58,6 +58,7 @@ class FaultServer:
     jobs: list[dict[str, Any]] = field(default_factory=list)
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    uploads: dict[str, dict[str, bytes]] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
     models: list[dict[str, Any]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -183,6 +184,8 @@ class FaultServer:
                 return (200, self.contents[file_id]) if file_id in self.contents else _missing()
             case ("GET", "files", file_id):
                 return (200, {"id": file_id}) if file_id in self.files else _missing()
+            case ("POST", "uploads", *rest):
+                return self._upload_in_parts(rest, body)
             case ("POST", "fine_tuning", "jobs"):
                 return 200, self._create(json.loads(body))
             case ("GET", "fine_tuning", "jobs"):
@@ -195,6 +198,30 @@ class FaultServer:
             case (_, "fine_tuning", "jobs", job_id, *rest):
                 job = next((j for j in self.jobs if j["id"] == job_id), None)
                 return self._about(job, method, rest, query) if job else _missing()
+        return _missing()
+
+    def _upload_in_parts(self, rest: list[str], body: bytes) -> tuple[int, Any]:
+        match rest:
+            case []:
+                upload_id = f"upload-{len(self.uploads) + 1}"
+                self.uploads[upload_id] = {}
+                answer = {"id": upload_id, "status": "pending", "expires_at": time.time() + 3600}
+                return 200, answer
+            case [upload_id, "parts"] if upload_id in self.uploads:
+                part_id = f"part-{len(self.uploads[upload_id]) + 1}"
+                boundary = body.split(b"\r\n", 1)[0]
+                content = body.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n" + boundary, 1)[0]
+                self.uploads[upload_id][part_id] = content
+                return 200, {"id": part_id}
+            case [upload_id, "complete"] if upload_id in self.uploads:
+                parts = self.uploads.pop(upload_id)
+                file_id = f"file-{len(self.files) + 1}"
+                wanted = json.loads(body)["part_ids"]
+                self.files[file_id] = b"".join(parts[part] for part in wanted)
+                return 200, {"id": upload_id, "status": "completed", "file": {"id": file_id}}
+            case [upload_id, "cancel"] if upload_id in self.uploads:
+                del self.uploads[upload_id]
+                return 200, {"id": upload_id, "status": "cancelled"}
         return _missing()
 
     def _about(self, job: Any, method: str, rest: list[str], query: Any) -> tuple[int, Any]:
