@@ -97,6 +97,15 @@ class Curve:
             self._smoothed = Smoothed(self.track, factor)
         return np.array(self._smoothed.values)
 
+    def hold(self) -> None:
+        """Go on from a copy that does not grow."""
+        self.track, self._smoothed = self.track.copy(), None
+
+    def place_at(self, x: float) -> int | None:
+        """The place of the last value at or before a position; ``None`` when there is none."""
+        place = int(np.searchsorted(self.place.positions(self.track), x, side="right")) - 1
+        return place if place >= 0 else None
+
 
 @dataclass(slots=True)
 class View:
@@ -294,9 +303,8 @@ def signs_of(curves: list[Curve], view: View, marks: Marks, axes: Axes, width: i
 
 def read_at(curve: Curve, view: View, x: float) -> tuple[float, float]:
     """Step and value of the curve as drawn at, or last before, a position; NaN where none."""
-    positions = curve.place.positions(curve.track)
-    place = int(np.searchsorted(positions, x, side="right")) - 1
-    if place < 0:
+    place = curve.place_at(x)
+    if place is None:
         return math.nan, math.nan
     smooth = view.factor > 0 and not curve.points
     values = curve.smoothed(view.factor) if smooth else curve.track.values
@@ -305,9 +313,8 @@ def read_at(curve: Curve, view: View, x: float) -> tuple[float, float]:
 
 def raw_at(curve: Curve, x: float) -> tuple[float, float]:
     """Step and value as measured at, or last before, a position; NaN where none."""
-    positions = curve.place.positions(curve.track)
-    place = int(np.searchsorted(positions, x, side="right")) - 1
-    if place < 0:
+    place = curve.place_at(x)
+    if place is None:
         return math.nan, math.nan
     return curve.track.steps[place], curve.track.values[place]
 

@@ -327,6 +327,10 @@ class LossChart(CellPane):
         )
         return (title, *plot)
 
+    def refit(self) -> None:
+        """Fit the axes anew at the next drawing, as what they count has changed."""
+        self._scales.forget()
+
     def whole(self) -> tuple[float, float]:
         """The limits of the x axis when nothing is zoomed."""
         return 0.0, self._scales.end(self.curves, self.view, self._total)

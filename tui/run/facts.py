@@ -63,6 +63,9 @@ def _measures(state: RunState) -> list[Fact]:
         found.append(Fact("valid", f"Valid {state.measure}", metric(state.valid.values[-1])))
     if state.full_valid.values:
         found.append(Fact("full_valid", "Full valid", metric(state.full_valid.values[-1])))
+    best = state.best
+    if best is not None and math.isfinite(best[2]):
+        found.append(Fact("best", "Best valid", f"{metric(best[2])} at {integer(int(best[1]))}"))
     accuracy, valid_accuracy = state.accuracy(), state.valid_accuracy()
     if accuracy is not None:
         found.append(Fact("accuracy", "Accuracy", metric(accuracy)))
@@ -126,7 +129,13 @@ def _made_of(state: RunState, said: set[str]) -> list[Fact]:
     job = state.job
     if job is None:
         return []
-    found = [Fact("model", "Model", job.model or "–", "muted")]
+    found = []
+    steps = [integer(kept.step) for kept in state.checkpoints if kept.step is not None]
+    if steps:
+        found.append(
+            Fact("checkpoints", "Checkpoints", f"{len(steps)}, at {', '.join(steps[-3:])}")
+        )
+    found.append(Fact("model", "Model", job.model or "–", "muted"))
     if job.fine_tuned_model:
         found.append(Fact("result", "Result", job.fine_tuned_model, "success"))
     if job.method and job.method != "supervised":

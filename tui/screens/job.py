@@ -1,15 +1,15 @@
-"""The live panel of one run: both losses on one plot, the facts that matter, and the events."""
+"""The live panel of one run: its numbers on charts, the facts that matter, and the events."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
@@ -17,17 +17,21 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from tui.errors import TunedeckError
-from tui.messages import ShowRecord
+from tui.messages import SampleRun, ShowRecord
 from tui.run import words
 from tui.run.end import Ending, ending_of
 from tui.run.facts import facts
 from tui.run.feed import feed_of
-from tui.run.state import Fact, Price, RunState
-from tui.screens.job_actions import DoneTo, JobActions
+from tui.run.source import JobSource, RunSource
+from tui.run.state import Price, RunState
+from tui.screens.job_actions import DoneTo
 from tui.screens.job_rows import FactsColumn
+from tui.screens.panel_over import PanelOver
+from tui.screens.panel_spike import PanelSpike
+from tui.screens.panel_strip import FactsStrip
+from tui.screens.panel_write import PanelWrite
+from widgets.chart_grid import ChartGrid
 from widgets.event_log import EventLog, LogRow
-from widgets.loss_chart import Line, LossChart
-from widgets.numbers import integer
 from widgets.text import clean
 
 if TYPE_CHECKING:
@@ -36,20 +40,16 @@ if TYPE_CHECKING:
 FRAME = 0.5
 """Seconds between two frames of what moves by itself, at least."""
 _TICK = 5.0
-_IN_SUMMARY = ("status", "step", "left")
-_LINES = (
-    Line("train", "train"),
-    Line("valid", "valid", points=True),
-    Line("full_valid", "full valid", points=True),
-)
+_SLICE = 400
+"""Points taken in between two looks at the keyboard."""
 
 
-class JobScreen(JobActions):
+class JobScreen(PanelWrite, PanelSpike, PanelOver):
     """Follow one run to its end, and cancel it with one key.
 
     Args:
-        job_id: The run to follow.
-        provider: The provider it runs at; ``None`` for the one in use.
+        source: Where the run is followed from, or the id of a provider's job.
+        provider: The provider a job runs at; ``None`` for the one in use.
         clock: Tells the time in seconds since 1970 (tests give their own).
     """
 
@@ -57,30 +57,29 @@ class JobScreen(JobActions):
     AUTO_FOCUS = "#log"
     CSS_PATH = "job.tcss"
     HELP = """
-    Training and validation loss on one chart, what is known of the run beside it, its events below.
-    x cancels the run: it asks first, y does it, anything else does not. p pauses and u resumes
-    where the provider can. Space holds the view still; nothing is lost meanwhile.
+    Every number the run tells on charts, what is known of it beside them, its events below.
+    Faint points are as measured, the line is smoothed; its marks are the ends of epochs,
+    checkpoints, and the best validation. x cancels the run: it asks first, y does it, anything
+    else does not. p pauses and u resumes where the provider can. Space holds the view still;
+    nothing is lost meanwhile.
     """
     HORIZONTAL_BREAKPOINTS = [
-        *JobActions.HORIZONTAL_BREAKPOINTS,
+        *PanelOver.HORIZONTAL_BREAKPOINTS,
         (118, "-roomy"),
     ]
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "x", "cancel_run", "cancel", id="job.cancel", tooltip="Cancel this run; asks first"
-        ),
-        Binding("p", "change('pause')", "pause", id="job.pause", tooltip="Pause the run"),
-        Binding("u", "change('resume')", "resume", id="job.resume", tooltip="Resume the run"),
-        Binding("space", "hold", "hold", id="job.hold", tooltip="Hold the view still, or let go"),
-        Binding("e", "show_line", "show line", id="job.line", tooltip="Show the line at fault"),
+    VERTICAL_BREAKPOINTS = [
+        *[point for point in PanelOver.VERTICAL_BREAKPOINTS if point[1] != "-tall"],
+        (15, "-middle"),
+        (20, "-tall"),
     ]
 
     class News(Message):
-        """The watcher found something new."""
+        """The run was heard of."""
 
-        def __init__(self, update: Update) -> None:
+        def __init__(self, update: Update, taken: asyncio.Event) -> None:
             super().__init__()
             self.update = update
+            self.taken = taken
 
     class Begun(Message):
         """What this machine knows of the run was read."""
@@ -105,75 +104,83 @@ class JobScreen(JobActions):
             self.text = text
 
     heading = getters.query_one("#name", Static)
-    chart = getters.query_one("#chart", LossChart)
     column = getters.query_one("#facts", FactsColumn)
+    strip = getters.query_one("#strip", FactsStrip)
     said = getters.query_one("#said", Static)
     events = getters.query_one("#log", EventLog)
 
     def __init__(
         self,
-        job_id: str,
+        source: RunSource | str,
         *,
         provider: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self.job_id = job_id
-        self.state = RunState(job_id)
+        self.job_id = source if isinstance(source, str) else source.id
+        self.state = RunState(self.job_id)
         self.held = False
-        self._provider = provider
+        self.file = ""
+        self.provider = provider
+        self._given = source
         self._clock = clock
-        self._file = ""
         self._failure = ""
-        self._checkpoints: tuple[Checkpoint, ...] = ()
         self._events: list[Event] = []
         self._drawn_at = 0.0
-        self._drawn_version = 0
         self._pending: Timer | None = None
         self._shown: dict[str, str] = {}
-        self._summary: tuple[Fact, ...] = ()
 
     def body(self) -> ComposeResult:
-        """Chart and facts, then what is to be said, then the events."""
+        """Charts and facts, then what is to be said, then the events."""
         yield Static(id="name", markup=False)
+        yield FactsStrip(id="strip")
         with Horizontal(id="panel"):
-            yield LossChart(_LINES, id="chart", empty_text="No measurements yet")
+            yield ChartGrid(view=self.view, id="charts")
             yield FactsColumn(id="facts")
         yield Static(id="said", markup=False)
         yield EventLog(id="log")
 
-    def on_resize(self) -> None:
-        """Say more in the first line where there is no room for the column."""
-        self.call_after_refresh(self._draw_title)
-
     def on_mount(self) -> None:
         """Begin to follow."""
+        given = self._given
+        if isinstance(given, str):
+            given = JobSource(feed_of(self.deck), self.provider, given)
+        elif isinstance(given, JobSource):
+            self.provider = given.provider
+        self.source = given
         self._draw()
         self.set_interval(_TICK, self._tick)
         self._follow()
+
+    def clock(self) -> float:
+        """The time in seconds since 1970."""
+        return self._clock()
 
     # What workers do: they ask, and post what they heard.
 
     @work(group="follow", exclusive=True, exit_on_error=False)
     async def _follow(self) -> None:
-        from tui.jobs import Watcher
-
-        feed = feed_of(self.deck)
         try:
-            provider = feed.provider(self._provider)
-            ledger = await feed.ledger()
-            row = await feed.row(provider, self.job_id)
-            self.post_message(self.Begun(row.price if row else None, row.file if row else ""))
-            watcher = Watcher(self.job_id, provider, ledger)
-            async for update in watcher.updates():
-                self.post_message(self.News(update))
-        except TunedeckError as error:
+            if isinstance(self.source, JobSource):
+                about = await self.source.about()
+                self.post_message(self.Begun(about.price, about.file))
+            async for update in self.source.updates():
+                for part in _slices(update):
+                    # One slice at a time, so that a key never waits behind thousands of points.
+                    taken = asyncio.Event()
+                    self.post_message(self.News(part, taken))
+                    await taken.wait()
+        except (TunedeckError, OSError) as error:
             self.post_message(self.Lost(str(error)))
+        finally:
+            await self.source.aclose()
 
     @work(group="checkpoints", exclusive=True, exit_on_error=False)
     async def _fetch_checkpoints(self) -> None:
+        if not isinstance(self.source, JobSource):
+            return
         try:
-            found = await feed_of(self.deck).provider(self._provider).checkpoints(self.job_id)
+            found = await self.source.checkpoints()
         except TunedeckError:
             return  # Some providers have none; the panel does without.
         self.post_message(self.Kept(found))
@@ -183,13 +190,14 @@ class JobScreen(JobActions):
     @on(Begun)
     def _begun(self, message: Begun) -> None:
         self.state.price = message.price
-        self._file = message.file
+        self.file = message.file
 
     @on(News)
     def _news(self, message: News) -> None:
         before = self.state.terminal
         epoch = self.state.epochs()[0]
         self.state.apply(message.update)
+        message.taken.set()
         self._events += message.update.events
         if self.state.terminal != before or self.state.epochs()[0] != epoch:
             self._fetch_checkpoints()
@@ -198,7 +206,7 @@ class JobScreen(JobActions):
 
     @on(Kept)
     def _kept(self, message: Kept) -> None:
-        self._checkpoints = tuple(sorted(message.checkpoints, key=lambda c: c.step or 0))
+        self.state.checkpoints = tuple(sorted(message.checkpoints, key=lambda c: c.step or 0))
         self._draw_soon()
 
     @on(Lost)
@@ -223,12 +231,19 @@ class JobScreen(JobActions):
         status = self.state.status
         over = self.state.terminal
         if action == "cancel_run":
-            return not over
+            return not over and self._can("cancel")
         if action == "change":
-            return not over and (status == "paused") == (parameters == ("resume",))
+            deed = str(parameters[0])
+            return not over and (status == "paused") == (deed == "resume") and self._can(deed)
         if action == "show_line":
             return self._line_at_fault() is not None
+        if action == "sample":
+            return self.state.status == "succeeded" and self._can("sample")
         return super().check_action(action, parameters)
+
+    def _can(self, deed: str) -> bool:
+        given = self._given
+        return isinstance(given, str) or deed in given.can
 
     def action_cancel_run(self) -> None:
         """Ask whether to cancel the run."""
@@ -236,7 +251,7 @@ class JobScreen(JobActions):
         if state.job is None:
             self.deck.tell("Nothing is known of this run yet; wait for the provider's answer.")
             return
-        self.ask_cancel(state.job, state.status, state.so_far(), state.usd_so_far(), self._provider)
+        self.ask_cancel(state.job, state.status, state.so_far(), state.usd_so_far(), self.provider)
 
     def cancel_agreed(self, _job_id: str) -> None:
         """Show ``cancelling`` until the provider says ``cancelled``."""
@@ -245,11 +260,18 @@ class JobScreen(JobActions):
 
     def action_change(self, deed: str) -> None:
         """Pause or resume the run."""
-        self.change(self.job_id, deed, self._provider)
+        self.ask_change(self.job_id, deed, self.provider)
+
+    def action_sample(self) -> None:
+        """Ask the tuned model something."""
+        self.app.post_message(
+            SampleRun((f"job:{self.job_id}",), provider=self.provider, trained_on=self.file)
+        )
 
     def action_hold(self) -> None:
         """Hold the view still, or let it go on."""
         self.held = not self.held
+        self.freeze_charts(self.held)
         self._draw(even_held=True)
 
     def action_show_line(self) -> None:
@@ -261,11 +283,16 @@ class JobScreen(JobActions):
     def _line_at_fault(self) -> int | None:
         """The line, when the file it is in is the open dataset."""
         ending = ending_of(self.state, self._clock())
-        source = self.deck.workspace.source
-        if ending is None or ending.line is None or source is None:
+        if ending is None or ending.line is None:
             return None
-        here = self._file and os.path.abspath(self.deck.workspace.path) == self._file
-        return ending.line if here else None
+        return ending.line if self.file_is_open() else None
+
+    def file_is_open(self) -> bool:
+        """Whether the training file of this run is the open dataset."""
+        workspace = self.deck.workspace
+        if workspace.source is None or not self.file:
+            return False
+        return os.path.abspath(workspace.path) == self.file
 
     # Drawing: at most two frames a second by itself, and only what differs.
 
@@ -293,14 +320,26 @@ class JobScreen(JobActions):
         if self.held and not even_held:
             return
         now = self._clock()
-        found = self._facts(now)
-        self._summary = tuple(fact for fact in found if fact.key in _IN_SUMMARY)
-        self._draw_title()
+        found = facts(self.state, now)
+        self._say("name", self.heading, self._title())
+        self.strip.show(found)
         self.column.show(found)
-        self._draw_chart()
+        self.grid.empty_text = self._nothing_yet()
+        self.draw_charts()
         events, self._events = self._events, []
         self._log(events)
         self._draw_said(now)
+
+    def _nothing_yet(self) -> str:
+        """Why there is nothing on the chart."""
+        status = self.state.status
+        if self._failure:
+            return "This run cannot be followed"
+        if status == "failed":
+            return "The run failed before its first measurement"
+        if status in words.TERMINAL:
+            return "The run ended without a measurement"
+        return "No measurements yet"
 
     def _say(self, key: str, widget: Static, text: Content) -> None:
         """Put text into a widget when it reads differently: each update is bytes on the line."""
@@ -308,44 +347,16 @@ class JobScreen(JobActions):
             self._shown[key] = text.markup
             widget.update(text)
 
-    def _draw_title(self) -> None:
-        self._say("name", self.heading, self._title())
-
     def _title(self) -> Content:
         job = self.state.job
-        parts: list[str | tuple[str, str]] = []
-        if self.has_class("-slim"):  # no room for the column of facts: the first of them here
-            parts += [f"{clean(fact.value, limit=40)}  " for fact in self._summary]
-        parts += [("Run ", "$foreground-muted"), clean(self.job_id, limit=80)]
+        title = self.job_id if isinstance(self._given, str) else self._given.title
+        parts: list[str | tuple[str, str]] = [("Run ", "$foreground-muted"), clean(title, limit=80)]
         if job is not None:
             about = (job.suffix, job.model, job.provider)
             parts += [("  " + clean(text, limit=60), "$foreground-muted") for text in about if text]
         if self.held:
-            parts.append(("  view held, space lets it go", "bold $warning"))
+            parts.insert(0, ("view held, space lets it go  ", "bold $warning"))
         return Content.assemble(*parts)
-
-    def _facts(self, now: float) -> tuple[Fact, ...]:
-        found = list(facts(self.state, now))
-        steps = [integer(c.step) for c in self._checkpoints if c.step is not None]
-        if steps:
-            said = f"{len(steps)}, at {', '.join(steps[-3:])}"
-            at = next((i for i, f in enumerate(found) if f.key == "model"), len(found))
-            found.insert(at, Fact("checkpoints", "Checkpoints", said))
-        return tuple(found)
-
-    def _draw_chart(self) -> None:
-        """Give the chart the points that are new."""
-        self.chart.title = self.state.measure.title()
-        if self.state.version != self._drawn_version:
-            self._drawn_version = self.state.version
-            named = {"train": self.state.train, "valid": self.state.valid}
-            named["full_valid"] = self.state.full_valid
-            points = [
-                (int(step), {name: value})
-                for name, track in named.items()
-                for step, value in zip(track.steps, track.values, strict=True)
-            ]
-            self.chart.set_points(points, self.state.total_steps or None)
 
     def _log(self, events: list[Event]) -> None:
         """Add what is new to the log; measurements are on the chart and not repeated here."""
@@ -366,11 +377,38 @@ class JobScreen(JobActions):
         self._say("said", self.said, text)
 
 
+def _slices(update: Update) -> Iterator[Update]:
+    """An update in parts that are each taken in at once."""
+    from dataclasses import replace
+
+    points, events = update.points, update.events
+    if len(points) <= _SLICE and len(events) <= _SLICE:
+        yield update
+        return
+    # A long history that is read at the start goes in larger parts than a burst of news.
+    size = max(_SLICE, len(points) // 20)
+    count = max(-(-len(points) // size), -(-len(events) // size))
+    for part in range(count):
+        here = slice(part * size, (part + 1) * size)
+        last = part == count - 1
+        yield replace(
+            update,
+            points=points[here],
+            events=events[here],
+            amended=update.amended if last else (),
+            ended=update.ended and last,
+        )
+
+
 def _told(event: Event) -> bool:
     """Whether an event belongs in the log: measurements do not, unless they are a warning."""
+    if event.level not in ("info", ""):
+        return True
+    if event.type == "metrics" and event.data and "step" in event.data:
+        return False
     from tui.jobs import point_of
 
-    return event.level not in ("info", "") or point_of(event) is None
+    return point_of(event) is None
 
 
 def _clock_time(created_at: int | None) -> str:

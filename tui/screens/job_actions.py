@@ -57,6 +57,8 @@ class JobActions(DeckScreen):
         if job.status in words.TERMINAL:
             self.deck.tell(f"This run is over: it {words.ended_as(job.status)}.")
             return
+        if self.refused(provider):
+            return
         if status == "cancelling":
             self.deck.tell("The provider has been asked to cancel this run already.")
             return
@@ -80,6 +82,36 @@ class JobActions(DeckScreen):
             "Cancel this run?", lines, yes="cancel the run", no="let it run", on_yes=agreed
         )
         self.app.push_screen(question, answered)
+
+    def refused(self, provider: str | None) -> bool:
+        """Whether nothing may be changed at a provider; says so when that is the case."""
+        if not feed_of(self.deck).read_only(provider):
+            return False
+        self.deck.tell(
+            "Read-only: nothing is changed at this provider. Start without --read-only to act.",
+            severity="warning",
+        )
+        return True
+
+    def ask_change(self, job_id: str, deed: str, provider: str | None) -> None:
+        """Pause or resume a run where the provider can, and say why not where it cannot.
+
+        Args:
+            job_id: The run.
+            deed: ``pause`` or ``resume``.
+            provider: The provider's name; ``None`` for the one in use.
+        """
+        if self.refused(provider):
+            return
+        try:
+            can = feed_of(self.deck).provider(provider).can(deed)
+        except TunedeckError as error:
+            self.deck.tell(str(error), severity="error")
+            return
+        if can.yes is False:
+            self.deck.tell(can.why, severity="warning")
+        else:
+            self.change(job_id, deed, provider)
 
     def cancel_agreed(self, _job_id: str) -> None:
         """Show from now on that the run is being cancelled."""

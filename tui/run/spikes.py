@@ -1,0 +1,101 @@
+"""Where a loss jumps, and which records of the training file stood behind it, where that is known.
+
+No Textual. The order of the data is known of runs of the built-in engine only: its order follows
+from the seed. Hosted providers shuffle and do not tell how.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from widgets.track import Track
+
+if TYPE_CHECKING:
+    from tui.run.state import RunState
+
+_WINDOW = 25
+_FAR = 6.0
+_LEAST_POINTS = 12
+_MOST_LINES = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The records behind a step, or why they are not known.
+
+    Attributes:
+        lines: Physical lines of the training file, from 1.
+        why_not: Why they are not known; empty when they are.
+    """
+
+    lines: tuple[int, ...] = ()
+    why_not: str = ""
+
+
+def spikes(track: Track, *, upwards: bool = True) -> list[float]:
+    """The steps whose value stands far out of those before and after.
+
+    Far is six times the usual distance from the median of the 25 values around.
+
+    Args:
+        track: What is looked at.
+        upwards: Look for values far above; else for values far below.
+
+    Returns:
+        Steps, ascending.
+    """
+    steps, values = track.arrays()
+    good = np.isfinite(values)
+    steps, values = steps[good], values[good] * (1 if upwards else -1)
+    if len(values) < _LEAST_POINTS:
+        return []
+    size = min(_WINDOW, len(values) // 2 * 2 - 1)
+    padded = np.pad(values, size // 2, mode="reflect")
+    middle = np.median(np.lib.stride_tricks.sliding_window_view(padded, size), axis=1)
+    apart = values - middle
+    usual = float(np.median(np.abs(apart)))
+    least = max(_FAR * usual, 1e-9 * float(np.abs(values).max()))
+    return [float(step) for step in steps[apart > least]]
+
+
+def records_behind(state: RunState, step: int, kind: str, file: str) -> Behind:
+    """Say which records were trained on at a step. Reads the training file.
+
+    Args:
+        state: The run.
+        step: The step, from 1.
+        kind: The kind of its provider, as in ``tui.config.ProviderConfig``; ``log`` for a log.
+        file: Path of its training file on this machine; empty when not known.
+    """
+    job = state.job
+    if job is None:
+        return Behind(why_not="Nothing is known of this run yet")
+    if kind != "local" or job.model.split(":")[0] not in ("micro", "ft"):
+        return Behind(
+            why_not="Which records a step trained on is not known: this provider shuffles the "
+            "data and does not tell how"
+        )
+    batch = job.hyperparameters.get("batch_size")
+    if not isinstance(batch, int) or job.seed is None:
+        return Behind(why_not="The batch size and the seed of this run are not known yet")
+    if not file or not os.path.exists(file):
+        return Behind(why_not="The training file of this run is not on this machine any more")
+    lines = _examples(file)
+    from tui.service import examples_of_step
+
+    chosen = examples_of_step(job.seed, step, batch, len(lines))
+    return Behind(tuple(sorted(lines[i] for i in chosen)))
+
+
+def _examples(path: str) -> list[int]:
+    """The physical lines that hold a record: all that are not blank."""
+    with open(path, "rb") as file:
+        return [
+            number
+            for number, line in zip(range(1, _MOST_LINES), file, strict=False)
+            if line.removeprefix(b"\xef\xbb\xbf").strip()
+        ]

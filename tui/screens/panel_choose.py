@@ -1,0 +1,179 @@
+"""A list of which some are chosen: the numbers to chart, the runs to lay over this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from widgets.dialog import FramedDialog
+from widgets.rows import Pieces, VirtualList
+from widgets.text import cell_width, clean, fit, pad
+
+_MOST_ROWS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Something that can be chosen.
+
+    Attributes:
+        key: What tells it from the others.
+        name: Its name; not cleaned.
+        about: What else there is to say of it; not cleaned.
+    """
+
+    key: str
+    name: str
+    about: str = ""
+
+
+class OptionRows(VirtualList, can_focus=False):
+    """The options that fit what is typed; the input above keeps the focus."""
+
+    DEFAULT_CSS = """
+    OptionRows > .rows--cursor {
+        color: $block-cursor-foreground;
+        background: $block-cursor-background;
+    }
+    """
+
+    def __init__(self, chosen: Sequence[str]) -> None:
+        super().__init__()
+        self.options: list[Option] = []
+        self.chosen = list(chosen)
+        self.empty_text = "Nothing is called that"
+
+    @property
+    def row_count(self) -> int:
+        """How many options fit."""
+        return len(self.options)
+
+    def show(self, options: list[Option]) -> None:
+        """Offer these, the cursor on the first."""
+        before, self.options = len(self.options), options
+        self.cursor = 0
+        self.scroll_rows(0)
+        self.styles.height = max(1, min(len(options), _MOST_ROWS))
+        self.rows_changed(before)
+        self.refresh()
+
+    def row_pieces(self, index: int, width: int) -> Pieces:
+        """A tick, a name, and what there is to say."""
+        option = self.options[index]
+        tick = "[x] " if option.key in self.chosen else "[ ] "
+        names = max(cell_width(clean(each.name, limit=80)) for each in self.options) + 2
+        name = pad(clean(option.name, limit=80), min(names, max(20, width // 2)))
+        about = fit(clean(option.about, limit=200), max(0, width - 5 - cell_width(name)))
+        return [(self.cursor_sign(index), ""), (tick, ""), (name, ""), (about, "rows--muted")]
+
+    def row_chosen(self) -> None:
+        """A click on the cursor's row ticks it."""
+        self.toggle()
+
+    def toggle(self) -> None:
+        """Tick the row under the cursor, or take the tick away."""
+        if self.options:
+            key = self.options[self.cursor].key
+            if key in self.chosen:
+                self.chosen.remove(key)
+            else:
+                self.chosen.append(key)
+            self.refresh_row(self.cursor)
+
+
+class ChooseScreen(FramedDialog["list[str] | None"]):
+    """Choose some of a list; the result is the keys in the order chosen, ``None`` for no change.
+
+    Args:
+        title: What is chosen.
+        options: What there is.
+        chosen: What is chosen now.
+        most: How many can be chosen; the first ones count.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "close", id="choose.close", tooltip="Close; nothing changes"),
+        Binding("space", "tick", "tick", id="choose.tick", priority=True, tooltip="Tick it or not"),
+        Binding("down,ctrl+n", "move(1)", "choose", id="choose.down", tooltip="The next one"),
+        Binding("up,ctrl+p", "move(-1)", "choose", id="choose.up", tooltip="The one before"),
+        Binding("pagedown", "move(10)", "choose", id="choose.page_down", show=False),
+        Binding("pageup", "move(-10)", "choose", id="choose.page_up", show=False),
+    ]
+    DEFAULT_CSS = """
+    ChooseScreen {
+        & OptionRows { background: $surface; }
+    }
+    """
+
+    entry = getters.query_one(Input)
+    rows = getters.query_one(OptionRows)
+
+    def __init__(
+        self, title: str, options: Sequence[Option], chosen: Sequence[str], *, most: int
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._options = list(options)
+        self._chosen = list(chosen)
+        self._most = most
+
+    def compose(self) -> ComposeResult:
+        """Build the dialog."""
+        with Vertical() as box:
+            box.border_title = self._title
+            box.border_subtitle = f"Space ticks up to {self._most}, Enter shows them, Esc closes"
+            entry = Input(placeholder=self.placeholder())
+            entry.cursor_blink = False
+            yield entry
+            yield OptionRows(self._chosen)
+
+    def placeholder(self) -> str:
+        """What is said where nothing is typed."""
+        return "type some of the name"
+
+    def on_mount(self) -> None:
+        """Offer everything."""
+        self.rows.show(self._options)
+        self.entry.focus()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.rows.show(self.fitting(event.value.strip()))
+
+    def fitting(self, typed: str) -> list[Option]:
+        """The options that fit what is typed."""
+        wanted = typed.lower()
+        return [
+            option for option in self._options if wanted in f"{option.name} {option.about}".lower()
+        ]
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        rows = self.rows
+        if not rows.options:
+            return
+        under = rows.options[rows.cursor].key
+        # Enter with nothing ticked anew takes the row under the cursor.
+        fresh = rows.chosen != self._chosen
+        self.dismiss((rows.chosen if fresh else [under])[: self._most])
+
+    def action_tick(self) -> None:
+        """Tick the row under the cursor, or take the tick away."""
+        self.rows.toggle()
+
+    def action_move(self, step: int) -> None:
+        """Move the choice."""
+        self.rows.move_cursor(self.rows.cursor + step)
+
+    def action_close(self) -> None:
+        """Close and change nothing."""
+        self.dismiss(None)
