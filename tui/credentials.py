@@ -198,7 +198,9 @@ def consented_hosts(paths: Paths) -> frozenset[str]:
     except (OSError, ValueError, RecursionError):
         return frozenset()
     hosts = data.get("send_openai_key_to") if isinstance(data, dict) else None
-    return frozenset(host for host in hosts or () if isinstance(host, str))
+    if not isinstance(hosts, list):
+        return frozenset()
+    return frozenset(host for host in hosts if isinstance(host, str))
 
 
 def give_consent(host: str, paths: Paths) -> None:

@@ -31,7 +31,8 @@ _STATUSES = {
     "cancellation_requested": "cancelling",
     # Mistral's word for a job whose files are read and which waits for its turn.
     "validated": "queued",
-    # Azure's older words for a job that has not begun.
+    # Older words of OpenAI and Azure for a job that has not begun.
+    "created": "queued",
     "pending": "queued",
     "notrunning": "queued",
 }
