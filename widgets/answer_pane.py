@@ -108,7 +108,7 @@ class AnswerPane(RowsView):
         rows: list[_Laid] = []
         text = self._view.text.strip("\n")
         shift = len(self._view.text) - len(self._view.text.lstrip("\n"))
-        for row in wrap(text, max(8, self.row_width)) if text else ():
+        for row in wrap(text, max(8, self.row_width - 1)) if text else ():
             found = (row.span(text, a - shift, b - shift) for a, b in self._view.marks)
             rows.append(_Laid(row.text, tuple(span for span in found if span is not None)))
             if len(rows) >= MOST_ROWS:
@@ -164,7 +164,7 @@ class AnswerPane(RowsView):
         del width
         laid = self._rows[index]
         style = "answer--plain" if self._view.plain else ""
-        pieces: list[tuple[str, str]] = []
+        pieces: list[tuple[str, str]] = [(" ", "")]
         here = 0
         for start, end in laid.marks:
             pieces += [(laid.text[here:start], style), (laid.text[start:end], "answer--differs")]

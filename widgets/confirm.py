@@ -33,7 +33,7 @@ class Confirm(Dialog[bool]):
             padding: 1 3;
             border: round $warning;
             background: $background;
-            & > Static { width: auto; max-width: 70; height: auto; }
+            & > Static { width: auto; max-width: 100%; height: auto; }
             & > .confirm--title { text-style: bold; color: $text-warning; margin-bottom: 1; }
             & > .confirm--keys { margin-top: 1; color: $foreground; }
         }

@@ -56,6 +56,19 @@ def parse_model(text: str, providers: Collection[str]) -> ModelName:
     return ModelName(provider, name)
 
 
+def short_name(name: str) -> str:
+    """Return a model's name without what it has in common with others of the same person.
+
+    ``ft:BASE:ORG:SUFFIX:ID`` is ``SUFFIX:ID``, or ``BASE:ID`` without a suffix; a checkpoint's step
+    stays at the end.
+    """
+    kind, *parts = name.split(":")
+    if kind != "ft" or len(parts) < 4:
+        return name
+    base, _org, suffix, *rest = parts
+    return ":".join((suffix or base, *rest))
+
+
 async def resolve_model(
     name: ModelName, provider: Provider, find: Callable[[str], Awaitable[str]] | None = None
 ) -> SampledModel:

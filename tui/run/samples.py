@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tui.errors import UsageError
+from tui.run.named import short_name
 from widgets.answer_data import AnswerView, Span
 from widgets.diff import word_spans
 from widgets.numbers import counted, duration
@@ -39,7 +40,7 @@ class SampleColumn:
     @property
     def label(self) -> str:
         """What people read; foreign."""
-        return self.model.label if self.model is not None else self.name
+        return short_name(self.model.label if self.model is not None else self.name)
 
 
 @dataclass(slots=True)
@@ -191,7 +192,7 @@ class Samples:
             found = score(pairs)
             words = f"{found.answered} answered"
             if found.compared:
-                words += f", {found.exact} exact, similarity {found.similarity or 0:.2f}"
+                words += f", {found.exact} exact, {found.similarity or 0:.2f} alike"
             if found.failed:
                 words += f", {found.failed} without an answer"
             lines.append(f"{clean(column.label, 80)}: {words}")
@@ -204,10 +205,10 @@ def _done(answer: Answer, reference: str | None) -> tuple[str, str]:
     parts, tone = [], ""
     if reference is not None:
         exact = is_exact(answer.text, reference)
-        parts.append("exact" if exact else f"similarity {similarity(answer.text, reference):.2f}")
+        parts.append("exact" if exact else f"{similarity(answer.text, reference):.2f} alike")
         tone = "success" if exact else ""
     if answer.finish == "length":
-        parts.append("cut at the limit")
+        parts.append("cut")
     parts.append(duration(answer.seconds))
     return ", ".join(parts), tone
 

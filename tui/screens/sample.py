@@ -20,6 +20,7 @@ from textual.widgets import Static
 from tui.errors import TunedeckError
 from tui.jobs import SamplePrompt, SampleSettings
 from tui.run.feed import feed_of
+from tui.run.named import short_name
 from tui.run.samples import SampleColumn, Samples, read_settings
 from tui.screens.base import DeckScreen
 from tui.screens.prompt import Prompt
@@ -28,7 +29,7 @@ from widgets.confirm import Confirm
 from widgets.record_data import RecordData, conversation
 from widgets.record_view import RecordView
 from widgets.rows import RowsView
-from widgets.text import clean
+from widgets.text import cell_width, clean, fit
 
 if TYPE_CHECKING:
     from tui.jobs import Provider, Sampling
@@ -62,8 +63,8 @@ class SampleScreen(DeckScreen):
     HELP = """
     The same prompt to several models, their answers side by side as they come. Words that differ
     from the reference (the answer in the data) are underlined and bold; without a reference, from
-    the first answer. Exact means the reference word for word; similarity is the share of words in
-    common with it, in order: neither says whether an answer is right.
+    the first answer. Exact means the reference word for word; alike is the share of words in common
+    with it, in order; cut means the limit of tokens was reached. None says that an answer is right.
     Enter asks the prompt in view and sends no request twice; a asks again. Tab goes from pane to
     pane, and the arrow keys scroll the one with the marked title.
     """
@@ -187,6 +188,7 @@ class SampleScreen(DeckScreen):
     def on_resize(self) -> None:
         """As many panes side by side as fit."""
         self._arrange()
+        self._draw_state()
 
     # What workers do: they ask, and post what they heard.
 
@@ -314,9 +316,9 @@ class SampleScreen(DeckScreen):
     def _offered(self, message: Offered) -> None:
         from tui.screens.palette import Palette
 
-        here = {column.label for column in self._samples.columns}
+        here = {column.model.model for column in self._samples.columns if column.model}
         choices = [
-            SystemCommand(name, words, partial(self._add, name))
+            SystemCommand(short_name(name), words, partial(self._add, name))
             for name, words in message.names
             if name not in here
         ]
@@ -484,11 +486,17 @@ class SampleScreen(DeckScreen):
         anew, self._shown = key != self._shown, key
         spread(views, panes, anew=anew)
 
+    def _about(self, about: str) -> str:
+        """Say which prompt this is, of which file, and how it is asked, as far as there is room."""
+        settings = self._samples.settings_words()
+        room = self.size.width - 2 - cell_width(about) - cell_width(settings) - 4
+        name = fit(clean(os.path.basename(self._file or ""), 200), room) if room > 8 else ""
+        gap = max(2, room - cell_width(name) + 2)
+        return f"{about}  {name}{' ' * gap}{settings}"
+
     def _draw_state(self) -> None:
         about = self._samples.about()
-        name = f"  {os.path.basename(self._file)}" if self._file else ""
-        line = f"{about}{clean(name, 80)}   {self._samples.settings_words()}"
-        self.about.update(Content(line if about else ""))
+        self.about.update(Content(self._about(about) if about else ""))
         lines = [clean(self._trouble, 300)] if self._trouble else []
         lines += [clean(self._note, 300)] if self._note else []
         lines += self._samples.totals() if not self._asking else []

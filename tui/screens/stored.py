@@ -204,7 +204,7 @@ class StoredScreen(DeckScreen):
         self._found: dict[bool, list[Kept] | None] = {True: None, False: None}
         self._troubles: dict[bool, str] = {True: "", False: ""}
         self._jobs: list[JobRow] = []
-        self._name = provider or ""
+        self._where = provider or ""
 
     def body(self) -> ComposeResult:
         """Headings, rows, what is to be known of one, and what there is to say."""
@@ -231,7 +231,7 @@ class StoredScreen(DeckScreen):
         feed = feed_of(self.deck)
         try:
             provider = feed.provider(self._provider)
-            self._name = provider.name
+            self._where = provider.name
             ledger = await feed.ledger()
             jobs = await asyncio.to_thread(ledger.jobs, provider.endpoint)
             self._jobs = jobs
@@ -356,7 +356,7 @@ class StoredScreen(DeckScreen):
         found = self._found[self._models]
         self.set_class(not found, "-empty")
         self.kept.show(found or [], anew=anew)
-        self._head()
+        self.call_after_refresh(self._head)
         if not found:
             self.empty.update(Content(self._nothing()))
         self._draw_detail()
@@ -399,7 +399,7 @@ class StoredScreen(DeckScreen):
         if files is not None:
             total = sum(row.bytes or 0 for row in files if isinstance(row, KeptFile))
             parts.append(f"{counted(len(files), 'file')} ({size(total)})")
-        where = "on this machine" if self._name == "local" else f"at {clean(self._name, 60)}"
+        where = "on this machine" if self._where == "local" else f"at {clean(self._where, 60)}"
         text = f"{', '.join(parts)} {where}" if parts else ""
         self.state.set_class(bool(trouble), "-trouble")
         self.state.update(Content(clean(trouble, 300) if trouble else text))
