@@ -332,6 +332,8 @@ def quotes_match(raw: bytes, strings: int) -> bool:
         return True
     if b"\\" not in raw:
         return False
+    if b"\\\\" not in raw:
+        return quotes - raw.count(b'\\"') == 2 * strings
     return _ESCAPE.sub(b"", raw).count(b'"') == 2 * strings
 
 

@@ -8,16 +8,17 @@ the range then ends there: whoever merges ranges sees that, and has the next one
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tui.dataset.checker import Checked, Checker, CheckSettings, quotes_match
+from tui.dataset.checker import Checked, Checker, CheckSettings, quotes_match, shape
 from tui.dataset.describe import BLANK, CODES, MOST, SEVERITY_BITS, FacetRows, describe
 from tui.dataset.lines import BLOCK, MAX_LINE, LineFeed, Print, Readable, Span, Task
 from tui.dataset.machine import JsonMachine
 from tui.dataset.model import Format, Issue, Severity
 from tui.dataset.observe import Observed, Observer, packed
+from tui.dataset.rules.calling import Calling
 from tui.dataset.rules.chat import PLAIN_ODD, PLAIN_SHIFT, PLAIN_SYSTEM, PLAIN_USER, plain
 from tui.dataset.rules.quality.suspects import suspects
 from tui.dataset.rules.tally import Tally
@@ -124,6 +125,7 @@ class RangeWorker:
         self._batch: list[object] = []
         self._batch_places: list[int] = []
         self._rows: TokenRows | None = None
+        self._calling = Calling(shape)
         # The record that is looked at, by its position in the range.
         self._place = 0
         self._facets: FacetRows | None = None
@@ -193,6 +195,8 @@ class RangeWorker:
                     if keep:
                         self._keep(value)
                     continue
+                if not flags and not odd[position - 1] and self._calls(found, value, raw, position):
+                    continue
             self._careful(found, raw, position)
         found.lines = position
         self._reach(position)
@@ -204,6 +208,23 @@ class RangeWorker:
         found.without_user += plainly - users
         found.without_system += plainly - systems // PLAIN_SYSTEM
         return found
+
+    def _calls(self, found: Found, value: dict[str, Any], raw: bytes, line: int) -> bool:
+        """Take a record with tools in which nothing is wrong; return whether it is one."""
+        flags, kit = self._calling.plain(value)
+        if kit is None or not self._is_clean(raw, flags):
+            return False
+        if self._observer is not None:
+            self._observer.add(value, Format.CHAT, line, 1, raw)
+        found.records += 1
+        found.valid += 1
+        found.parsed += 1
+        found.chats += 1
+        found.without_user += not flags & PLAIN_USER
+        found.without_system += not flags & PLAIN_SYSTEM
+        found.tally.add_tools(kit.tools, (line, 1))
+        self._keep(value)
+        return True
 
     def _is_clean(self, raw: bytes, flags: int) -> bool:
         """Return whether no rule for single records has a word to say about a plain record."""

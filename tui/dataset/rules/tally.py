@@ -52,7 +52,12 @@ class Tally:
             return
         holder = record.get("input") if kind is Format.PREFERENCE else record
         tools = holder.get("tools") if isinstance(holder, dict) else None
-        if isinstance(tools, list) and not self._seen(tools):
+        if isinstance(tools, list):
+            self.add_tools(tools, place)
+
+    def add_tools(self, tools: list[Any], place: Place) -> None:
+        """Add the tools of a record."""
+        if not self._seen(tools):
             self.last = tools
             for tool in tools:
                 function = tool.get("function") if isinstance(tool, dict) else None
