@@ -255,6 +255,13 @@ class TunedeckApp(KeyConsent, AfterRun, Mending):
         self.action_mode("jobs")
         await self.push_screen(JobScreen(message.job_id, provider=message.provider))
 
+    async def on_open_run(self, message: messages.OpenRun) -> None:
+        """Open the live panel of a run that is followed from somewhere, such as a log."""
+        from tui.screens.job import JobScreen
+
+        self.action_mode("jobs")
+        await self.push_screen(JobScreen(message.source))
+
     def _from_worker(self, message: messages.FromWorker) -> None:
         self.workspace.apply(message)
 
