@@ -51,7 +51,8 @@ class CommandRows(VirtualList, can_focus=False):
         """A name, and what it does."""
         names = max(cell_width(clean(command.title)) for command in self.commands) + 2
         command = self.commands[index]
-        name = pad(clean(command.title), min(names, 24))
+        names = min(names, 36)
+        name = pad(fit(clean(command.title), names - 2), names)
         words = fit(clean(command.help), max(0, width - cell_width(name) - 1))
         return [(self.cursor_sign(index), ""), (name, ""), (words, "rows--muted")]
 
