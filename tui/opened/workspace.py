@@ -9,10 +9,8 @@ handlers call :meth:`Workspace.apply`. Screens listen to :attr:`Workspace.change
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +19,7 @@ from textual.worker import get_current_worker
 
 from tui.background import NEWS_SECONDS as NEWS_SECONDS
 from tui.background import Work, index_lines, index_tail, scan_all
-from tui.errors import FileError, TunedeckError, UsageError
+from tui.errors import TunedeckError, UsageError
 from tui.messages import (
     DiskChanged,
     FormatKnown,
@@ -37,6 +35,8 @@ from tui.messages import (
 from tui.opened.diskwatch import DiskWatch
 from tui.opened.edits import Edits
 from tui.opened.opening import Lease, Opened, load
+from tui.opened.patience import Patience
+from tui.opened.reading import Reading
 from tui.opened.stages import Change as Change
 from tui.opened.stages import Stage as Stage
 
@@ -46,9 +46,7 @@ if TYPE_CHECKING:
         Facets,
         Format,
         Gathered,
-        Issue,
         LineIndex,
-        Record,
         ScanUpdate,
         Source,
     )
@@ -58,7 +56,7 @@ if TYPE_CHECKING:
 WATCH_SECONDS = 2.0
 
 
-class Workspace:
+class Workspace(Reading):
     """The open dataset, its index, and the latest results of the scan.
 
     Attributes:
@@ -88,7 +86,8 @@ class Workspace:
         self.changes: Signal[Change] = Signal(deck, "workspace")
         self.model = model
         self.profile = profile
-        self._lease: Lease | None = None
+        super().__init__()
+        self._lease = None
         self._generation = 0
         self._watching = False
         self._disk = DiskWatch(self._looked)
@@ -97,6 +96,9 @@ class Workspace:
         self._reset()
 
     def _reset(self) -> None:
+        if self._patience.silent:
+            # What the disk of the file before owes must not keep this one waiting.
+            self._patience = Patience()
         self.source: Source | None = None
         self.index: LineIndex | None = None
         self.paths: tuple[str, ...] = ()
@@ -117,11 +119,6 @@ class Workspace:
         self._settled: Gathered | None = None
 
     @property
-    def lines(self) -> int:
-        """The number of lines known so far."""
-        return self.index.lines if self.index is not None else 0
-
-    @property
     def working(self) -> bool:
         """Whether the index or the scan is running."""
         return self.stage is Stage.HEAD or self._busy
@@ -135,11 +132,6 @@ class Workspace:
         """Whether all records are known that the file has."""
         index, source = self.index, self.source
         return index is not None and source is not None and index.complete and source.whole
-
-    @property
-    def joined(self) -> bool:
-        """Whether several files are open as one dataset."""
-        return len(self.paths) > 1
 
     def open(self, path: str | Sequence[str]) -> None:
         """Open a file, or several as one; the work behind it begins with :meth:`start`.
@@ -260,108 +252,6 @@ class Workspace:
         if self._lease is not None:
             self.stop()
             self.start()
-
-    def record(self, i: int) -> Record:
-        """Return the record ``i`` (0-based) with its issues.
-
-        Raises:
-            FileError: The file can no longer be read there.
-        """
-        from tui.dataset import Format, read_record, record_from
-
-        if self.source is None or self.index is None:
-            raise FileError("no dataset is open", "press o to open one")
-        known = self.format or Format.CHAT
-        edited = self.edits.get(i)
-        if edited is not None:
-            return record_from(
-                edited,
-                line=self.line_of(i),
-                column=self.column_of(i),
-                profile=self.profile,
-                format=known,
-            )
-        record = read_record(self.source, self.index, i, profile=self.profile, format=known)
-        if record.value is None and self._is_spread(record.line):
-            return replace(record, issues=())
-        return record
-
-    def _is_spread(self, line: int) -> bool:
-        """Whether a line that is no JSON is part of an object on several lines: one issue's."""
-        report = self.report
-        if self.stage is not Stage.DONE or report is None or report.issues_truncated:
-            return False
-        if not report.counts.get("pretty_printed"):
-            return False
-        return all(issue.code != "invalid_json" for issue in report.issues.for_line(line))
-
-    def head_of(self, i: int, limit: int) -> tuple[bytes, int]:
-        """Return the first ``limit`` bytes of the record ``i`` (0-based), and its whole size."""
-        if self.source is None or self.index is None:
-            return b"", 0
-        edited = self.edits.get(i)
-        if edited is not None:
-            return edited[:limit], len(edited)
-        offset, length = self.index.span(i)
-        return self.source.read(offset, min(length, limit)), length
-
-    def line_of(self, i: int) -> int:
-        """Return the 1-based line of the file on which the record ``i`` (0-based) starts."""
-        return self.index.line_number(i) if self.index is not None else i + 1
-
-    def place_of(self, i: int) -> tuple[str, int]:
-        """Return the file a record (0-based) comes from and the 1-based line of it there."""
-        from tui.dataset import place_of
-
-        if self.source is None or self.index is None:
-            return "", i + 1
-        return place_of(self.source, self.index, i)
-
-    def origin_of(self, i: int) -> str:
-        """Return the name of the file a record (0-based) comes from; empty if there is but one."""
-        return os.path.basename(self.place_of(i)[0]) if self.joined else ""
-
-    def place_words(self, line: int) -> str:
-        """Return ``file:line`` for a line of the dataset; empty where there is but one file."""
-        record = line - 1
-        if not (self.joined and 0 <= record < self.lines):
-            return ""
-        name, number = self.place_of(record)
-        return f"{os.path.basename(name)}:{number}"
-
-    def column_of(self, i: int) -> int:
-        """Return the 1-based column at which the record ``i`` (0-based) starts on its line."""
-        if self.index is None or self.source is None or not self.index.is_array:
-            return 1
-        return self.index.place(self.source, i)[1]
-
-    def record_of(self, line: int) -> int:
-        """Return the record (0-based) that a 1-based line of the file belongs to."""
-        return self.index.record_of_line(line) if self.index is not None else 0
-
-    def issues_of(self, i: int) -> list[Issue]:
-        """Return what the scan has found so far in the record ``i`` (0-based)."""
-        if self.report is None or self.index is None:
-            return []
-        if i in self.edits:
-            return list(self.record(i).issues)
-        log = self.report.issues
-        first = self.line_of(i)
-        found = log.for_line(first)
-        if self.index.is_array:
-            # An element of a JSON array may stand on several lines.
-            end = self.line_of(i + 1) if i + 1 < self.lines else 1 << 62
-            line = log.next_line(first)
-            while line is not None and line < end:
-                found += log.for_line(line)
-                line = log.next_line(line)
-        return found
-
-    def tokens_of(self, i: int) -> int | None:
-        """Return the tokens of the record ``i`` (0-based), once it has been counted."""
-        if self.facets is None or i >= self.facets.rows:
-            return None
-        return int(self.facets.read("tokens", i, i + 1)[0]) or None
 
     def edited(self) -> None:
         """Tell that :attr:`edits` changed."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Static
 
 from tui.errors import TunedeckError
@@ -29,6 +30,8 @@ _KEPT_ROWS = 4096
 _SEEN_CHARS = 50
 """How much of a row's text is surely seen in the list."""
 GLIMPSE_BYTES = 64 * 1024
+AGAIN_SECONDS = 1.0
+"""How long until a disk that did not answer is asked again."""
 
 WELCOME = """\
 Open a dataset of training examples to see what is in it,
@@ -118,6 +121,7 @@ class DataScreen(GoingScreen):
         self._shown: Record | None = None
         self._lent = 0
         self._at = 0
+        self._retry: Timer | None = None
 
     @property
     def position(self) -> int:
@@ -191,6 +195,8 @@ class DataScreen(GoingScreen):
             except IndexError:
                 return RowView(i + 1, "(not read yet)")
             except TunedeckError as error:
+                if self._retried(error):
+                    return RowView(i + 1, str(error))
                 row = Row(str(error))
             self._rows[i] = row
         workspace = self.deck.workspace
@@ -266,17 +272,38 @@ class DataScreen(GoingScreen):
         try:
             self._record = workspace.record(i)
         except TunedeckError as error:
-            self._record = None
-            self.view.show(RecordData(raw=str(error)))
-            self._caption(str(error))
-            return
-        self._show_marks()
+            self._not_read(error)
+        else:
+            self._show_marks()
 
     def _glimpse(self, i: int) -> None:
         """Show a record before the modules that check it are loaded: the first frame's way."""
         self._record = None
-        self.view.show(plain_data(*self.deck.workspace.head_of(i, GLIMPSE_BYTES)))
-        self._caption(f"Record {integer(i + 1)}")
+        try:
+            self.view.show(plain_data(*self.deck.workspace.head_of(i, GLIMPSE_BYTES)))
+        except TunedeckError as error:
+            self._not_read(error)
+        else:
+            self._caption(f"Record {integer(i + 1)}")
+
+    def _not_read(self, error: TunedeckError) -> None:
+        self._record = None
+        self._retried(error)
+        self.view.show(RecordData(raw=str(error)))
+        self._caption(str(error))
+
+    def _retried(self, error: TunedeckError) -> bool:
+        """Whether a record that could not be read is tried again in a moment."""
+        if error.code != "disk_silent":
+            return False
+        if self._retry is None:
+            self._retry = self.set_timer(AGAIN_SECONDS, self._try_again)
+        return True
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self.records.invalidate()
+        self._show_record(self._at)
 
     def _issues(self, record: Record) -> list[Issue]:
         """The record's own issues, then those that only the whole file shows."""
