@@ -1,100 +1,173 @@
-"""The commands about jobs: list, cancel, pause, resume; `watch` has its own."""
+"""``tunedeck jobs``: what runs where, with what this machine knows of it."""
 
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tui.cli import cancels as cancel_commands
 from tui.cli import watch as watch_commands
-from tui.cli.output import confirm, emit_json, is_interactive, note, say
-from tui.cli.session import (
-    Session,
-    add_common,
-    duration,
-    find_job,
-    interruptible,
-    list_all,
-    run,
-    session,
-    settle_leftovers,
-)
+from tui.cli.output import emit_json, note, say
+from tui.cli.places import every_job, sessions
+from tui.cli.session import Session, add_common, run, session, settle_leftovers
 from tui.cli.table import print_table
-from tui.errors import ProviderError, SafetyError, UsageError
+from tui.config import LOCAL
+from tui.errors import ProviderError, TunedeckError, UsageError
+from widgets.numbers import compact, usd
 from widgets.text import clean
 
 if TYPE_CHECKING:
-    from tui.jobs import CancelOutcome, Job, JobRow, Standing
-
-_ALL_PAGES = 10
-_CANCEL_WAIT = 120.0
+    from tui.jobs import Job, JobRow, Standing
 
 
 def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands about jobs."""
     parser = sub.add_parser("jobs", help="the provider's jobs, and what this machine knows of them")
-    parser.add_argument("--limit", type=int, default=20, metavar="N")
+    parser.add_argument("--limit", type=int, default=20, metavar="N", help="the newest N (20)")
     parser.add_argument("--status", metavar="S", help="only jobs with this status")
+    parser.add_argument(
+        "--all-providers", action="store_true", help="of every provider that is configured"
+    )
     parser.set_defaults(handler=jobs)
     add_common(parser)
-
     watch_commands.add_parsers(sub)
-
-    parser = sub.add_parser("cancel", help="cancel jobs, and confirm that the provider says so")
-    parser.add_argument("jobs", nargs="*", metavar="JOB")
-    parser.add_argument("--all", action="store_true", help="every job that has not ended")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument(
-        "--timeout", type=duration, default=_CANCEL_WAIT, metavar="D", help="wait so long (2m)"
-    )
-    parser.set_defaults(handler=cancel)
-    add_common(parser)
-
-    for name, words in (("pause", "pause a job"), ("resume", "let a paused job go on")):
-        parser = sub.add_parser(name, help=f"{words}, where the provider can")
-        parser.add_argument("job", metavar="JOB")
-        parser.set_defaults(handler=pause_or_resume, action=name)
-        add_common(parser)
-
-
-# --- jobs -------------------------------------------------------------------------------------
+    cancel_commands.add_parsers(sub)
 
 
 def jobs(args: argparse.Namespace) -> int:
-    """List the provider's jobs with what this machine knows of them."""
+    """List jobs with what this machine knows of them."""
     if args.limit < 1:
         raise UsageError(f"--limit {args.limit} is less than 1", "use 1 or more")
-    return run(_jobs(args))
+    if args.all_providers and args.provider:
+        raise UsageError("--all-providers and --provider exclude each other", "use one of them")
+    return run(_everywhere(args) if args.all_providers else _jobs(args))
 
 
 async def _jobs(args: argparse.Namespace) -> int:
-    from tui.jobs import leftovers
-
     async with session(args) as opened:
-        await settle_leftovers(opened)
-        wanted = args.status
-        if args.limit <= 100 and not wanted:
-            found = list((await opened.provider.list_jobs(args.limit)).jobs)
-        else:
-            found = await list_all(opened.provider, _ALL_PAGES)
-        found = [job for job in found if not wanted or job.status == wanted][: args.limit]
-        opened.ledger.keep_jobs(opened.provider.endpoint, found)
-        endpoint = opened.provider.endpoint
-        rows = [row for job in found if (row := opened.ledger.job(endpoint, job.id))]
-        unsettled = leftovers(opened.ledger, endpoint)
+        rows, launches = await _ask(opened, args)
     if args.json:
         emit_json(
             {
                 "provider": opened.config.name,
                 "jobs": [_job_json(row) for row in rows],
-                "launches": [_launch_json(one) for one in unsettled],
+                "launches": [_launch_json(one) for one in launches],
             }
         )
         return 0
-    _print_jobs(rows, wanted)
-    for one in unsettled:
-        note(f"{one.words}: {one.next_step}")
+    _print_jobs(rows, args.status, several=False)
+    _tell_launches(launches)
     return 0
+
+
+async def _ask(
+    opened: Session, args: argparse.Namespace
+) -> tuple[list[JobRow], tuple[Standing, ...]]:
+    """Return a provider's jobs, as asked for, and the launches that were left open there."""
+    await settle_leftovers(opened)
+    wanted = _wanted(args)
+    found, whole = await every_job(opened.provider, wanted, args.limit)
+    if not whole:
+        note(f"{opened.config.name} has more jobs than were looked through; use --limit")
+    endpoint = opened.provider.endpoint
+    opened.ledger.keep_jobs(endpoint, found)
+    opened.ledger.keep_heard(endpoint)
+    rows = [row for job in found if (row := opened.ledger.job(endpoint, job.id))]
+    return rows, _launches(opened)
+
+
+def _wanted(args: argparse.Namespace) -> Any:
+    status = args.status
+    return lambda job: not status or job.status == status
+
+
+def _launches(opened: Session) -> tuple[Standing, ...]:
+    from tui.jobs import leftovers
+
+    return leftovers(opened.ledger, opened.provider.endpoint)
+
+
+# --- every provider ---------------------------------------------------------------------------
+
+
+async def _everywhere(args: argparse.Namespace) -> int:
+    """List the jobs of every provider; one that is away is told of and delays no other."""
+    import asyncio
+
+    from tui.config import Paths, load_settings, provider_names
+
+    names = provider_names(load_settings(Paths.resolve()))
+    async with sessions(args, names) as places:
+        answers = await asyncio.gather(*[_answer(places[name], args, names) for name in names])
+    told = dict(zip(names, answers, strict=True))
+    rows = sorted(
+        (row for found, _, _ in answers for row in found),
+        key=lambda row: -(row.job.created_at or 0),
+    )[: args.limit]
+    launches = [one for _, found, _ in answers for one in found]
+    errors = {name: error for name, (_, _, error) in told.items() if error is not None}
+    if args.json:
+        emit_json(
+            {
+                "providers": [_provider_json(name, errors.get(name)) for name in names],
+                "jobs": [_job_json(row) for row in rows],
+                "launches": [_launch_json(one) for one in launches],
+            }
+        )
+    else:
+        _print_jobs(rows, args.status, several=True)
+        _tell_launches(launches)
+    for name, error in errors.items():
+        known = any(row.job.provider == name for row in rows)
+        note(f"{name}: {error}{'; shown is what this machine knows' if known else ''}")
+    return next(iter(errors.values())).exit_code if len(errors) == len(names) else 0
+
+
+async def _answer(
+    place: Session | TunedeckError, args: argparse.Namespace, names: Sequence[str]
+) -> tuple[list[JobRow], tuple[Standing, ...], TunedeckError | None]:
+    """Ask one provider; when it does not answer, return what the ledger knows, and why."""
+    if isinstance(place, TunedeckError):
+        return [], (), place
+    if await _is_asleep(place, names):
+        return _known(place, args), _launches(place), None
+    try:
+        return (*await _ask(place, args), None)
+    except TunedeckError as error:
+        return _known(place, args), _launches(place), error
+
+
+async def _is_asleep(place: Session, names: Sequence[str]) -> bool:
+    """Whether this is the embedded service, not the default and not running: it is left alone."""
+    import asyncio
+
+    if place.config.kind != LOCAL or names[0] == place.config.name:
+        return False
+    from tui.service import find_running
+
+    return await asyncio.to_thread(find_running, place.paths) is None
+
+
+def _known(place: Session, args: argparse.Namespace) -> list[JobRow]:
+    wanted = _wanted(args)
+    rows = place.ledger.jobs(place.provider.endpoint, args.limit if not args.status else 10_000)
+    return [row for row in rows if wanted(row.job)][: args.limit]
+
+
+def _provider_json(name: str, error: TunedeckError | None) -> dict[str, Any]:
+    if error is None:
+        return {"provider": name, "error": None}
+    code = error.code if isinstance(error, ProviderError) else None
+    return {
+        "provider": name,
+        "error": {"code": code, "message": error.message, "hint": error.hint},
+    }
+
+
+# --- words ------------------------------------------------------------------------------------
 
 
 def _job_json(row: JobRow) -> dict[str, Any]:
@@ -120,6 +193,9 @@ def _job_json(row: JobRow) -> dict[str, Any]:
         "values": dict(progress.values) if progress else {},
         "file": row.file or None,
         "estimate": dict(row.estimate) or None,
+        "launch": row.launch or None,
+        "cancel_asked_at": row.cancel_asked,
+        "gone": row.gone,
     }
 
 
@@ -143,167 +219,64 @@ def _launch_json(one: Standing) -> dict[str, Any]:
     }
 
 
-def _print_jobs(rows: list[JobRow], status: str | None) -> None:
+def _tell_launches(launches: Sequence[Standing]) -> None:
+    for one in launches:
+        note(f"{one.words}: {one.next_step}")
+
+
+def _print_jobs(rows: list[JobRow], status: str | None, *, several: bool) -> None:
     if not rows:
         none = "No jobs yet. Launch one: tunedeck launch FILE --model M"
         say(none if status is None else f"No job is {clean(status)}.")
         return
-    table = [("STATUS", "JOB", "CREATED", "STEP", "LOSS", "MODEL")]
-    for row in rows:
-        job, progress = row.job, row.progress
-        step, loss = "", ""
-        if progress is not None:
-            total = f"/{progress.total_steps}" if progress.total_steps else ""
-            step = f"{progress.step}{total}"
-            value = progress.values.get("train_loss")
-            loss = f"{value:.4g}" if value is not None else ""
-        table.append(
-            (
-                clean(job.status),
-                clean(job.id),
-                _when(job.created_at),
-                step,
-                loss,
-                clean(job.fine_tuned_model or job.model),
-            )
-        )
-    print_table(table)
+    heads = ("STATUS", "JOB", "PROVIDER", "CREATED", "STEP", "LOSS", "COST", "FILE", "MODEL")
+    table = [heads, *(_cells(row) for row in rows)]
+    # A column that says nothing, or the same everywhere, is left out.
+    kept = [
+        at
+        for at, head in enumerate(heads)
+        if (head != "PROVIDER" or several)
+        and (head not in ("COST", "FILE") or any(row[at] for row in table[1:]))
+    ]
+    print_table([tuple(row[at] for at in kept) for row in table])
+
+
+def _cells(row: JobRow) -> tuple[str, ...]:
+    job, progress = row.job, row.progress
+    step, loss = "", ""
+    if progress is not None:
+        total = f"/{progress.total_steps}" if progress.total_steps else ""
+        step = f"{progress.step}{total}"
+        value = progress.values.get("train_loss")
+        loss = f"{value:.4g}" if value is not None else ""
+    asked = row.cancel_asked is not None and row.cancel_heard
+    status = "gone" if row.gone else "cancelling" if asked else job.status
+    return (
+        clean(status),
+        clean(job.id),
+        clean(job.provider),
+        _when(job.created_at),
+        step,
+        loss,
+        _cost(row),
+        clean(os.path.basename(row.file)),
+        clean(job.fine_tuned_model or job.model),
+    )
+
+
+def _cost(row: JobRow) -> str:
+    """The price by the estimate: of the whole run with ``~``, of the tokens trained without."""
+    job = row.job
+    price, tokens = row.estimate.get("usd"), row.estimate.get("tokens_billed")
+    if isinstance(price, (int, float)) and price > 0:
+        if job.trained_tokens and tokens:
+            return usd(price * job.trained_tokens / tokens)
+        if not job.terminal:
+            return f"~{usd(price)}"
+    return f"{compact(job.trained_tokens)} tok" if job.trained_tokens else ""
 
 
 def _when(seconds: int | None) -> str:
     if seconds is None:
         return ""
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-# --- cancel, pause, resume ----------------------------------------------------------------------
-
-
-def cancel(args: argparse.Namespace) -> int:
-    """Cancel jobs and wait until the provider says so."""
-    if bool(args.jobs) == args.all:
-        raise UsageError("say which jobs to cancel", "name them, or use --all alone")
-    return run(_cancel(args))
-
-
-async def _cancel(args: argparse.Namespace) -> int:
-    import asyncio
-
-    from tui.jobs import cancel_job
-
-    first = None if args.all else args.jobs[0]
-    async with session(args, job=first) as opened:
-        ids = await _to_cancel(args, opened)
-        with interruptible():
-            _agree_cancel(args, opened, ids)
-        # All at once, and one that fails keeps none of the others from being cancelled.
-        ended = await asyncio.gather(
-            *[
-                cancel_job(
-                    opened.provider, opened.ledger, job_id, _teller(job_id), timeout=args.timeout
-                )
-                for job_id in ids
-            ],
-            return_exceptions=True,
-        )
-    failed = [one for one in ended if isinstance(one, BaseException)]
-    outcomes = [one for one in ended if not isinstance(one, BaseException)]
-    if failed and not outcomes:
-        raise failed[0]
-    code = _report_cancel(args, outcomes)
-    if failed:
-        raise failed[0]
-    return code
-
-
-async def _to_cancel(args: argparse.Namespace, opened: Session) -> list[str]:
-    if args.all:
-        found = await list_all(opened.provider, _ALL_PAGES)
-        return [job.id for job in found if not job.terminal]
-    return list(dict.fromkeys([await find_job(opened, text) for text in args.jobs]))
-
-
-def _agree_cancel(args: argparse.Namespace, opened: Session, ids: list[str]) -> None:
-    if args.yes or not ids:
-        return
-    what = ids[0] if len(ids) == 1 else f"{len(ids)} jobs"
-    if not is_interactive():
-        raise SafetyError(
-            f"cancelling {what} needs a yes, and there is no terminal to ask on",
-            "add --yes",
-            code="not_confirmed",
-        )
-    if not confirm(f"Cancel {what} at {opened.config.name}? A cancelled run cannot be continued."):
-        raise SafetyError("not cancelled", "nothing was sent", code="not_confirmed")
-
-
-def _teller(job_id: str) -> Any:
-    said: set[str] = set()
-
-    def tell(words: str) -> None:
-        if words not in said:
-            said.add(words)
-            note(f"{job_id}: {words}")
-
-    return tell
-
-
-def _report_cancel(args: argparse.Namespace, outcomes: list[CancelOutcome]) -> int:
-    if args.json:
-        emit_json(
-            {
-                "jobs": [
-                    {
-                        "id": one.job.id,
-                        "status": one.job.status,
-                        "was_over": one.was_over,
-                        "confirmed": one.confirmed,
-                    }
-                    for one in outcomes
-                ]
-            }
-        )
-    else:
-        for one in outcomes:
-            how = ", it had ended before" if one.was_over else ""
-            say(f"{clean(one.job.id)}  {clean(one.job.status)}{how}")
-        if not outcomes:
-            say("No job is running.")
-    open_ids = [one.job.id for one in outcomes if not one.confirmed]
-    if open_ids:
-        error = ProviderError(
-            f"the provider took the cancel of {', '.join(open_ids)} but does not confirm it yet",
-            "run the same command again, it does no harm",
-            code="not_confirmed",
-        )
-        note(str(error))
-        return error.exit_code
-    return 0
-
-
-def pause_or_resume(args: argparse.Namespace) -> int:
-    """Pause a job, or let it go on."""
-    return run(_pause_or_resume(args))
-
-
-async def _pause_or_resume(args: argparse.Namespace) -> int:
-    async with session(args, job=args.job) as opened:
-        job_id = await find_job(opened, args.job)
-        call = opened.provider.pause if args.action == "pause" else opened.provider.resume
-        try:
-            job = await call(job_id)
-        except ProviderError as error:
-            if error.status in (404, 405, 501):
-                raise ProviderError(
-                    f"{opened.config.name} cannot {args.action} jobs",
-                    "cancel the job, or let it run",
-                    code="not_supported",
-                    status=error.status,
-                ) from error
-            raise
-        opened.ledger.keep_jobs(opened.provider.endpoint, [job])
-    if args.json:
-        emit_json({"id": job.id, "status": job.status})
-    else:
-        say(f"{clean(job.id)}  {clean(job.status)}")
-    return 0
