@@ -184,20 +184,18 @@ class RangeWorker:
                 else:
                     self._careful(found, raw, position)
                 continue
-            if chat and type(value) is dict and len(raw) <= limit:
-                flags = plain(value)
-                if flags and not odd[position - 1] and self._is_clean(raw, flags):
-                    plainly += 1
-                    users += flags & PLAIN_USER
-                    systems += flags & PLAIN_SYSTEM
-                    if observe is not None:
-                        observe(value["messages"], flags, position, raw)
-                    if keep:
-                        self._keep(value)
-                    continue
-                if not flags and not odd[position - 1] and self._calls(found, value, raw, position):
-                    continue
-            self._careful(found, raw, position)
+            glance = chat and type(value) is dict and len(raw) <= limit and not odd[position - 1]
+            flags = plain(value) if glance else 0
+            if flags and self._is_clean(raw, flags):
+                plainly += 1
+                users += flags & PLAIN_USER
+                systems += flags & PLAIN_SYSTEM
+                if observe is not None:
+                    observe(value["messages"], flags, position, raw)
+                if keep:
+                    self._keep(value)
+            elif flags or not glance or not self._calls(found, value, raw, position):
+                self._careful(found, raw, position)
         found.lines = position
         self._reach(position)
         found.end = feed.end_of(position)
