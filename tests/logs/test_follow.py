@@ -210,7 +210,7 @@ async def test_a_source_follows_a_live_log_to_its_end(tmp_path: Path) -> None:
     path.write_text("".join(lines[:3]))
     source = LogSource(path)
     seen: list[Update] = []
-    async with asyncio.timeout(30), aclosing(source.updates()) as updates:  # type: ignore[type-var]
+    async with asyncio.timeout(30), aclosing(source.updates()) as updates:
         async for update in updates:
             seen.append(update)
             if len(points_of(seen)) == 3 and len(lines) > 3:

@@ -28,6 +28,7 @@ FAMILIES = (
     "tui.cli.launch",
     "tui.cli.jobs",
     "tui.cli.outcomes",
+    "tui.cli.compare",
     "tui.cli.sample",
     "tui.cli.stored",
     "tui.cli.serve",

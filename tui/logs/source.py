@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -156,7 +156,7 @@ class Assembler:
 
     def job(self, modified: float) -> Job:
         """Return the run as a job: its id is the path, its provider is ``log``."""
-        over = self.status not in ("running", "unknown")
+        over = self.status != "running"
         facts: Mapping[str, Any] = {
             _KNOWN_NAMES.get(name, name): value
             for name, value in self._facts.items()
@@ -204,7 +204,7 @@ class LogSource:
         self._idle = idle
         self._closed = asyncio.Event()
 
-    async def updates(self) -> AsyncIterator[Update]:
+    async def updates(self) -> AsyncGenerator[Update, None]:
         """Yield what the log holds, then what is written to it.
 
         Raises:
