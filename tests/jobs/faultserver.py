@@ -65,6 +65,7 @@ class FaultServer:
     seen: list[Seen] = field(default_factory=list)
     on_retrieve: Callable[[dict[str, Any]], None] = lambda job: None
     on_events: Callable[[str, str | None], None] = lambda job_id, after: None
+    on_list: Callable[[dict[str, Any]], None] = lambda query: None
     on_cancel: Callable[[dict[str, Any]], None] = lambda job: job.update(status="cancelled")
 
     def __enter__(self) -> FaultServer:
@@ -189,6 +190,7 @@ class FaultServer:
             case ("POST", "fine_tuning", "jobs"):
                 return 200, self._create(json.loads(body))
             case ("GET", "fine_tuning", "jobs"):
+                self.on_list(query)
                 return 200, self._list_jobs(query)
             case ("GET", "models"):
                 return 200, {"object": "list", "data": self.models}

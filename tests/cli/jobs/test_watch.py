@@ -117,3 +117,19 @@ def test_wait_begins_while_the_provider_is_away(server: FaultServer, out: Out) -
     code, printed, told = out("wait", "ftjob-one", "--timeout", "30s")
     assert (code, printed) == (0, "")
     assert told.count("(trying again)") == 1
+
+
+def test_wait_for_many_asks_for_the_list(server: FaultServer, out: Out) -> None:
+    names = [f"ftjob-{n}" for n in range(8)]
+    for name in names:
+        server.add_job(name, status="running")
+
+    def over(_job: dict[str, Any]) -> None:
+        for job in server.jobs:
+            job["status"] = "succeeded"
+
+    assert out("jobs")[0] == 0
+    server.on_list = over
+    server.seen.clear()
+    assert out("wait", *names) == (0, "", "")
+    assert server.count("GET", r"/v1/fine_tuning/jobs/.*") == 0
