@@ -17,7 +17,7 @@ from tui.config import (
     public_url,
     resolve_provider,
 )
-from tui.credentials import foreign_host, key_source, trusting
+from tui.credentials import foreign_host, key_source, needs_consent, trusting
 from tui.errors import TunedeckError
 from tui.kinds import ABILITIES, Can
 
@@ -110,7 +110,7 @@ def _describe(reach: Reach, config: ProviderConfig) -> None:
     reach.key = key_source(config)
     reach.read_only = config.read_only
     host = foreign_host(config)
-    if host is not None:
+    if host is not None and needs_consent(config) is None:
         reach.notes.append(f"the OpenAI key goes to {host}, which is not OpenAI's")
     url = config.base_url or ""
     if url.startswith("http:") and not is_loopback(url) and reach.key != "no key":
