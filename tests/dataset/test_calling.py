@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.dataset import Format, Scan, Source, check_file, get_profile
+from tui.dataset import (
+    ON_REQUEST,
+    SAFE,
+    Format,
+    Scan,
+    Source,
+    check_file,
+    get_profile,
+    mojibake,
+    repair_record,
+    rows,
+)
 from tui.dataset.checker import Checker, CheckSettings, quotes_match, shape
 from tui.dataset.rules.calling import Calling
 
@@ -163,3 +175,37 @@ def test_quotes_are_counted_right(value: dict[str, str]) -> None:
     raw = json.dumps(value).encode()
     assert quotes_match(raw, strings)
     assert not value or not quotes_match(raw, strings - 1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_repairs_are_the_same_without_the_glance(data: st.DataObject) -> None:
+    record = talk()
+    for _ in range(data.draw(st.integers(0, 2))):
+        if _places(record):
+            _change(record, data)
+    raw = json.dumps(record, ensure_ascii=False).encode()
+    codes = data.draw(st.sampled_from([None, frozenset(SAFE) | frozenset(ON_REQUEST)]))
+    quick = repair_record(raw, copy.deepcopy(record), codes=codes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tui.dataset.repair.record._is_clean", lambda _: False)
+        assert repair_record(raw, record, codes=codes) == quick
+
+
+_LEADS = "".join(map(chr, [*range(0xC0, 0x100), 0x20AC, 0x2122, 0x9D, 0x80, 0xBF, 0x178, 0x41]))
+
+
+@given(st.text(alphabet=_LEADS, max_size=12))
+def test_wrongly_decoded_text_is_found_as_by_three_patterns(text: str) -> None:
+    tail = mojibake._TAIL
+    parts = [f"[\u00c2-\u00df]{tail}", f"[\u00e0-\u00ef]{tail}{{2}}", f"[\u00f0-\u00f4]{tail}{{3}}"]
+    plainly = re.compile("|".join(parts))
+    assert [m.span() for m in mojibake._pairs().finditer(text)] == [
+        m.span() for m in plainly.finditer(text)
+    ]
+
+
+@given(st.binary(max_size=40), st.sampled_from([b"1e5", b"1E+5", b"123456789012345", b"12e", b""]))
+def test_numbers_that_may_be_rounded_are_noticed(text: bytes, number: bytes) -> None:
+    raw = text + number
+    assert rows._may_be_rounded(raw) == (rows._LONG_NUMBER.search(raw) is not None)

@@ -36,6 +36,8 @@ _MAX_SPREAD = 64 << 20
 _LINE_COST = 64
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[ \t\r\n]+|[,:]', re.DOTALL)
 _LONG_NUMBER = re.compile(rb"\d{15}|\d[eE][+-]?\d")
+_LONG = b"0" * 15
+_ALIKE = bytes.maketrans(b"123456789E", b"000000000e")
 
 Progress = Callable[[int, int], object]
 Cancelled = Callable[[], bool]
@@ -331,12 +333,18 @@ def digest(raw: bytes, value: object) -> bytes:
     return hashlib.blake2b(content(raw, value), digest_size=16).digest()
 
 
+def _may_be_rounded(raw: bytes) -> bool:
+    alike = raw.translate(_ALIKE)
+    # Nearly no record has either, and looking for both in this way is ten times as fast.
+    return (_LONG in alike or b"0e" in alike) and _LONG_NUMBER.search(raw) is not None
+
+
 def content(raw: bytes, value: object) -> bytes:
     """Return what `digest` is of: two records say the same if and only if this is the same."""
     text = raw.strip()
     # Numbers that a parser rounds are compared as they are written, so that no two records that
     # differ are ever taken for one.
-    if _LONG_NUMBER.search(raw) is None:
+    if not _may_be_rounded(raw):
         text = canonical(value, text)
     return text
 

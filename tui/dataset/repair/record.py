@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from tui.dataset.checker import shape
 from tui.dataset.edit import Draft
 from tui.dataset.formats.detect import record_format
 from tui.dataset.model import Format
 from tui.dataset.repair import keys, tools, values
 from tui.dataset.repair.model import ON_REQUEST, SAFE, Repair, Work
 from tui.dataset.rows import parse
+from tui.dataset.rules.calling import Calling
 from tui.dataset.rules.chat import plain
 from tui.errors import UsageError
 
@@ -29,6 +31,9 @@ _STEPS = (
     values.blank_messages,
     values.mojibake,
 )
+
+
+_CALLING = Calling(shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +84,18 @@ def repair_record(
     if not isinstance(value, dict):
         return Repaired(raw, value)
     wanted = frozenset(SAFE) if codes is None else codes
-    if "mojibake" not in wanted and format is Format.CHAT and plain(value):
-        return Repaired(raw, value)
+    if format is Format.CHAT and _is_clean(value):
+        # Of what has no fault only text that was decoded wrongly may still be repaired.
+        if "mojibake" not in wanted:
+            return Repaired(raw, value)
+        wanted &= {"mojibake"}
     kind = _kind(value, format)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         return Repaired(raw, value)
     work = Work(Draft(text, value), line, kind, wanted, [])
-    for step in _STEPS:
+    for step in (values.mojibake,) if wanted == {"mojibake"} else _STEPS:
         told = len(work.changes)
         step(work)
         if not work.draft.apply(parse):
@@ -95,6 +103,10 @@ def repair_record(
     if not work.changes:
         return Repaired(raw, value)
     return Repaired(work.draft.text.encode("utf-8"), work.value, tuple(work.changes))
+
+
+def _is_clean(record: dict[str, object]) -> bool:
+    return plain(record) > 0 or ("tools" in record and _CALLING.plain(record)[1] is not None)
 
 
 def _kind(record: dict[str, object], wanted: Format) -> Format:
