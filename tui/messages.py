@@ -27,12 +27,14 @@ class LaunchPrefill:
         model: Model id.
         epochs: Number of epochs; ``None`` for automatic.
         provider: Name of the provider.
+        job: Id of a past run to launch again with changes: the whole form is filled from it.
     """
 
     file: str | None = None
     model: str | None = None
     epochs: int | None = None
     provider: str | None = None
+    job: str | None = None
 
 
 @dataclass

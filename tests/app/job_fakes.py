@@ -14,7 +14,7 @@ from tui.app import TunedeckApp
 from tui.config import Paths, ProviderConfig, Settings
 from tui.errors import ProviderError
 from tui.jobs import Checkpoint, Event, Job, JobPage
-from tui.jobs.models import EventPage
+from tui.jobs.models import EventPage, ModelEntry
 from tui.kinds import Can
 
 NOW = 1_800_000_000
@@ -66,6 +66,7 @@ class FakeProvider:
         self.down: str = ""
         self.calls: list[tuple[str, str]] = []
         self.cancels_at_once = True
+        self.listed: tuple[ModelEntry, ...] = ()
         self.abilities: dict[str, Can] = {}
 
     def add(self, one: Job, *events: Event) -> None:
@@ -149,6 +150,10 @@ class FakeProvider:
 
     def can(self, what: str) -> Can:
         return self.abilities.get(what, Can(None, "not known yet"))
+
+    async def models(self) -> tuple[ModelEntry, ...]:
+        self._reach()
+        return self.listed
 
     async def aclose(self) -> None:
         return

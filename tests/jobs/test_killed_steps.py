@@ -178,7 +178,7 @@ def test_the_next_start_says_where_it_stands_and_resume_finishes_it(
         if known["launches"]:
             (one,) = known["launches"]
             assert not known["jobs"], where
-            assert one["stands"] in done["err"], where
+            assert "train.jsonl for gpt-4.1-mini" in one["stands"], where
             assert "launch --resume" in one["next"], where
             said.add(one["state"])
             done = program.run("launch", "--resume", "--yes", "--json")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         leftovers,
         request_of,
         standing,
+        what_is_left,
     )
     from tui.jobs.metrics import flatten, point_of
     from tui.jobs.models import (
@@ -86,7 +87,15 @@ _HOMES = {
     "bills": ("Bill", "BilledRatio"),
     "cancel": ("CancelOutcome", "cancel_job"),
     "asking": ("ask_provider",),
-    "leftover": ("Standing", "clear_launch", "find_launch", "leftovers", "request_of", "standing"),
+    "leftover": (
+        "Standing",
+        "clear_launch",
+        "find_launch",
+        "leftovers",
+        "request_of",
+        "standing",
+        "what_is_left",
+    ),
     "again": ("Relaunch", "relaunch"),
     "launcher": ("LaunchResult", "launch", "read_only_refusal"),
     "sending": ("Upload",),
@@ -226,6 +235,7 @@ __all__ = [
     "similarity",
     "sorted_checkpoints",
     "standing",
+    "what_is_left",
 ]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from tui.errors import SafetyError, UsageError
 from tui.jobs.ledger import Ledger
-from tui.jobs.parts import drop_parts
+from tui.jobs.parts import drop_parts, partial_of
 from tui.jobs.provider import Provider
 from tui.jobs.recovery import grace_of, is_abandoned, settle
 from tui.jobs.request import LaunchRequest
@@ -24,13 +25,15 @@ class Standing:
     Attributes:
         launch: The launch.
         words: A sentence without a full stop; may hold foreign text, not cleaned.
-        next_step: What to do about it on the command line; empty when there is nothing to do.
+        next_step: What to do about it on the command line.
+        in_app: What to do about it in the application.
         can_finish: Whether it can be finished or cleared now.
     """
 
     launch: LaunchRow
     words: str
     next_step: str
+    in_app: str
     can_finish: bool = False
 
     @property
@@ -54,12 +57,16 @@ def standing(launch: LaunchRow) -> Standing:
             f"{what} {reason}",
             f"finish it with 'tunedeck launch --resume {short}', "
             f"or drop it with 'tunedeck launch --clear {short}'",
+            "key 5 finishes or drops it",
             can_finish=True,
         )
     if not is_abandoned(launch):
         where = "" if launch.owner.here else f" on {launch.owner.host}"
         return Standing(
-            launch, f"{what} is under way in process {launch.owner.pid}{where}", "let it end"
+            launch,
+            f"{what} is under way in process {launch.owner.pid}{where}",
+            "let it end",
+            "let it end",
         )
     if launch.state in (LaunchState.PLANNED, LaunchState.UPLOADED):
         return Standing(
@@ -67,6 +74,7 @@ def standing(launch: LaunchRow) -> Standing:
             f"{what} stopped before any job",
             f"finish it with 'tunedeck launch --resume {short}', "
             f"or drop it with 'tunedeck launch --clear {short}'",
+            "key 5 finishes or drops it",
             can_finish=True,
         )
     return Standing(
@@ -74,6 +82,7 @@ def standing(launch: LaunchRow) -> Standing:
         f"it is not known whether {what} made a job",
         f"nothing more is sent before that is sure: 'tunedeck launch --resume {short}' looks for "
         "the job and takes it over, or finishes the launch",
+        "r asks again; nothing more is sent before that is sure",
     )
 
 
@@ -163,3 +172,32 @@ async def clear_launch(provider: Provider, ledger: Ledger, launch: LaunchRow) ->
     if kept:
         return f"Cleared; no job was made, and the file stays at the provider as {kept}."
     return "Cleared; no job was made."
+
+
+def what_is_left(ledger: Ledger, launch: LaunchRow) -> str:
+    """Say what a launch that was stopped left where, a sentence or two for a person.
+
+    Args:
+        ledger: The ledger.
+        launch: The launch as it was begun; where it stands now is looked up.
+    """
+    now = next((r for r in ledger.launches(launch.endpoint) if r.id == launch.id), launch)
+    if now.job_id is not None:
+        return f"Job {now.job_id} was created."
+    if now.state in (LaunchState.CREATING, LaunchState.UNKNOWN):
+        return "The create may have reached the provider: 'tunedeck jobs' says when that is sure."
+    name = Path(now.file).name
+    partial = partial_of(ledger, now.endpoint, now.sha256)
+    if partial is not None:
+        until = time.strftime("%H:%M", time.localtime(partial.expires_at))
+        return (
+            f"No job was created. {len(partial.parts)} of {partial.count} parts of {name} stay "
+            f"at the provider until {until}; launching it again goes on from there."
+        )
+    kept = ledger.upload_of(now.endpoint, now.sha256)
+    if kept is not None:
+        return (
+            f"No job was created. {name} stays at the provider as {kept}; launching it again "
+            "uses it."
+        )
+    return "No job was created, and nothing of it is left at the provider."

@@ -162,7 +162,7 @@ class JobFeed:
         for endpoint in self._endpoints(ledger, name):
             kept = ledger.jobs(endpoint, limit)
             rows += [run_row(row, name, self._live.get((endpoint, row.job.id))) for row in kept]
-            unsettled += ledger.open_launches(endpoint)
+            unsettled += [*ledger.interrupted(endpoint), *ledger.open_launches(endpoint)]
             at = self._seen.get(endpoint) or ledger.heard_at(endpoint)
             seen += [at] if at is not None else [row.seen_at for row in kept]
             asked = asked or endpoint in self._seen

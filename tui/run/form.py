@@ -1,47 +1,64 @@
-"""The launch form without a screen: from what was typed to a request, from a preflight to lines."""
+"""The launch form without a screen: from what was typed to a request, and back."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.run.words import status_sign as mark
-from widgets.numbers import compact, counted, integer, size, usd
-
 if TYPE_CHECKING:
-    from tui.jobs import LaunchRequest, Preflight, Problem
-    from tui.pricing import CostRow
+    from tui.jobs import LaunchRequest
 
 AUTO = ("", "auto")
 METHODS = ("supervised", "dpo", "reinforcement")
-
-# The commands' hints, in the words of the screens.
-_HINTS = {
-    "format_errors": "key 2 lists them; or switch Force on to launch all the same",
-    "format_warnings": "key 2 lists them",
-    "format_method_mismatch": "choose the method that fits",
-    "bad_beta": "choose the method dpo",
-    "not_trainable": "choose another model",
-    "method_not_supported": "choose supervised, or another provider",
-    "validation_required": "name a validation file",
-    "grader_required": "tunedeck launch takes one with --grader",
+_MAX_GRADER = 1 << 20
+# What has a field of its own, by the API's name.
+_OWN = {
+    "n_epochs": "epochs",
+    "batch_size": "batch",
+    "learning_rate_multiplier": "learning",
+    "beta": "beta",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line for a person.
+class Field:
+    """One entry of the form.
 
     Attributes:
-        text: Its words; may hold foreign text, not cleaned.
-        tone: ``""``, ``head``, ``success``, ``warning``, ``error`` or ``muted``.
+        name: What the form calls it.
+        label: Its words.
+        hint: Shown while it is empty.
+        more: Whether it is among the fields that few need.
+        method: The method it belongs to; empty for all.
     """
 
-    text: str
-    tone: str = ""
+    name: str
+    label: str
+    hint: str
+    more: bool = False
+    method: str = ""
+
+
+FIELDS = (
+    Field("file", "Training file", "path of a .jsonl file"),
+    Field("validation", "Validation", "optional"),
+    Field("epochs", "Epochs", "auto"),
+    Field("suffix", "Suffix", "a name for the result"),
+    Field("beta", "Beta", "auto", method="dpo"),
+    Field("grader", "Grader", "path of a .json file", method="reinforcement"),
+    Field("batch", "Batch size", "auto", more=True),
+    Field("learning", "Learning rate ×", "auto", more=True),
+    Field("seed", "Seed", "optional", more=True),
+    Field("settings", "Others", "name=value, name=value", more=True),
+    Field("metadata", "Metadata", "team=search, run=7", more=True),
+    Field("integrations", "Integrations", "wandb:PROJECT", more=True),
+    Field("cost", "Most to pay", "no limit, in US dollars", more=True),
+)
+LABELS = {entry.name: entry.label for entry in FIELDS} | {"model": "Model"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +74,26 @@ class Form:
     complaints: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_form(values: Mapping[str, str], *, force: bool = False) -> Form:
+def read_form(
+    values: Mapping[str, str], *, force: bool = False, past: LaunchRequest | None = None
+) -> Form:
     """Read the fields of the form.
 
     Args:
-        values: Text by field: ``file``, ``validation``, ``model``, ``method``, ``epochs``,
-            ``batch``, ``learning``, ``suffix``, ``seed``, ``metadata``; a missing one is empty.
+        values: Text by field, of :data:`FIELDS` and ``model`` and ``method``; a missing one is
+            empty. Fields of another method than the chosen one are left out.
         force: Whether to launch in spite of errors in the file.
+        past: The launch that the form was filled with; what it has and the form cannot show (a
+            grader without a file, a file that only the provider has) is kept.
     """
-    from tui.jobs import LaunchRequest
+    from tui.jobs import LaunchRequest, integration_of
 
     complaints: dict[str, str] = {}
+    method = values.get("method", "").strip() or METHODS[0]
+    others = {entry.name for entry in FIELDS if entry.method not in ("", method)}
 
     def get(name: str) -> str:
-        return values.get(name, "").strip()
+        return "" if name in others else values.get(name, "").strip()
 
     def read(name: str, reader: Callable[[str], Any]) -> Any:
         try:
@@ -87,25 +110,89 @@ def read_form(values: Mapping[str, str], *, force: bool = False) -> Form:
         "n_epochs": read("epochs", _whole_or_auto),
         "batch_size": read("batch", _whole_or_auto),
         "learning_rate_multiplier": read("learning", _number_or_auto),
+        "beta": read("beta", _number_or_auto),
+        **(read("settings", _settings) or {}),
     }
     seed = read("seed", _whole_or_nothing)
     metadata = read("metadata", _pairs) or {}
+    cost = read("cost", _dollars)
+    grader = read("grader", _grader)
+    integrations = read("integrations", lambda text: [integration_of(one) for one in _list(text)])
     if complaints:
         return Form(None, complaints)
+    kept = _kept(past, get("file"), get("validation"), method)
+    if grader is not None:
+        kept["grader"] = grader
     validation = get("validation")
-    return Form(
-        LaunchRequest(
-            file=Path(get("file")).expanduser(),
-            model=get("model"),
-            validation=Path(validation).expanduser() if validation else None,
-            method=get("method") or METHODS[0],
-            hyperparameters={k: v for k, v in settings.items() if v is not None},
-            suffix=get("suffix") or None,
-            seed=seed,
-            metadata=metadata,
-            force=force,
-        )
+    request = LaunchRequest(
+        file=Path(get("file")).expanduser(),
+        model=get("model"),
+        validation=Path(validation).expanduser() if _is_path(validation) else None,
+        method=method,
+        hyperparameters={k: v for k, v in settings.items() if v is not None},
+        suffix=get("suffix") or None,
+        seed=seed,
+        metadata=metadata,
+        max_cost=cost,
+        force=force,
+        integrations=tuple(integrations or ()),
+        **kept,
     )
+    return Form(request)
+
+
+_AT_PROVIDER = "at the provider: "
+
+
+def _is_path(text: str) -> bool:
+    return bool(text) and not text.startswith(_AT_PROVIDER)
+
+
+def _kept(past: LaunchRequest | None, file: str, validation: str, method: str) -> dict[str, Any]:
+    """Return what a past launch had that the form cannot show, while it still is the same."""
+    if past is None:
+        return {}
+    kept: dict[str, Any] = {}
+    if past.file_id is not None and file == str(past.file):
+        kept["file_id"] = past.file_id
+    if past.validation_id is not None and validation == f"{_AT_PROVIDER}{past.validation_id}":
+        kept["validation_id"] = past.validation_id
+    if method == past.method == "reinforcement":
+        kept["grader"], kept["response_format"] = past.grader, past.response_format
+    return kept
+
+
+def form_of(request: LaunchRequest) -> dict[str, str]:
+    """Return the text of each field for a request, so that the form can show and change it."""
+    from tui.jobs import integration_text
+
+    settings = dict(request.hyperparameters)
+    values = {form: _shown(settings.pop(api, "")) for api, form in _OWN.items()}
+    validation = str(request.validation) if request.validation else ""
+    if request.validation_id is not None:
+        validation = f"{_AT_PROVIDER}{request.validation_id}"
+    return {
+        **values,
+        "file": str(request.file),
+        "validation": validation,
+        "model": request.model,
+        "method": request.method,
+        "suffix": request.suffix or "",
+        "seed": _shown(request.seed),
+        "settings": ", ".join(f"{name}={_shown(value)}" for name, value in settings.items()),
+        "metadata": ", ".join(f"{name}={value}" for name, value in request.metadata.items()),
+        "integrations": ", ".join(integration_text(one) for one in request.integrations),
+        "cost": _shown(request.max_cost),
+        "grader": "",
+    }
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _whole_or_auto(text: str) -> int | None:
@@ -125,20 +212,41 @@ def _whole(text: str, advice: str) -> int:
 
 
 def _number_or_auto(text: str) -> float | None:
-    if text.lower() in AUTO:
-        return None
+    return None if text.lower() in AUTO else _number(text, "write a number such as 0.5, or auto")
+
+
+def _dollars(text: str) -> float | None:
+    text = text.removeprefix("$").strip()
+    return _number(text, "write dollars such as 12.50, or nothing") if text else None
+
+
+def _number(text: str, advice: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
-        raise ValueError("write a number such as 0.5, or auto")
+    if not math.isfinite(number) or number < 0:
+        raise ValueError(advice)
     return number
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _settings(text: str) -> dict[str, Any]:
+    from tui.jobs import setting_of
+
+    found = dict(setting_of(part) for part in _list(text))
+    own = next((name for name in found if name in _OWN), None)
+    if own is not None:
+        raise ValueError(f"{own} has a field of its own: {LABELS[_OWN[own]]}")
+    return found
 
 
 def _pairs(text: str) -> dict[str, str]:
     pairs = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    for part in _list(text):
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
             raise ValueError("write pairs such as team=search, run=7")
@@ -146,103 +254,18 @@ def _pairs(text: str) -> dict[str, str]:
     return pairs
 
 
-def preflight_lines(found: Preflight, *, force: bool) -> tuple[Line, ...]:
-    """Say whether a launch may go, and what was found: the file, the price, the problems.
-
-    Args:
-        found: The preflight.
-        force: Whether the force switch is on.
-    """
-    lines = [verdict(found, force=force), Line("")]
-    lines += [Line("Training file", "head"), *_file_lines(found)]
-    lines += [Line(""), Line("Price", "head"), *_price_lines(found.cost)]
-    problems = [p for p in found.problems if p.code not in ("format_errors", "format_warnings")]
-    if problems:
-        lines += [Line(""), Line("Before you launch", "head")]
-        for problem in problems:
-            lines += _problem_lines(problem)
-    return tuple(lines)
-
-
-def verdict(found: Preflight, *, force: bool) -> Line:
-    """Say in one line whether the launch may go."""
-    yes, no = mark("succeeded"), mark("failed")
-    if found.blocked:
-        if all(problem.forceable for problem in found.errors):
-            return Line(f"{no} Blocked. Mend what is wrong, or switch Force on.", "error")
-        return Line(f"{no} Blocked. Mend what is wrong first.", "error")
-    if found.errors and force:
-        return Line("! Ready by force: the errors below stay in. ctrl+l launches.", "warning")
-    return Line(f"{yes} Ready. ctrl+l launches; nothing is sent before you say yes.", "success")
-
-
-def _file_lines(found: Preflight) -> list[Line]:
-    report = found.report
-    if report is None:
-        return [Line("Could not be read", "error")]
-    what = f"{counted(report.records, 'record')}, {report.format}, {size(report.bytes)}"
-    lines = [Line(what)]
-    by_code = {problem.code: problem for problem in found.problems}
-    for code in ("format_errors", "format_warnings"):
-        if code in by_code:
-            lines += _problem_lines(by_code[code])
-    if not report.errors:
-        lines.append(Line(f"{mark('succeeded')} No format errors", "success"))
-    return lines
-
-
-def _price_lines(cost: CostRow | None) -> list[Line]:
-    if cost is None:
-        return [Line("Not known", "warning")]
-    source = {"heuristic": "automatic", "given": "as set"}.get(
-        str(cost.epochs_source), str(cost.epochs_source)
-    )
-    lines = [
-        Line(f"{_price(cost)} {'for' if cost.usd is None else 'with'} {cost.model}"),
-        Line(f"{integer(cost.tokens_billed)} tokens billed in all", "muted"),
-        Line(f"{counted(cost.epochs, 'epoch')}, {source}", "muted"),
-    ]
-    if cost.usd_per_million:
-        lines.append(
-            Line(f"${cost.usd_per_million:g} a million, as of {cost.prices_as_of}", "muted")
-        )
-    return lines
-
-
-def _price(cost: CostRow) -> str:
-    if cost.usd is None:
-        return "Not known"
-    return "Free" if cost.usd == 0 else usd(cost.usd)
-
-
-def _problem_lines(problem: Problem) -> list[Line]:
-    bad = problem.severity == "error"
-    sign = mark("failed") if bad else "!"
-    lines = [Line(f"{sign} {problem.message}", "error" if bad else "warning")]
-    hint = _HINTS.get(problem.code, problem.hint)
-    if hint:
-        lines.append(Line(f"  {hint}", "muted"))
-    return lines
-
-
-def question(request: LaunchRequest, found: Preflight, provider: str) -> tuple[str, ...]:
-    """Return the lines of the question before a launch; they hold foreign text, not cleaned."""
-    cost = found.cost
-    records = f", {compact(found.report.records)} records" if found.report else ""
-    lines = [
-        f"Model       {request.model}",
-        f"Provider    {provider}",
-        f"File        {request.file.name}{records}",
-    ]
-    if request.validation is not None:
-        lines.append(f"Validation  {request.validation.name}")
-    if cost is None:
-        lines.append("Price       not known")
-    else:
-        lines += [
-            f"Epochs      {cost.epochs}",
-            f"Price       {_price(cost)}, {integer(cost.tokens_billed)} tokens",
-        ]
-    if found.errors:
-        lines.append(f"By force    in spite of {counted(len(found.errors), 'problem')}")
-    return tuple(lines)
+def _grader(text: str) -> dict[str, Any] | None:
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    try:
+        if path.stat().st_size > _MAX_GRADER:
+            raise ValueError("that file is far too large for a grader")
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read it ({error.strerror})") from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"it is not JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise ValueError("it holds no JSON object with a type")
+    return value

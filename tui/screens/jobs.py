@@ -298,13 +298,7 @@ class JobsScreen(SeveralRuns):
         """Go to the launch form with what this run was made of."""
         row = self.runs.current
         if row is not None:
-            epochs = row.job.hyperparameters.get("n_epochs")
-            prefill = LaunchPrefill(
-                file=row.file or None,
-                model=row.job.model or None,
-                epochs=epochs if isinstance(epochs, int) else None,
-                provider=row.job.provider,
-            )
+            prefill = LaunchPrefill(provider=row.job.provider, job=row.job.id)
             self.app.post_message(GoLaunch(prefill))
 
     def action_compare(self) -> None:

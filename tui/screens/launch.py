@@ -16,14 +16,15 @@ from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
-from tui.messages import LaunchPrefill, OpenJob
+from tui.messages import LaunchPrefill
 from tui.opened.workspace import Change
 from tui.run.feed import feed_of
-from tui.run.form import METHODS, Form, Line, preflight_lines, question, read_form
+from tui.run.form import FIELDS, LABELS, METHODS, Form, form_of, read_form
+from tui.run.launchwords import Line, preflight_lines, question
 from tui.run.words import status_sign as mark
-from tui.screens.base import DeckScreen
 from tui.screens.fields import Choice, Tick
-from tui.screens.launch_news import Checked, Ended, Offered, Reading, Told, content_of
+from tui.screens.launch_going import GoingLaunch
+from tui.screens.launch_news import Checked, Offered, Reading, Recalled, content_of
 from widgets.confirm import Confirm
 from widgets.text import ascii_only, clean
 
@@ -32,21 +33,14 @@ if TYPE_CHECKING:
     from tui.jobs import LaunchRequest, Preflight
 
 OTHER = "\0other"
-_FIELDS = (
-    ("file", "Training file", "path of a .jsonl file"),
-    ("validation", "Validation", "optional"),
-    ("epochs", "Epochs", "auto"),
-    ("batch", "Batch size", "auto"),
-    ("learning", "Learning rate ×", "auto"),
-    ("suffix", "Suffix", "a name for the result"),
-    ("seed", "Seed", "optional"),
-    ("metadata", "Metadata", "team=search, run=7"),
-)
+_ROOMY = 32
 _AFTER_TYPING = 0.4
 _PROGRESS_EVERY = 0.5
+# The switch for the settings that few need stands after this one.
+_LAST_PLAIN = "grader"
 
 
-class LaunchScreen(DeckScreen):
+class LaunchScreen(GoingLaunch):
     """Fill in a run, see what is wrong with it and what it costs, and start it once."""
 
     MODE = "launch"
@@ -56,6 +50,8 @@ class LaunchScreen(DeckScreen):
     Fill in the form; the right side says at once what is wrong with the file and the settings and
     what the run will cost. Tab and the arrows move between fields, Esc leaves them.
     ctrl+l, or Enter on Launch, asks once more with the price; y launches. Nothing is sent before.
+    While a launch is under way Esc stops it, and says what was left where. One that was cut short
+    is told of here when the screen is next opened: f fills the form to finish it, d drops it.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+l", "launch", "launch", id="launch.go", tooltip="Launch; asks first"),
@@ -66,23 +62,25 @@ class LaunchScreen(DeckScreen):
         Binding("up", "app.focus_previous", "up", show=False, tooltip="The field above"),
         Binding("down", "app.focus_next", "down", show=False, tooltip="The field below"),
         Binding("r", "check_again", "check again", id="launch.check", show=False),
+        Binding("m", "more", "more", id="launch.more", tooltip="Settings that few need"),
+        Binding("f", "finish_launch", "finish", id="launch.finish", tooltip="Finish what was cut"),
+        Binding("d", "drop_launch", "drop", id="launch.drop", tooltip="Drop what was cut short"),
     ]
 
     model = getters.query_one("#model", Select)
     provider = getters.query_one("#provider", Select)
     method = getters.query_one("#method", Select)
     force = getters.query_one("#force", Checkbox)
+    more = getters.query_one("#more", Checkbox)
     go = getters.query_one("#go", Button)
     lines = getters.query_one("#lines", Static)
-    told = getters.query_one("#told", Static)
 
     def __init__(self) -> None:
         super().__init__()
         self._turn = 0
         self._timer: Timer | None = None
         self._checked: tuple[LaunchRequest, Preflight] | None = None
-        self._launching = False
-        self._log: list[tuple[str, Line]] = []
+        self._past: LaunchRequest | None = None
         self._wanted_model = ""
         self._models: tuple[str, ...] = ()
         self._own_file = ""
@@ -103,11 +101,14 @@ class LaunchScreen(DeckScreen):
                 yield self._field("other", "", other)
                 methods = [(name, name) for name in METHODS]
                 yield self._field("method", "Method", self._select(methods, "method"))
-                for name in ("epochs", "batch", "learning", "suffix", "seed", "metadata"):
-                    yield self._input(name)
+                for entry in FIELDS[2:]:
+                    yield self._input(entry.name)
+                    if entry.name == _LAST_PLAIN:
+                        yield self._field("more", "", Tick("more settings", id="more"))
                 yield self._field("force", "Force", Tick("launch with errors", id="force"))
                 yield Button("Launch", id="go", variant="primary", compact=True, disabled=True)
             with VerticalScroll(id="found"):
+                yield Static(id="open", markup=False)
                 yield Static(id="lines", markup=False)
                 yield Static(id="told", markup=False)
 
@@ -120,10 +121,13 @@ class LaunchScreen(DeckScreen):
         )
 
     def _input(self, name: str) -> Horizontal:
-        label, hint = next((label, hint) for key, label, hint in _FIELDS if key == name)
-        entry = Input(placeholder=hint, id=name, compact=True, select_on_focus=False)
+        about = next(entry for entry in FIELDS if entry.name == name)
+        entry = Input(placeholder=about.hint, id=name, compact=True, select_on_focus=False)
         entry.cursor_blink = False
-        return self._field(name, label, entry)
+        row = self._field(name, about.label, entry)
+        row.set_class(about.more, "-more")
+        row.set_class(bool(about.method), f"-for-{about.method}")
+        return row
 
     def _select(self, options: list[tuple[str, str]], name: str) -> Choice:
         # An empty choice stands in until the models are known: Textual's own would stay a choice.
@@ -134,6 +138,9 @@ class LaunchScreen(DeckScreen):
         self.set_class(ascii_only(), "-ascii")
         self.deck.workspace.changes.subscribe(self, self._workspace_changed)
         self.deck.farewells.append(self._farewell)
+        self.open_ones.display = False
+        # Where there is room, nothing need be hidden.
+        self.more.value = self.app.size.height >= _ROOMY
         self._take_file()
         self._offer(self._provider_name())
 
@@ -143,6 +150,7 @@ class LaunchScreen(DeckScreen):
         if prefill is not None:
             self._fill(prefill)
         self._take_file()
+        self.look_back(self._provider_name() or None)
 
     def _workspace_changed(self, change: Change) -> None:
         if change == Change.OPENED:
@@ -160,6 +168,11 @@ class LaunchScreen(DeckScreen):
             self.call_after_refresh(entry.action_end)
 
     def _fill(self, prefill: LaunchPrefill) -> None:
+        if prefill.job is not None:
+            if prefill.provider in self.deck.provider_choices():
+                self.provider.value = str(prefill.provider)
+            self._recall(prefill.job, prefill.provider)
+            return
         if prefill.file is not None:
             self.query_one("#file", Input).value = prefill.file
         if prefill.epochs is not None:
@@ -168,6 +181,46 @@ class LaunchScreen(DeckScreen):
             self.provider.value = prefill.provider
         if prefill.model is not None:
             self._choose_model(prefill.model)
+
+    def _fill_all(self, request: LaunchRequest) -> None:
+        """Put every setting of a request into the form."""
+        self._past = request
+        values = form_of(request)
+        for entry in FIELDS:
+            self.query_one(f"#{entry.name}", Input).value = values[entry.name]
+        self.query_one("#grader", Input).placeholder = (
+            "as that run had it" if request.grader else "path of a .json file"
+        )
+        self.method.value = request.method
+        self.force.value = request.force
+        if any(entry.more and values[entry.name] for entry in FIELDS):
+            self.more.value = True
+        self._choose_model(request.model)
+
+    _finish = _fill_all
+
+    @work(group="recall", exclusive=True, exit_on_error=False)
+    async def _recall(self, job_id: str, provider: str | None) -> None:
+        from tui.jobs import relaunch
+
+        feed = feed_of(self.deck)
+        try:
+            found = await relaunch(job_id, feed.provider(provider), await feed.ledger())
+        except TunedeckError as error:
+            self.post_message(Recalled(job_id, None, str(error)))
+        else:
+            self.post_message(Recalled(job_id, found))
+
+    @on(Recalled)
+    def _recalled(self, message: Recalled) -> None:
+        if message.found is None:
+            self.deck.tell(message.trouble, severity="error")
+            return
+        self._fill_all(message.found.request)
+        notes = [note[:1].upper() + note[1:] for note in message.found.notes]
+        words = [f"As {message.job_id} was launched; change what you like.", *notes]
+        self.open_ones.update(content_of([*(Line(word, "warning") for word in words), Line("")]))
+        self.open_ones.display = True
 
     def _choose_model(self, model: str) -> None:
         self._wanted_model = model
@@ -190,7 +243,7 @@ class LaunchScreen(DeckScreen):
         return value if isinstance(value, str) else ""
 
     def _values(self) -> dict[str, str]:
-        values = {name: self.query_one(f"#{name}", Input).value for name, _, _ in _FIELDS}
+        values = {entry.name: self.query_one(f"#{entry.name}", Input).value for entry in FIELDS}
         model, method = self.model.value, self.method.value
         values["model"] = model if isinstance(model, str) else ""
         if model == OTHER:
@@ -199,18 +252,27 @@ class LaunchScreen(DeckScreen):
         return values
 
     def _form(self) -> Form:
-        return read_form(self._values(), force=self.force.value)
+        return read_form(self._values(), force=self.force.value, past=self._past)
 
     @on(Input.Changed)
-    @on(Checkbox.Changed)
+    @on(Checkbox.Changed, "#force")
     def _typed(self) -> None:
         self._check_soon()
+
+    @on(Checkbox.Changed, "#more")
+    def _more_or_less(self) -> None:
+        self.set_class(self.more.value, "-all")
+
+    def action_more(self) -> None:
+        """Show the settings that few need, or hide them again."""
+        self.more.value = not self.more.value
 
     @on(Select.Changed, "#provider")
     def _provider_chosen(self, event: Select.Changed) -> None:
         if isinstance(event.value, str):
             self.deck.use_provider(event.value)
             self._offer(event.value)
+            self.look_back(event.value)
 
     @on(Select.Changed, "#model")
     def _model_chosen(self, event: Select.Changed) -> None:
@@ -222,7 +284,9 @@ class LaunchScreen(DeckScreen):
         self._check_soon()
 
     @on(Select.Changed, "#method")
-    def _method_chosen(self) -> None:
+    def _method_chosen(self, event: Select.Changed) -> None:
+        for name in METHODS:
+            self.set_class(event.value == name, f"-{name}")
         self._check_soon()
 
     @work(thread=True, group="models", exclusive=True, exit_on_error=False)
@@ -270,21 +334,22 @@ class LaunchScreen(DeckScreen):
         if self._log and not self._launching:
             self._log = []
             self.told.update("")
+        self.workers.cancel_group(self, "ask")
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(_AFTER_TYPING, self._check)
 
     def _check(self) -> None:
         form = self._form()
-        for name, _, _ in _FIELDS:
-            self.query_one(f"#{name}", Input).set_class(name in form.complaints, "-wrong")
+        for entry in FIELDS:
+            wrong = entry.name in form.complaints
+            self.query_one(f"#{entry.name}", Input).set_class(wrong, "-wrong")
         if form.request is None:
-            names = {key: label for key, label, _ in _FIELDS}
             self._show(
                 [
                     Line("Fill in the form", "head"),
                     *(
-                        Line(f"{mark('failed')} {names.get(name, name)}: {text}", "error")
+                        Line(f"{mark('failed')} {LABELS.get(name, name)}: {text}", "error")
                         for name, text in form.complaints.items()
                     ),
                 ]
@@ -329,14 +394,36 @@ class LaunchScreen(DeckScreen):
     def _preflight_ready(self, message: Checked) -> None:
         if message.turn != self._turn:
             return
-        if message.found is None:
+        found = message.found
+        if found is None:
             self._show([Line("Cannot check this launch", "head"), Line(message.trouble, "error")])
             return
-        self._checked = (message.request, message.found)
-        forceable = any(problem.forceable for problem in message.found.errors)
+        forceable = any(problem.forceable for problem in found.errors)
         self.query_one("#row-force").set_class(forceable or self.force.value, "-shown")
-        self._show(preflight_lines(message.found, force=self.force.value))
-        self._sync()
+        lines = preflight_lines(found, force=self.force.value)
+        if not message.asked and not found.blocked:
+            name = self._provider_name()
+            lines = (Line(f"Asking {name} about the model and the key …", "muted"), *lines[1:])
+        self._show(lines)
+        if message.asked:
+            self._checked = (message.request, found)
+            self._sync()
+        else:
+            self._ask(message.turn, message.request, found, self._provider_name() or None)
+
+    @work(group="ask", exclusive=True, exit_on_error=False)
+    async def _ask(
+        self, turn: int, request: LaunchRequest, found: Preflight, provider: str | None
+    ) -> None:
+        """Ask the provider what only it can know; nothing is created or paid for."""
+        from tui.jobs import ask_provider
+
+        try:
+            found = await ask_provider(request, found, feed_of(self.deck).provider(provider))
+        except TunedeckError as error:
+            self.post_message(Checked(turn, request, None, str(error)))
+        else:
+            self.post_message(Checked(turn, request, found, asked=True))
 
     def _show_trouble(self, error: TunedeckError) -> None:
         self._show([Line("Cannot check this launch", "head"), Line(str(error), "error")])
@@ -354,8 +441,10 @@ class LaunchScreen(DeckScreen):
     # The launch
 
     async def action_leave(self) -> None:
-        """Leave the field; from no field, go back."""
-        if isinstance(self.focused, (Input, Select, Checkbox, Button)):
+        """Stop a launch under way; else leave the field; from no field, go back."""
+        if self._launching:
+            self.stop_launch()
+        elif isinstance(self.focused, (Input, Select, Checkbox, Button)):
             self.query_one("#found").focus()
         else:
             await self.app.run_action("back")
@@ -367,6 +456,12 @@ class LaunchScreen(DeckScreen):
     def action_launch(self) -> None:
         """Ask once more, with the price; ``y`` launches."""
         if self._launching:
+            return
+        if feed_of(self.deck).read_only(self._provider_name() or None):
+            self.deck.tell(
+                "Read-only: nothing is launched here. Start without --read-only to launch.",
+                severity="warning",
+            )
             return
         if self._checked is None:
             self.deck.tell("Still checking; the right side says when the launch is ready.")
@@ -380,69 +475,12 @@ class LaunchScreen(DeckScreen):
 
         def answered(yes: bool | None) -> None:
             if yes and turn == self._turn and not self._launching:
-                self._launching = True
-                self._log = []
-                self._sync()
-                self._launch(request, found, provider or None)
+                self.begin(request, found, provider or None)
 
         lines = question(request, found, provider)
         self.app.push_screen(
             Confirm("Launch this run?", lines, yes="launch", no="do not launch"), answered
         )
-
-    @work(group="launch", exit_on_error=False)
-    async def _launch(self, request: LaunchRequest, found: Preflight, provider: str | None) -> None:
-        from tui.jobs import launch
-
-        feed = feed_of(self.deck)
-        said_at = 0.0
-
-        def state(_state: Any, words: str) -> None:
-            self.post_message(Told(words))
-
-        def progress(done: int, total: int) -> None:
-            nonlocal said_at
-            now = time.monotonic()
-            if total and (now - said_at > _PROGRESS_EVERY or done >= total):
-                said_at = now
-                self.post_message(Told(f"uploading {done / total:.0%}", "uploading"))
-
-        try:
-            result = await launch(
-                request, found, feed.provider(provider), await feed.ledger(), state, progress
-            )
-        except TunedeckError as error:
-            self.post_message(Ended(None, error.message, error.hint))
-        else:
-            self.post_message(Ended(result))
-
-    @on(Told)
-    def _launch_told(self, message: Told) -> None:
-        key = message.key or message.text  # what is said again takes the place of the first time
-        if self._log and self._log[-1][0] == key:
-            self._log.pop()
-        self._log.append((key, Line(message.text, "muted")))
-        self._show_log()
-
-    @on(Ended)
-    def _launch_ended(self, message: Ended) -> None:
-        self._launching = False
-        result = message.result
-        if result is None:
-            self._log.append(("", Line(f"{mark('failed')} {message.trouble}", "error")))
-            if message.hint:
-                self._log.append(("", Line(f"  {message.hint}", "warning")))
-        else:
-            how = "found and taken over" if result.adopted else "created"
-            self._log.append(("", Line(f"{mark('succeeded')} {how}: {result.job.id}", "success")))
-            self.app.post_message(OpenJob(result.job.id, result.job.provider))
-        self._show_log()
-        self._sync()
-
-    def _show_log(self) -> None:
-        lines = [Line("Launch", "head"), *(line for _, line in self._log[-12:])]
-        self.told.update(content_of(lines))
-        self.query_one("#found", VerticalScroll).scroll_end(animate=False)
 
 
 def _ids(models: Any) -> list[str]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.message import Message
 
-from tui.run.form import Line
+from tui.run.launchwords import Line
 from widgets.text import clean
 
 if TYPE_CHECKING:
-    from tui.jobs import LaunchRequest, LaunchResult, Preflight
+    from tui.jobs import LaunchRequest, LaunchResult, Preflight, Reconciled, Relaunch, Standing
 
 _TONES = {
     "head": "bold $accent",
@@ -56,16 +56,45 @@ class Reading(Message):
 
 
 class Checked(Message):
-    """A preflight is ready, or could not be made."""
+    """A preflight is ready, or could not be made; ``asked`` once the provider was heard too."""
 
     def __init__(
-        self, turn: int, request: LaunchRequest, found: Preflight | None, trouble: str = ""
+        self,
+        turn: int,
+        request: LaunchRequest,
+        found: Preflight | None,
+        trouble: str = "",
+        *,
+        asked: bool = False,
     ) -> None:
         super().__init__()
         self.turn = turn
         self.request = request
         self.found = found
         self.trouble = trouble
+        self.asked = asked
+
+
+class Recalled(Message):
+    """What a past run was asked for is known, or cannot be found out."""
+
+    def __init__(self, job_id: str, found: Relaunch | None, trouble: str = "") -> None:
+        super().__init__()
+        self.job_id = job_id
+        self.found = found
+        self.trouble = trouble
+
+
+class LeftOpen(Message):
+    """Launches that were left open: what became of them, and where the others stand."""
+
+    def __init__(
+        self, standings: tuple[Standing, ...], settled: tuple[Reconciled, ...], said: str = ""
+    ) -> None:
+        super().__init__()
+        self.standings = standings
+        self.settled = settled
+        self.said = said
 
 
 class Told(Message):

@@ -141,6 +141,5 @@ class Said:
         for found in self._worth.values():
             for launch in found.unsettled:
                 how = standing(launch)
-                step = f": {how.next_step}" if how.next_step else ""
-                lines.append(f"{how.words[:1].upper()}{how.words[1:]}{step}")
+                lines.append(f"{how.words[:1].upper()}{how.words[1:]}: {how.in_app}")
         return lines
