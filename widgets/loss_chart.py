@@ -245,6 +245,11 @@ class LossChart(CellPane):
         return self._axes
 
     @property
+    def total(self) -> float | None:
+        """Where the x axis ends, when known."""
+        return self._total
+
+    @property
     def columns(self) -> int:
         """Columns of the plot as drawn last."""
         return self._frame.width if self._frame else 1

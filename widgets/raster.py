@@ -86,21 +86,27 @@ class Frame:
         left: Cells of the labels and the axis at the left.
         width: Columns of the plot itself.
         height: Rows of the plot itself; the x axis and its labels follow below.
+        across: Dots in a cell, from left to right.
+        down: Dots in a cell, from top to bottom.
     """
 
     left: int
     width: int
     height: int
+    across: int = 1
+    down: int = 1
 
     def column(self, x: float, axes: Axes) -> int:
         """The column of the plot in which `x` lies."""
         share = (x - axes.x0) / (axes.x1 - axes.x0)
-        return max(0, min(self.width - 1, round(share * (self.width - 1))))
+        dot = round(share * (self.width * self.across - 1))
+        return max(0, min(self.width - 1, dot // self.across))
 
     def row(self, y: float, axes: Axes) -> int:
         """The row of the plot (0 is the top) in which `y` lies."""
         share = (y - axes.y0) / (axes.y1 - axes.y0)
-        return max(0, min(self.height - 1, self.height - 1 - round(share * (self.height - 1))))
+        dot = round(share * (self.height * self.down - 1))
+        return max(0, min(self.height - 1, self.height - 1 - dot // self.down))
 
 
 def buckets(x: Array, y: Array, x0: float, x1: float, columns: int) -> tuple[Array, Array]:
@@ -169,7 +175,10 @@ def draw(
     bare = height < 5 or width < 16
     label_width = 0 if bare else max((len(label) for _, label in axes.y_ticks), default=0)
     left = 0 if bare else label_width + 2
-    frame = Frame(left, max(1, width - left), max(1, height - (0 if bare else 2)))
+    # Lines in ASCII have a character a cell; only the points under them have two.
+    across, down = (1, 1) if ascii_ else dots.SHAPES[marker]
+    size = (max(1, width - left), max(1, height - (0 if bare else 2)))
+    frame = Frame(left, *size, across, down)
     body = _signed(_plot(series, axes, frame, marker), signs, axes, frame)
     tick_rows = {frame.row(value, axes): label for value, label in axes.y_ticks}
     side, _, tick, _, dots = _FRAMES[ascii_]
