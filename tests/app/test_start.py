@@ -13,7 +13,7 @@ import pytest
 
 from tests.terminal import ROOT, TUNEDECK, Terminal
 
-HEAVY = ("openai", "plotext", "numpy", "tiktoken", "starlette", "uvicorn", "multiprocessing")
+HEAVY = ("openai", "plotext", "numpy", "tiktoken", "starlette", "uvicorn", "multiprocessing", "tomllib")
 
 FIRST_FRAME = """
 import asyncio, json, os, sys

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from tui.dataset.copies import Copies, Copy
 from tui.dataset.model import Format, Issue
 from tui.dataset.observe import MAX_LABELS, Ending, Observed
+from tui.dataset.places import in_file
 from tui.dataset.profile import Profile
 from tui.dataset.report import CheckReport
 from tui.dataset.rules.catalogue import RULES
-from tui.dataset.rules.text import in_file, quote
+from tui.dataset.rules.text import quote
 
 if TYPE_CHECKING:
     from tui.dataset.columns import Column

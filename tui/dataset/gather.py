@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from tui.dataset.across import Across
 from tui.dataset.lines import RANGE
 from tui.dataset.model import Format, Issue, Severity
+from tui.dataset.places import in_file
 from tui.dataset.report import CheckReport, IssueLog
-from tui.dataset.rules.text import in_file
 from tui.dataset.rules.whole import Totals
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tui.dataset.rules.text import in_file
+from tui.dataset.places import in_file
 from tui.dataset.signature import BOM, foreign_kind
 from tui.dataset.source import Change, Identity, Member, Piece, Source, quote, read_at, spool_error
 from tui.errors import FileError, UsageError

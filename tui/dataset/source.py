@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from tui.dataset.rules.text import in_file
+from tui.dataset.places import in_file
 from tui.dataset.signature import MAGIC_BYTES, packing
 from tui.errors import FileError, UsageError
 

@@ -67,8 +67,3 @@ def find_special_token(text: str, path: JsonPath, encoding: str) -> Finding | No
         f"the text holds the control token{'s' if len(found) > 1 else ''} {names} of {encoding}",
         "remove it, or break it up with a space: services refuse files with control tokens",
     )
-
-
-def in_file(line: int) -> str:
-    """Name a line of a file in words."""
-    return f"line {line:,}"

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from tui.dataset.model import Format, Issue
+from tui.dataset.places import in_file
 from tui.dataset.profile import Profile
 from tui.dataset.rules.catalogue import RULES
 from tui.dataset.rules.tally import Tally
-from tui.dataset.rules.text import in_file, quote
+from tui.dataset.rules.text import quote
 
 if TYPE_CHECKING:
     from tui.dataset.ranges import Found
