@@ -14,6 +14,7 @@ Settings are a TOML file, ``config.toml`` in the configuration folder::
     # api_key_keyring = "lab/me"                   … or its place in the system's keyring
     profile = "openai"                     # whose format rules apply
     read_only = false                      # nothing is changed there
+    # query = { custom_llm_provider = "openai" }   for gateways that want it with every request
     # Azure's: style = "v1" or "classic", api_version, auth = "key" or "token", training_type
 
     [ui]
@@ -86,8 +87,8 @@ class ProviderConfig:
         profile: The name of the rule profile that fits it.
         organization: Value of the ``OpenAI-Organization`` header, if any.
         project: Value of the ``OpenAI-Project`` header, if any.
-        adapter: Whose bodies, statuses and limits it has, a name in :mod:`tui.kinds`; empty means
-            that of ``kind``.
+        adapter: Whose bodies, statuses and limits it has, a name in :mod:`tui.kinds`; see
+            :attr:`known` for when it is empty.
         style: Azure's two ways: ``v1`` (``…/openai/v1``) or ``classic`` (``?api-version=…``).
         api_version: The version of the classic way.
         auth: ``key`` or, for a token of Microsoft Entra ID, ``token``.
@@ -96,6 +97,7 @@ class ProviderConfig:
         api_key_keyring: ``service/user`` in the system's keyring.
         trusted_hosts: Hosts that the OpenAI key may be sent to.
         read_only: Nothing may be changed at this provider.
+        query: Query parameters that go with every request, as some gateways want them.
     """
 
     name: str
@@ -115,12 +117,18 @@ class ProviderConfig:
     api_key_keyring: str | None = None
     trusted_hosts: frozenset[str] = frozenset()
     read_only: bool = False
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def known(self) -> Kind:
-        """What is known of this kind of provider: limits and abilities."""
-        from tui.kinds import kind_named
+        """What is known of this kind of provider: limits and abilities.
 
+        ``OPENAI_BASE_URL`` may lead to any kind, which its host name tells.
+        """
+        from tui.kinds import kind_named, kind_of_address
+
+        if self.kind == OPENAI and not self.adapter:
+            return kind_of_address(self.base_url or OPENAI_BASE_URL)
         return kind_named(self.adapter or self.kind)
 
     @property
@@ -236,6 +244,12 @@ def _check_words(where: str, table: Mapping[str, Any]) -> None:
         )
     if "/" not in str(table.get("api_key_keyring", "service/user")):
         raise ConfigError(f"{where} api_key_keyring has no user", 'write "service/user"')
+    query = table.get("query", {})
+    if not isinstance(query, dict) or not all(isinstance(value, str) for value in query.values()):
+        raise ConfigError(
+            f"{where} query must be a table of strings",
+            'write query = { custom_llm_provider = "openai" }',
+        )
     if not isinstance(table.get("read_only", False), bool):
         raise ConfigError(f"{where} read_only must be true or false", "write it without quotes")
     sources = [name for name in _KEY_SOURCES if name in table]
@@ -344,7 +358,6 @@ def _openai(env: Mapping[str, str]) -> ProviderConfig:
         api_key_env="OPENAI_API_KEY",
         organization=env.get("OPENAI_ORG_ID") or None,
         project=env.get("OPENAI_PROJECT_ID") or None,
-        adapter=OPENAI,
     )
 
 
@@ -385,6 +398,7 @@ def _configured(name: str, table: Mapping[str, Any], env: Mapping[str, str]) -> 
         api_key_command=tuple(table.get("api_key_command", ())),
         api_key_keyring=table.get("api_key_keyring"),
         read_only=bool(table.get("read_only", False)),
+        query=dict(table.get("query", {})),
     )
 
 

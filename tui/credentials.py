@@ -137,6 +137,24 @@ def _from_keyring(config: ProviderConfig) -> str:
 # --- where a key may go -------------------------------------------------------------------------
 
 
+class ConsentNeededError(SafetyError):
+    """The OpenAI key would go to a host that nobody has agreed to; nothing was sent.
+
+    Args:
+        host: The host.
+    """
+
+    code = "key_consent"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"the OpenAI key was not sent to {host}, which is not OpenAI's",
+            f'if you trust it, add --send-key-to {host}, or trusted_hosts = ["{host}"] to '
+            "config.toml",
+        )
+        self.host = host
+
+
 def foreign_host(config: ProviderConfig) -> str | None:
     """Return the host that the OpenAI key would go to although it is not OpenAI's.
 
@@ -179,16 +197,11 @@ def require_consent(config: ProviderConfig, paths: Paths) -> None:
     """Refuse to go on where the OpenAI key would be sent to a host nobody agreed to.
 
     Raises:
-        SafetyError: Nobody has (``key_consent``).
+        ConsentNeededError: Nobody has.
     """
     host = needs_consent(config, paths)
     if host is not None:
-        raise SafetyError(
-            f"the OpenAI key was not sent to {host}, which is not OpenAI's",
-            f'if you trust it, add --send-key-to {host}, or trusted_hosts = ["{host}"] to '
-            "config.toml",
-            code="key_consent",
-        )
+        raise ConsentNeededError(host)
 
 
 def consented_hosts(paths: Paths) -> frozenset[str]:

@@ -110,6 +110,15 @@ def test_a_no_is_forgotten_and_a_yes_is_not(paths: Paths, monkeypatch: pytest.Mo
     assert later.can("pause").yes is None
 
 
+def test_two_processes_learn_of_one_address(paths: Paths) -> None:
+    one, other = (Abilities(paths.state, "lab x", kind_named("compatible")) for _ in range(2))
+    assert one.can("chat").yes is other.can("pause").yes is None
+    one.learn("chat", True, "it did")
+    other.learn("pause", False, "it did not")
+    fresh = Abilities(paths.state, "lab x", kind_named("compatible"))
+    assert (fresh.can("chat").yes, fresh.can("pause").yes) == (True, False)
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=4),

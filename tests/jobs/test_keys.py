@@ -198,6 +198,27 @@ def test_which_hosts_are_openais(url: str, host: str | None) -> None:
     assert foreign_host(openai_at(url)) == host
 
 
+def test_openais_own_variables_lead_to_any_kind() -> None:
+    kinds = {
+        "": "openai",
+        "https://res.openai.azure.com/openai/v1": "azure",
+        "https://api.mistral.ai/v1": "mistral",
+        "http://127.0.0.1:4000/v1": "compatible",
+    }
+    assert {url: openai_at(url).known.name for url in kinds} == kinds
+
+
+async def test_parameters_that_go_with_every_request(server: OpenAIServer, paths: Paths) -> None:
+    query = {"custom_llm_provider": "openai"}
+    made = replace(config(api_key=KEY, query=query), base_url=server.url)
+    provider = Provider(made, paths)
+    await provider.list_jobs(3)
+    await provider.create({"model": "m", "training_file": "f"})
+    await provider.aclose()
+    assert server.seen[0].query == {"limit": "3", **query}
+    assert server.seen[1].query == query
+
+
 async def test_the_openai_key_waits_for_a_yes(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,6 +336,7 @@ async def test_no_trace_of_the_key(
         ('kind = "azure"', "has no base_url"),
         ('kind = "azure"\nbase_url = "https://r.openai.azure.com"\nstyle = "old"', "style"),
         ('kind = "mistral"\nread_only = "yes"', "read_only must be"),
+        ('kind = "mistral"\nquery = "a=b"', "table of strings"),
     ],
 )
 def test_settings_that_are_wrong(home: Path, text: str, words: str) -> None:

@@ -70,7 +70,9 @@ class Abilities:
         """Write the file anew beside the old one, so that no reader ever sees half of it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         everything = {**_read(self._path)}
-        everything.pop(self._endpoint, None)
+        # Another process may have found out more about the same address.
+        theirs = _usable(everything.pop(self._endpoint, None))
+        known = {**theirs, **known}
         # Addresses with random ports come and go in tests and tunnels: the newest stay.
         kept = dict(list(everything.items())[-(_MOST - 1) :])
         kept[self._endpoint] = dict(known)

@@ -235,13 +235,14 @@ class Wire:
 
         config = self.config
         key = self._key or "none"
-        if config.adapter == "azure" and config.style == "classic":
+        if config.known.name == "azure" and config.style == "classic":
             token = config.auth == "token"
             return openai.AsyncAzureOpenAI(
                 base_url=f"{classic_root(self.base_url)}/openai",
                 api_version=config.api_version or "",
                 api_key=None if token else key,
                 azure_ad_token=key if token else None,
+                default_query=dict(config.query),
                 max_retries=0,
                 timeout=timeout,
                 http_client=http,
@@ -249,6 +250,7 @@ class Wire:
         return openai.AsyncOpenAI(
             api_key=key,
             base_url=self.base_url,
+            default_query=dict(config.query) or None,
             max_retries=0,
             timeout=timeout,
             http_client=http,

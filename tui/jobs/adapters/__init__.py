@@ -23,4 +23,4 @@ def adapter_for(wire: Wire) -> Adapter:
         "mistral": Mistral,
         "nebius": Nebius,
     }
-    return made.get(wire.config.adapter, Adapter)(wire)
+    return made.get(wire.config.known.name, Adapter)(wire)
