@@ -13,7 +13,7 @@ import os
 import signal
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import SystemCommand
 from textual.screen import Screen
@@ -22,6 +22,7 @@ from textual.worker import Worker, WorkerState
 
 from tui import messages
 from tui.afterrun import AfterRun
+from tui.comparing import Beginning, Comparing
 from tui.config import Paths, Settings, load_settings
 from tui.errors import FileError, TunedeckError
 from tui.keyconsent import KeyConsent
@@ -34,8 +35,11 @@ from tui.terminal import keys_from_terminal, require_terminal, wants_mouse
 from tui.theme import DARK, LIGHT, PlainBars
 from widgets.text import use_ascii
 
+if TYPE_CHECKING:
+    from tui.run.stops import StopRule
 
-class TunedeckApp(KeyConsent, AfterRun, Mending):
+
+class TunedeckApp(KeyConsent, AfterRun, Comparing, Mending):
     """The deck: six modes, one dataset, and the way between them.
 
     Args:
@@ -43,6 +47,7 @@ class TunedeckApp(KeyConsent, AfterRun, Mending):
         others: Further files named on the command line, offered first by the Open dialog.
         opening: Files to open together once the screen is there, as that takes a while.
         open_job: Open on the live panel of this run.
+        beginning: What else it opens on: logs, a comparison.
         paths: Where settings, state and cache are.
         settings: The settings file as read.
         provider: The provider asked for.
@@ -63,6 +68,7 @@ class TunedeckApp(KeyConsent, AfterRun, Mending):
         others: Sequence[str] = (),
         opening: Sequence[str] = (),
         open_job: str | None = None,
+        beginning: Beginning | None = None,
         paths: Paths,
         settings: Settings,
         provider: str | None = None,
@@ -94,7 +100,8 @@ class TunedeckApp(KeyConsent, AfterRun, Mending):
         self.offered = tuple(others)
         self._folder = first
         self._wanted = tuple(opening)
-        self._open_job = open_job
+        self._beginning = beginning or Beginning(open_job)
+        self.stop_rules = {}
         self._trail: list[str] = []
         self._noticed: set[str] = set()
 
@@ -107,8 +114,8 @@ class TunedeckApp(KeyConsent, AfterRun, Mending):
     def _begin(self) -> None:
         self.workspace.start()
         self._remember(self.workspace.paths)
-        if self._open_job is not None:
-            self.post_message(messages.OpenJob(self._open_job, self.provider_name))
+        if self._beginning:
+            self.open_first(self._beginning)
         elif self.workspace.source is None:
             self.action_open()
         self.run_worker(warm, group="warm", thread=True, exit_on_error=False)
@@ -195,7 +202,7 @@ class TunedeckApp(KeyConsent, AfterRun, Mending):
         folder, self._folder = self._folder, None
         recent = [*self.offered, *self.memory.recent]
         wanted, self._wanted = self._wanted, ()
-        self.push_screen(OpenScreen(folder, recent=recent, opening=wanted), self.show_opened)
+        self.push_screen(OpenScreen(folder, recent=recent, opening=wanted), self.take_opened)
 
     def action_reload(self) -> None:
         """Read the file again, or go on with what was stopped, or with what the file has gained."""
@@ -332,6 +339,7 @@ class TunedeckApp(KeyConsent, AfterRun, Mending):
         yield SystemCommand("Open", "Open another dataset (key o)", self.action_open)
         yield from self.mending_commands()
         yield from self.after_run_commands()
+        yield from self.comparing_commands()
         yield SystemCommand("Reload", "Read the file again (key r)", self.action_reload)
         yield SystemCommand("Stop", "Stop reading and checking (key Esc)", self.action_stop)
         yield SystemCommand("Redraw", "Draw the screen anew (ctrl+l)", self.action_redraw)
@@ -345,6 +353,9 @@ def run_app(
     *,
     provider: str | None = None,
     open_job: str | None = None,
+    open_logs: Sequence[str] = (),
+    compare: Sequence[tuple[str, str]] = (),
+    stop_rules: Sequence[StopRule] = (),
     ascii: bool = False,  # noqa: A002 - the name of the flag
     mouse: bool | None = None,
 ) -> int:
@@ -354,6 +365,9 @@ def run_app(
         paths: Files to open (several become one dataset), or a folder to choose from.
         provider: The provider to use; the configured default if ``None``.
         open_job: Open on the live panel of this run.
+        open_logs: Open on these training logs: one in the live panel, several side by side.
+        compare: Open on these runs side by side: provider and id, or ``log`` and a path.
+        stop_rules: Stop rules of the run it opens on.
         ascii: Draw with ASCII only.
         mouse: Turn the mouse on or off; ``None`` takes the setting, which is off over SSH.
 
@@ -381,7 +395,7 @@ def run_app(
         first=folder,
         others=paths[1:] if folder is not None else (),
         opening=() if at_once else paths,
-        open_job=open_job,
+        beginning=Beginning(open_job, tuple(open_logs), tuple(compare), tuple(stop_rules)),
         paths=where,
         settings=settings,
         provider=provider,
