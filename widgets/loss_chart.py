@@ -199,6 +199,7 @@ class LossChart(CellPane):
         title: str,
         total: float | None = None,
         marks: Marks | None = None,
+        now: bool = False,
     ) -> None:
         """Show curves whose tracks others fill; call it again whenever they have grown.
 
@@ -207,6 +208,7 @@ class LossChart(CellPane):
             title: What the chart shows.
             total: Where the x axis ends, when known.
             marks: What is marked.
+            now: Draw at once, as a person asked for it.
         """
         if title != self.title or [c.key for c in curves] != [c.key for c in self._curves]:
             self._scales.forget()
@@ -214,7 +216,10 @@ class LossChart(CellPane):
         self._curves = list(curves)
         self._total = total
         self.marks = marks or Marks()
-        self.draw_soon()
+        if now:
+            self.draw_now()
+        else:
+            self.draw_soon()
 
     def set_total(self, total_steps: int | None) -> None:
         """Tell how many steps the run has: the x axis then ends there."""

@@ -181,12 +181,12 @@ def draw(
     frame = Frame(left, *size, across, down)
     body = _signed(_plot(series, axes, frame, marker), signs, axes, frame)
     tick_rows = {frame.row(value, axes): label for value, label in axes.y_ticks}
-    side, _, tick, _, dots = _FRAMES[ascii_]
+    side, _, tick, _, dot = _FRAMES[ascii_]
     rows: list[CellRow] = []
     for index, (chars, keys) in enumerate(body):
         label = tick_rows.get(index)
         if guides and label is not None:
-            chars, keys = _guide(chars, keys, dots)
+            chars, keys = _guide(chars, keys, dot)
         if not bare:
             edge = side if label is None else tick
             chars = (

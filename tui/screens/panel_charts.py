@@ -169,16 +169,15 @@ class PanelCharts(PanelBase):
         shown = self.shown_measures()
         for chart, measure in zip(self.grid, [*shown, *[None] * 6], strict=False):
             if measure is None:
-                chart.follow((), title="")
+                chart.follow((), title="", now=now)
             elif not (self.held and chart.curves and not now):
                 chart.follow(
                     self._lines(measure),
                     title=measure.title,
                     total=self._total(),
                     marks=self._marks(measure),
+                    now=now,
                 )
-            if now:
-                chart.draw_now()
 
     def _total(self) -> float | None:
         totals = [
