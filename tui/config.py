@@ -30,7 +30,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from tui.errors import ConfigError, ProviderError, UsageError
@@ -45,8 +45,7 @@ _KEY_SOURCES = ("api_key_env", "api_key_command", "api_key_keyring")
 PROFILES = ("openai", "azure", "nebius", "crusoe", "mistral", "local")
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(NamedTuple):
     """The three folders tunedeck keeps things in.
 
     Attributes:

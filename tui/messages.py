@@ -8,7 +8,7 @@ handlers in :mod:`tui.app` give it to the workspace.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.message import Message
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from tui.run.source import RunSource
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchPrefill:
+class LaunchPrefill(NamedTuple):
     """What another screen suggests for the launch form; ``None`` leaves a field as it is.
 
     Attributes:

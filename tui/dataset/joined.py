@@ -7,7 +7,6 @@ import tempfile
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import blake2b
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -189,7 +188,7 @@ class JoinedSource(Source):
 
     def close(self) -> None:
         """Close all files; closing twice does nothing."""
-        self._pieces = tuple(replace(piece, fd=1 << 30) for piece in self._pieces)
+        self._pieces = tuple(piece._replace(fd=1 << 30) for piece in self._pieces)
         for source in self._sources:
             source.close()
 

@@ -10,7 +10,7 @@ import os
 import pickle
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -121,7 +121,7 @@ def _start(source: Source, settings: WorkSettings) -> _Worker:
             if piece.fd >= 0:
                 # A copy's number clashes with none that the child uses before it has run.
                 handles.append(os.dup(piece.fd))
-                piece = replace(piece, fd=handles[-1])
+                piece = piece._replace(fd=handles[-1])
             pieces.append(piece)
         started = start(__name__, handles)
     except OSError as error:

@@ -15,9 +15,8 @@ import stat
 import sys
 import tempfile
 from bisect import bisect_right
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from tui.dataset.places import in_file
 from tui.dataset.signature import MAGIC_BYTES, packing
@@ -41,8 +40,7 @@ class Change(StrEnum):
     EDITED = "edited"
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One of the files that a source is made of.
 
     Attributes:
@@ -54,8 +52,7 @@ class Member:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Bytes of a source that stand together in one open file, for a worker process to read.
 
     Attributes:
