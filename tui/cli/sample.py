@@ -7,14 +7,16 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tui.cli.output import confirm, emit_line, is_interactive, note
 from tui.cli.session import add_common, find_job, interruptible, run, session
-from tui.errors import ProviderError, SafetyError, TunedeckError, UsageError
+from tui.errors import ProviderError, SafetyError, UsageError
 
 if TYPE_CHECKING:
+    from tui.cli.sampled import AnswerFile
     from tui.cli.session import Session
+    from tui.config import Settings
     from tui.jobs import Provider, SampledModel, Sampling
     from tui.run.asked import AskedCost
     from tui.run.heldout import HeldOut
@@ -129,11 +131,11 @@ async def _sample(args: argparse.Namespace) -> int:
     if args.system is not None:
         prompts = tuple(prompt.with_system(args.system) for prompt in prompts)
     settings = SampleSettings(args.temperature, args.max_tokens, args.seed)
-    async with _models(args) as models:
+    async with _models(args) as (models, missing):
         sampling = Sampling(models, prompts, settings, kept.known if kept else {})
         with interruptible():
             _agree(args, sampling)
-        return await _ask(args, sampling, kept)
+        return await _ask(args, sampling, missing, kept)
 
 
 def _tell_prompts(found: HeldOut, limit: int) -> None:
@@ -147,8 +149,10 @@ def _tell_prompts(found: HeldOut, limit: int) -> None:
 
 
 @asynccontextmanager
-async def _models(args: argparse.Namespace) -> AsyncIterator[list[SampledModel]]:
-    """Yield the models named, each with the connection to its provider."""
+async def _models(
+    args: argparse.Namespace,
+) -> AsyncIterator[tuple[list[SampledModel], dict[str, ProviderError]]]:
+    """Yield the models named, each with the connection to its provider, and those not found."""
     from tui.config import load_settings, provider_names
     from tui.run.named import parse_model
 
@@ -156,15 +160,15 @@ async def _models(args: argparse.Namespace) -> AsyncIterator[list[SampledModel]]
         settings = load_settings(opened.paths)
         known = {*provider_names(settings), "local", "openai"}
         names = [parse_model(text, known) for text in args.model]
-        providers: dict[str, Provider] = {opened.config.name: opened.provider}
+        providers: dict[str, Provider | ProviderError] = {opened.config.name: opened.provider}
         try:
             for name in names:
                 if name.provider is not None and name.provider not in providers:
                     providers[name.provider] = _open(opened, settings, name.provider)
-            yield await _resolved(opened, names, providers)
+            yield await _resolved(opened, dict(zip(args.model, names, strict=True)), providers)
         finally:
             for provider in providers.values():
-                if provider is not opened.provider:
+                if not isinstance(provider, ProviderError) and provider is not opened.provider:
                     await provider.aclose()
 
 
@@ -176,42 +180,49 @@ def _first_job(args: argparse.Namespace) -> str | None:
     return names[0].job if names and all(name.job for name in names) else None
 
 
-def _open(opened: Session, settings: Any, name: str) -> Provider:
+def _open(opened: Session, settings: Settings, name: str) -> Provider | ProviderError:
+    """Return another provider, or why it cannot be used: the others are asked all the same."""
     from tui.config import resolve_provider
     from tui.jobs import open_provider
 
-    return open_provider(resolve_provider(settings, name), opened.paths)
+    try:
+        return open_provider(resolve_provider(settings, name), opened.paths)
+    except ProviderError as error:
+        return error
 
 
 async def _resolved(
-    opened: Session, names: list[ModelName], providers: Mapping[str, Provider]
-) -> list[SampledModel]:
+    opened: Session,
+    names: Mapping[str, ModelName],
+    providers: Mapping[str, Provider | ProviderError],
+) -> tuple[list[SampledModel], dict[str, ProviderError]]:
     """Return the models; one that cannot be found is told, and the others are asked all the same.
 
     Raises:
-        TunedeckError: None can be found.
+        ProviderError: None can be found.
     """
     from tui.run.named import resolve_model
 
     found: list[SampledModel] = []
-    problem: TunedeckError | None = None
-    for name in names:
+    missing: dict[str, ProviderError] = {}
+    for text, name in names.items():
         provider = providers[name.provider or opened.config.name]
+        if isinstance(provider, ProviderError):
+            missing[text] = provider
+            continue
         here = provider is opened.provider
         try:
             model = await resolve_model(
-                name, provider, (lambda text: find_job(opened, text)) if here else None
+                name, provider, (lambda job: find_job(opened, job)) if here else None
             )
         except ProviderError as error:
-            note(str(error))
-            problem = problem or error
+            missing[text] = error
             continue
         if all((one.provider, one.model) != (model.provider, model.model) for one in found):
             found.append(model)
     if not found:
-        assert problem is not None
-        raise problem
-    return found
+        raise next(iter(missing.values()))
+    return found, missing
 
 
 # --- money --------------------------------------------------------------------------------------
@@ -254,7 +265,12 @@ def _is_much(cost: AskedCost) -> bool:
 # --- asking -------------------------------------------------------------------------------------
 
 
-async def _ask(args: argparse.Namespace, sampling: Sampling, kept: Any) -> int:
+async def _ask(
+    args: argparse.Namespace,
+    sampling: Sampling,
+    missing: Mapping[str, ProviderError],
+    kept: AnswerFile | None,
+) -> int:
     from tui.cli.sampled import Printer, end_json, say_scores
     from tui.jobs import score
 
@@ -268,7 +284,7 @@ async def _ask(args: argparse.Namespace, sampling: Sampling, kept: Any) -> int:
             kept.close()
     scores = [score(sampling.of_model(at)) for at in range(len(sampling.models))]
     if args.json:
-        emit_line(end_json(sampling, scores))
+        emit_line(end_json(sampling, scores, missing))
     else:
         say_scores(sampling, scores)
     failed = [
@@ -277,7 +293,9 @@ async def _ask(args: argparse.Namespace, sampling: Sampling, kept: Any) -> int:
     for model, one in failed:
         hint = f": {one.hint}" if one.hint else ""
         note(f"{model.label} left {one.failed} unanswered: {one.trouble or 'stopped'}{hint}")
-    return ProviderError.exit_code if failed else 0
+    for text, error in missing.items():
+        note(f"{text} was not asked: {error}")
+    return ProviderError.exit_code if failed or missing else 0
 
 
 def _is_live(args: argparse.Namespace) -> bool:

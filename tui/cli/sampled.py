@@ -6,13 +6,13 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from tui.cli.output import emit_line, json_safe, say
 from tui.cli.table import print_table
-from tui.errors import FileError
+from tui.errors import FileError, TunedeckError
 from tui.jobs import (
     Answer,
     AnswerState,
@@ -31,7 +31,7 @@ from widgets.text import Row, ascii_only, cell_width, clean, fit, wrap
 _MAX_WIDTH = 120
 _INDENT = 4
 _PROMPT_CHARS = 600
-_ALIKE = 0.95
+_ALIKE = 0.7
 """Where more than this share of an answer differs, marks would say nothing."""
 
 _MOST_KEPT = 256 << 20
@@ -233,8 +233,11 @@ def _answer_json(answer: Answer, prompt: SamplePrompt) -> dict[str, Any]:
     }
 
 
-def end_json(sampling: Sampling, scores: Sequence[Score]) -> dict[str, Any]:
-    """Return the last line: what each model's answers came to."""
+def end_json(
+    sampling: Sampling, scores: Sequence[Score], missing: Mapping[str, TunedeckError]
+) -> dict[str, Any]:
+    """Return the last line: what each model's answers came to, and the models not found."""
+    nothing = {"answered": 0, "failed": len(sampling.prompts), "compared": 0, "exact": 0}
     return {
         "kind": "end",
         "models": [
@@ -250,6 +253,17 @@ def end_json(sampling: Sampling, scores: Sequence[Score]) -> dict[str, Any]:
                 "error": {"message": one.trouble, "hint": one.hint} if one.failed else None,
             }
             for model, one in zip(sampling.models, scores, strict=True)
+        ]
+        + [
+            {
+                "model": None,
+                "provider": None,
+                "label": text,
+                **nothing,
+                "similarity": None,
+                "error": {"message": error.message, "hint": error.hint},
+            }
+            for text, error in missing.items()
         ],
     }
 
