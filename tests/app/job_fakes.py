@@ -138,6 +138,9 @@ class FakeProvider:
         self._reach()
         return {}
 
+    def check_body(self, request: Mapping[str, Any]) -> None:
+        pass
+
     async def create(self, request: Mapping[str, Any]) -> Job:
         self._reach()
         self.calls.append(("create", str(request["model"])))

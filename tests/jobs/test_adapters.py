@@ -19,7 +19,7 @@ from tests.jobs.wireserver import (
     WireServer,
 )
 from tui.config import Paths, ProviderConfig
-from tui.jobs import CallError, Ledger, Provider, Watcher
+from tui.jobs import CallError, LaunchRequest, Ledger, Preflight, Provider, Watcher, launch
 
 pytestmark = pytest.mark.usefixtures("hurried")
 KEY = "provider-key-0123456789"
@@ -337,6 +337,7 @@ async def test_mistral_dry_run_is_the_estimate(running: ExitStack, paths: Paths)
             "batch size",
         ),
         ({"integrations": [{"type": "wandb"}]}, "integrations"),
+        ({"metadata": {"team": "a"}}, "metadata"),
     ],
 )
 async def test_what_mistral_does_not_take_is_refused_here(
@@ -345,10 +346,38 @@ async def test_what_mistral_does_not_take_is_refused_here(
     server = running.enter_context(MistralServer())
     async with opened(server, paths, "mistral") as provider:
         with pytest.raises(CallError, match=words) as caught:
+            provider.check_body({**BODY, **more})
+        with pytest.raises(CallError, match=words):
             await provider.create({**BODY, **more})
     assert caught.value.code == "setting_not_supported"
     assert not caught.value.unclear
     assert not server.seen
+
+
+async def test_a_lost_answer_is_found_again_without_metadata(
+    running: ExitStack, paths: Paths, ledger: Ledger, tmp_path: Path
+) -> None:
+    server = running.enter_context(MistralServer())
+    create = server.create
+
+    def lose(seen: Any, match: re.Match[str]) -> Answer:
+        create(seen)
+        return Answer(b"<html>bad gateway</html>", 502)
+
+    server.on("POST", "/fine_tuning/jobs", lose)
+    server.on("POST", "/files", {"id": "file-9", "bytes": 1})
+    file = tmp_path / "train.jsonl"
+    file.write_text('{"messages": []}\n')
+    request = LaunchRequest(file, "base", hyperparameters={"n_epochs": 2})
+    async with opened(server, paths, "mistral") as provider:
+        result = await launch(request, Preflight((), None, None, False), provider, ledger)
+        assert result.adopted
+        assert result.job.id == server.jobs[0]["id"]
+        refused = LaunchRequest(file, "base", seed=3)
+        with pytest.raises(CallError, match="seed"):
+            await launch(refused, Preflight((), None, None, False), provider, ledger)
+    assert len(server.jobs) == 1
+    assert len(server.calls("POST", "/v1/files")) == 1
 
 
 async def test_what_mistral_cannot_do_is_said_without_asking(

@@ -145,6 +145,8 @@ async def launch(
         raise preflight.refusal()
     if provider.config.read_only:
         raise read_only_refusal(provider.name)
+    # What the provider does not take is said before anything is uploaded.
+    provider.check_body(request_body(request, "", "", None))
     launch_id = str(uuid.uuid4())
     active.add(launch_id)
     try:

@@ -121,6 +121,14 @@ class Provider:
         """Return one job."""
         return self._job(await self._wire.get(f"{_JOBS}/{_safe(job_id)}", {}, attempts))
 
+    def check_body(self, request: Mapping[str, Any]) -> None:
+        """Say before anything is uploaded what this provider does not take; nothing is asked.
+
+        Raises:
+            CallError: The body asks for it (``setting_not_supported``, ``method_not_supported``).
+        """
+        self._adapter.body(request)
+
     async def create(self, request: Mapping[str, Any]) -> Job:
         """Create a job from a body in OpenAI's shape: sent once, never again by this method.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from tui.jobs.adapters.base import JOBS, Adapter, Rows
 from tui.jobs.models import (
+    LAUNCH_KEY,
     TERMINAL,
     Estimate,
     integer_of,
@@ -55,6 +56,8 @@ class Mistral(Adapter):
         for name, words in _REFUSED.items():
             if request.get(name) is not None:
                 raise self._without(words)
+        if set(mapping_of(request.get("metadata"))) - {LAUNCH_KEY}:
+            raise self._without("metadata")
         body: dict[str, Any] = {
             "model": request["model"],
             "training_files": [{"file_id": request["training_file"], "weight": 1}],
