@@ -171,7 +171,7 @@ def left_open_lines(
             lines.append(Line(f"{mark('succeeded')} {what}; it is among the runs.", "success"))
     lines += [Line(f"! {one.words[:1].upper()}{one.words[1:]}.", "warning") for one in standings]
     if any(one.can_finish for one in standings):
-        lines.append(Line("  Esc, then f fills the form to finish it; d drops it.", "muted"))
+        lines.append(Line("  f fills the form to finish it, d drops it.", "muted"))
     if not lines:
         return ()
     return (Line("Left open", "head"), *lines, Line(""))
