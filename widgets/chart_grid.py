@@ -72,6 +72,11 @@ class ChartGrid(Widget):
         return list(self.query_children(LossChart))[: self._count]
 
     @property
+    def charted(self) -> bool:
+        """Whether a chart has anything to draw."""
+        return any(chart.curves for chart in self.charts)
+
+    @property
     def count(self) -> int:
         """How many charts are in view."""
         return self._count

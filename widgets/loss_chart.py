@@ -311,7 +311,8 @@ class LossChart(CellPane):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        self._drawn_at = time.monotonic()
+        if self.curves:  # the first numbers do not wait for the frame after an empty one
+            self._drawn_at = time.monotonic()
         self.redraw()
 
     def make_rows(self, width: int, height: int) -> tuple[CellRow, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual import getters, on, work
@@ -28,6 +29,7 @@ from tui.screens.job_actions import DoneTo
 from tui.screens.job_rows import FactsColumn
 from tui.screens.panel_over import PanelOver
 from tui.screens.panel_spike import PanelSpike
+from tui.screens.panel_stops import PanelStops
 from tui.screens.panel_strip import FactsStrip
 from tui.screens.panel_write import PanelWrite
 from widgets.chart_grid import ChartGrid
@@ -44,7 +46,7 @@ _SLICE = 400
 """Points taken in between two looks at the keyboard."""
 
 
-class JobScreen(PanelWrite, PanelSpike, PanelOver):
+class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelOver):
     """Follow one run to its end, and cancel it with one key.
 
     Args:
@@ -76,10 +78,11 @@ class JobScreen(PanelWrite, PanelSpike, PanelOver):
     class News(Message):
         """The run was heard of."""
 
-        def __init__(self, update: Update, taken: asyncio.Event) -> None:
+        def __init__(self, update: Update, taken: asyncio.Event, *, more: bool) -> None:
             super().__init__()
             self.update = update
             self.taken = taken
+            self.more = more
 
     class Begun(Message):
         """What this machine knows of the run was read."""
@@ -150,6 +153,7 @@ class JobScreen(PanelWrite, PanelSpike, PanelOver):
         self.source = given
         self._draw()
         self.set_interval(_TICK, self._tick)
+        self.begin_rules()
         self._follow()
 
     def clock(self) -> float:
@@ -165,10 +169,11 @@ class JobScreen(PanelWrite, PanelSpike, PanelOver):
                 about = await self.source.about()
                 self.post_message(self.Begun(about.price, about.file))
             async for update in self.source.updates():
-                for part in _slices(update):
+                parts = _slices(update)
+                for number, part in enumerate(parts, 1):
                     # One slice at a time, so that a key never waits behind thousands of points.
                     taken = asyncio.Event()
-                    self.post_message(self.News(part, taken))
+                    self.post_message(self.News(part, taken, more=number < len(parts)))
                     await taken.wait()
         except (TunedeckError, OSError) as error:
             self.post_message(self.Lost(str(error)))
@@ -199,9 +204,16 @@ class JobScreen(PanelWrite, PanelSpike, PanelOver):
         self.state.apply(message.update)
         message.taken.set()
         self._events += message.update.events
+        self.hold_rules(message.update)
         if self.state.terminal != before or self.state.epochs()[0] != epoch:
             self._fetch_checkpoints()
             self.refresh_bindings()
+        if not message.more or self.grid.charted:
+            self._draw_soon()
+
+    def note_event(self, event: Event) -> None:
+        """Show an event that this machine made."""
+        self._events.append(event)
         self._draw_soon()
 
     @on(Kept)
@@ -316,7 +328,8 @@ class JobScreen(PanelWrite, PanelSpike, PanelOver):
     def _draw(self, *, even_held: bool = False) -> None:
         if not self.is_attached:
             return
-        self._drawn_at = time.monotonic()
+        if self.state.metrics:  # the first numbers do not wait for the frame after an empty one
+            self._drawn_at = time.monotonic()
         if self.held and not even_held:
             return
         now = self._clock()
@@ -377,27 +390,25 @@ class JobScreen(PanelWrite, PanelSpike, PanelOver):
         self._say("said", self.said, text)
 
 
-def _slices(update: Update) -> Iterator[Update]:
-    """An update in parts that are each taken in at once."""
-    from dataclasses import replace
-
+def _slices(update: Update) -> list[Update]:
+    """An update in parts, each of which is taken in between two looks at the keyboard."""
     points, events = update.points, update.events
-    if len(points) <= _SLICE and len(events) <= _SLICE:
-        yield update
-        return
+    most = max(len(points), len(events))
     # A long history that is read at the start goes in larger parts than a burst of news.
     size = max(_SLICE, len(points) // 20)
-    count = max(-(-len(points) // size), -(-len(events) // size))
-    for part in range(count):
-        here = slice(part * size, (part + 1) * size)
-        last = part == count - 1
-        yield replace(
+    if most <= size:
+        return [update]
+    parts = [
+        replace(
             update,
-            points=points[here],
-            events=events[here],
-            amended=update.amended if last else (),
-            ended=update.ended and last,
+            points=points[start : start + size],
+            events=events[start : start + size],
+            amended=(),
+            ended=False,
         )
+        for start in range(0, most, size)
+    ]
+    return [*parts[:-1], replace(parts[-1], amended=update.amended, ended=update.ended)]
 
 
 def _told(event: Event) -> bool:
