@@ -294,6 +294,37 @@ async def test_answers_that_fail(
     assert provider.can("chat").yes is not False
 
 
+@pytest.mark.parametrize(
+    ("kind", "words", "gone"),
+    [
+        ("compatible", "Use 'max_completion_tokens' instead of 'max_tokens'.", "max_tokens"),
+        ("openai", "Unknown parameter: stream_options", "stream_options"),
+        ("openai", "Your organization must be verified to stream this model.", "stream_options"),
+    ],
+)
+async def test_a_refused_question_is_put_another_way(
+    server: OpenAIServer, lab: ProviderConfig, paths: Paths, kind: str, words: str, gone: str
+) -> None:
+    whole = {"choices": [{"message": {"content": "so be it"}}]}
+
+    def pick(seen: Any, match: Any) -> Any:
+        first = len(server.seen) == 1
+        return Answer({"error": {"message": words, "param": gone}}, 400) if first else whole
+
+    server.on("POST", "/chat/completions", pick)
+    provider = Provider(replace(lab, adapter=kind), paths)
+    assert (await collect(provider, max_tokens=5))[0] == "so be it"
+    assert gone in server.seen[0].body
+    assert gone not in server.seen[1].body
+    assert 5 in server.seen[1].body.values()
+    # What is refused for another reason is not asked again.
+    server.on("POST", "/chat/completions", Answer({"error": {"message": "no"}}, 400))
+    with pytest.raises(CallError):
+        await collect(provider, max_tokens=5)
+    assert len(server.seen) == 3
+    await provider.aclose()
+
+
 # --- why a provider refuses ---------------------------------------------------------------------
 
 WIND_DOWN = (

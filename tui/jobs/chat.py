@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tui.jobs.adapters.base import Adapter
     from tui.jobs.wire import Wire
 
+_COUNT_WHEN_ASKED = ("openai", "local")
 _MOST_LINES = 8 * 1024 * 1024
 
 
@@ -78,7 +79,7 @@ async def stream_chat(
     """
     answer = _Answer()
     try:
-        async for text in _pieces(wire, adapter.prompt({**body, "stream": True}), answer):
+        async for text in _put(wire, adapter, body, answer):
             if text:
                 yield text
     except CallError as error:
@@ -93,6 +94,45 @@ async def stream_chat(
         yield ("\n" if place else "") + f"{name}({arguments})"
     if on_end is not None:
         on_end(answer.end())
+
+
+async def _put(
+    wire: Wire, adapter: Adapter, body: Mapping[str, Any], answer: _Answer
+) -> AsyncIterator[str]:
+    """Put a question, and once more in each other way that a refusal asks for."""
+    asked = {**body, "stream": True}
+    if wire.config.known.name in _COUNT_WHEN_ASKED:
+        asked["stream_options"] = {"include_usage": True}
+    while True:
+        try:
+            async for text in _pieces(wire, adapter.prompt(asked), answer):
+                yield text
+        except CallError as error:
+            other = None if answer.chunks else _another_way(asked, error)
+            if other is None:
+                raise
+            asked = other
+        else:
+            return
+
+
+def _another_way(body: dict[str, Any], error: CallError) -> dict[str, Any] | None:
+    """Return the same question as newer models and other gateways take it, if that was the fault.
+
+    It was refused, so that nothing is asked twice.
+    """
+    if error.status not in (400, 422):
+        return None
+    words = error.message
+    if "max_tokens" in body and "max_completion_tokens" in words:
+        rest = {name: value for name, value in body.items() if name != "max_tokens"}
+        return {**rest, "max_completion_tokens": body["max_tokens"]}
+    if "stream_options" in body and "stream_options" in words:
+        return {name: value for name, value in body.items() if name != "stream_options"}
+    if body["stream"] and "verified to stream" in words:
+        rest = {name: value for name, value in body.items() if name != "stream_options"}
+        return {**rest, "stream": False}
+    return None
 
 
 async def _pieces(wire: Wire, body: Mapping[str, Any], answer: _Answer) -> AsyncIterator[str]:
