@@ -282,6 +282,7 @@ async def test_one_whole_answer_in_place_of_a_stream(
         (sse(delta(content="a"), {"error": "overloaded"}, end=False), "overloaded"),
         (Answer({"error": {"message": "no such model", "code": "model_not_found"}}, 404), "404"),
         (Answer({"error": {"message": "slow down"}}, 429), "too many"),
+        (Answer(b'data: {"choices": [', headers={"content-length": "900"}), "broke"),
     ],
 )
 async def test_answers_that_fail(
