@@ -66,7 +66,7 @@ async def test_a_deleted_file_is_gone(deck: Deck) -> None:
     ("name", "data", "purpose", "param"),
     [
         ("a.txt", b"{}", "fine-tune", "file"),
-        ("a.jsonl", b"{}", "assistants", "purpose"),
+        ("a.jsonl", b"{}", "magic", "purpose"),
         ("a.jsonl", b"", "fine-tune", "file"),
     ],
 )
@@ -151,7 +151,7 @@ async def test_parts_that_do_not_fit_are_refused_and_can_be_given_up(deck: Deck)
         values = {"filename": "a.jsonl", "purpose": "fine-tune", "bytes": 4, "mime_type": "x"}
         return (await uploads.create(**{**values, **changes})).id
 
-    for change in ({"filename": "a.txt"}, {"purpose": "batch"}, {"bytes": 0}):
+    for change in ({"filename": "a.txt"}, {"purpose": "magic"}, {"bytes": 0}):
         with pytest.raises(openai.BadRequestError):
             await begin(**change)
     upload_id = await begin()

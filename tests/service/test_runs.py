@@ -14,6 +14,7 @@ import openai
 import pytest
 
 from tests.service.conftest import CHAT, Deck, example, jsonl
+from tui.service.orphans import JOB_VARIABLE
 from tui.service.validation import check_files
 
 
@@ -331,21 +332,70 @@ async def test_a_job_that_never_gets_on_is_given_up(deck: Deck) -> None:
 
 
 async def test_a_killed_service_leaves_no_engine_behind(deck: Deck) -> None:
-    job_id = await deck.launch("stubborn")
+    job_id = await deck.launch("gated")
     await deck.reach_step(job_id, 6)
-    await deck.reach(job_id, "running")
-    # An engine that outlived its service, which was killed before it could stop it.
-    command = [sys.executable, "-c", "import time; time.sleep(600)", str(deck.job_folder(job_id))]
-    orphan = await asyncio.create_subprocess_exec(*command, start_new_session=True)
-    deck.app.state.service.store.update_job(job_id, status="queued")
-    await deck.client.fine_tuning.jobs.cancel(job_id)
     await deck.close()
-    with contextlib.closing(sqlite3.connect(deck.folder / "service.sqlite3")) as db:
-        db.execute("UPDATE jobs SET status = 'running', engine_pid = ?", [orphan.pid])
-        db.commit()
+    # What an engine of a killed service left behind: it carries the job in its environment.
+    orphan = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "import time; time.sleep(600)",
+        start_new_session=True, env={**os.environ, JOB_VARIABLE: job_id},
+    )  # fmt: skip
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "import time; time.sleep(600)",
+        env={**os.environ, JOB_VARIABLE: "ftjob-other"},
+    )  # fmt: skip
     deck.start()
     await deck.client.models.list()
     assert await orphan.wait() == -signal.SIGKILL
+    assert other.returncode is None
+    other.kill()
+    await other.wait()
+
+
+@pytest.mark.parametrize("how", ["cancelled", "paused"])
+async def test_what_was_asked_before_a_kill_is_done_after_it(deck: Deck, how: str) -> None:
+    job_id = await deck.launch("gated")
+    await deck.reach_step(job_id, 6)
+    await deck.close()
+    # As where the service was killed after it was asked, and before the engine had ended.
+    with contextlib.closing(sqlite3.connect(deck.folder / "service.sqlite3")) as db:
+        db.execute("UPDATE jobs SET status = 'running', wanted = ?", [how])
+        db.commit()
+    deck.start()
+    assert (await deck.reach(job_id, how)).status == how
+    if how == "paused":
+        await deck.client.fine_tuning.jobs.resume(job_id)
+        deck.let_go(job_id)
+        assert (await deck.end(job_id)).status == "succeeded"
+        assert await deck.steps(job_id) == list(range(1, 13))
+
+
+async def test_the_order_of_the_queue_outlives_a_restart(deck: Deck) -> None:
+    jobs = deck.client.fine_tuning.jobs
+    first = await deck.launch("gated")
+    await deck.reach_step(first, 6)
+    second, third = await deck.launch("gated"), await deck.launch("gated")
+    await deck.reach(third, "queued")
+    # Paused and resumed, it goes behind the one that came after it.
+    await jobs.pause(second)
+    await jobs.resume(second)
+    await deck.restart()
+    for job_id in (first, third, second):
+        waiting = [other for other in (first, third, second) if other != job_id]
+        await deck.reach_step(job_id, 6)
+        for other in waiting:
+            assert (await deck.job(other)).status != "running"
+        deck.let_go(job_id)
+        assert (await deck.end(job_id)).status == "succeeded"
+
+
+async def test_the_last_events_are_there_with_the_status(deck: Deck) -> None:
+    for _ in range(5):
+        job_id = await deck.launch(epochs=1)
+        await deck.end(job_id)
+        # Asked right after the first answer that says so: nothing may come later.
+        messages = await deck.messages(job_id)
+        assert messages[-1] == "The job has successfully completed"
 
 
 async def test_trained_tokens_follow_the_billing_formula(deck: Deck) -> None:

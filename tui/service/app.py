@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tui import __version__
 from tui.service.config import ServiceConfig
 from tui.service.errors import ApiError, bad_request, is_storage_full, storage_full
-from tui.service.routes import chat, files, jobs, models, uploads
+from tui.service.routes import chat, files, graders, jobs, models, permissions, uploads
 from tui.service.service import Service, service_of
 from tui.service.store import UnknownCursorError
 
@@ -43,6 +43,7 @@ def create_app(config: ServiceConfig) -> Starlette:
     """
     service = Service(config)
     uploads.clear_expired(service)
+    files.clear_expired(service)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -60,6 +61,8 @@ def create_app(config: ServiceConfig) -> Starlette:
             *jobs.ROUTES,
             *models.ROUTES,
             *chat.ROUTES,
+            *graders.ROUTES,
+            *permissions.ROUTES,
         ],
         exception_handlers={
             ApiError: _api_error,
@@ -119,12 +122,12 @@ class _Door:
 def _refusal(request: Request) -> Response:
     if _given_key(request):
         message = "Incorrect API key provided. Use the key that this service was started with."
-    else:
-        message = (
-            "You didn't provide an API key. Send it in an Authorization header using Bearer auth"
-            " (i.e. Authorization: Bearer YOUR_KEY)."
-        )
-    return _answer(ApiError(401, message, code="invalid_api_key"))
+        return _answer(ApiError(401, message, code="invalid_api_key"))
+    message = (
+        "You didn't provide an API key. You need to provide it in an Authorization header using"
+        " Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
+    )
+    return _answer(ApiError(401, message))
 
 
 def _answer(error: ApiError) -> Response:
@@ -138,7 +141,9 @@ async def _api_error(_request: Request, error: Exception) -> Response:
 
 async def _unknown_cursor(_request: Request, error: Exception) -> Response:
     return _answer(
-        bad_request(f"Invalid 'after': {error} is not in this list.", "after", "invalid_value")
+        bad_request(
+            f"Invalid 'after': {str(error)[:80]} is not in this list.", "after", "invalid_value"
+        )
     )
 
 

@@ -47,7 +47,12 @@ class Child:
 
     @classmethod
     async def start(
-        cls, command: Sequence[str], log: Path, *, stdin: Mapping[str, Any] | None = None
+        cls,
+        command: Sequence[str],
+        log: Path,
+        *,
+        stdin: Mapping[str, Any] | None = None,
+        marks: Mapping[str, str] | None = None,
     ) -> Child:
         """Start a command.
 
@@ -55,6 +60,7 @@ class Child:
             command: The program and its arguments.
             log: The file its standard error is appended to.
             stdin: One JSON object for its standard input; none leaves it empty.
+            marks: Further variables of its environment.
 
         Raises:
             OSError: The program cannot be started.
@@ -67,7 +73,7 @@ class Child:
                 stderr=errors,
                 limit=LINE_LIMIT,
                 start_new_session=True,
-                env=child_environment(),
+                env={**child_environment(), **(marks or {})},
             )
         child = cls(process, log)
         if stdin is not None and process.stdin is not None:

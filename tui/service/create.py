@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from tui.service.engines import Engine
-from tui.service.errors import ApiError, bad_request
+from tui.service.errors import bad_request, wrong_type
+from tui.service.methods import needs_validation_file, read_method, within
 from tui.service.store import Store, new_id, now
 
 MAX_SEED = 2**31 - 1
 MAX_SUFFIX = 64
 MAX_PAIRS, MAX_KEY, MAX_VALUE = 16, 64, 512
-METHODS = ("supervised", "dpo", "reinforcement")
-HYPERPARAMETERS = ("n_epochs", "batch_size", "learning_rate_multiplier")
-LIMITS = {"n_epochs": (1, 50), "batch_size": (1, 256)}
+MAX_INTEGRATIONS = 5
+MAX_LABEL = 256
 KNOWN = frozenset(
     ("model", "training_file", "validation_file", "method", "hyperparameters", "suffix", "seed",
      "metadata", "integrations")
@@ -45,19 +44,23 @@ def new_job(body: object, store: Store, engines: Mapping[str, Engine]) -> dict[s
             "unknown_parameter",
         )
     model = _model(body, store, engines)
-    method, hyperparameters = _method(body, model)
+    method = read_method(body, model, engines[base_model(model)].methods)
+    training = _file(body, "training_file", store, required=True)
+    validation = _file(body, "validation_file", store, required=False)
+    if method.kind == "reinforcement" and validation is None:
+        raise needs_validation_file()
     return {
         "id": new_id("ftjob"),
         "created_at": now(),
         "status": "validating_files",
         "model": model,
-        "training_file": _file(body, "training_file", store, required=True),
-        "validation_file": _file(body, "validation_file", store, required=False),
-        "hyperparameters": hyperparameters,
-        "method": {"type": method},
+        "training_file": training,
+        "validation_file": validation,
+        "hyperparameters": method.hyperparameters,
+        "method": {"type": method.kind, **method.settings},
         "suffix": _suffix(body.get("suffix")),
         "seed": _seed(body.get("seed")),
-        "metadata": _metadata(body.get("metadata")),
+        "metadata": read_metadata(body.get("metadata")),
         "integrations": _integrations(body.get("integrations")),
     }
 
@@ -68,25 +71,14 @@ def base_model(model: str) -> str:
     return parts[1] if parts[0] == "ft" and len(parts) > 1 else model
 
 
-def _wrong_type(param: str, wanted: str, value: object) -> ApiError:
-    names = {str: "a string", bool: "a boolean", int: "an integer", float: "a decimal",
-             list: "an array", dict: "an object", type(None): "null"}  # fmt: skip
-    got = names.get(type(value), "something else")
-    return bad_request(
-        f"Invalid type for '{param}': expected {wanted}, but got {got} instead.",
-        param,
-        "invalid_type",
-    )
-
-
-def _required_text(body: Mapping[str, Any], param: str) -> str:
-    value = body.get(param)
+def _required_text(body: Mapping[str, Any], name: str, param: str | None = None) -> str:
+    value, param = body.get(name), param or name
     if value is None:
         raise bad_request(
             f"Missing required parameter: '{param}'.", param, "missing_required_parameter"
         )
     if not isinstance(value, str):
-        raise _wrong_type(param, "a string", value)
+        raise wrong_type(param, "a string", value)
     return value
 
 
@@ -122,92 +114,11 @@ def _file(body: Mapping[str, Any], param: str, store: Store, *, required: bool) 
     return file_id
 
 
-def _method(body: Mapping[str, Any], model: str) -> tuple[str, dict[str, Any]]:
-    method = body.get("method")
-    kind, settings, where = "supervised", body.get("hyperparameters"), "hyperparameters"
-    if method is not None:
-        if not isinstance(method, dict):
-            raise _wrong_type("method", "an object", method)
-        kind = method.get("type", "supervised")
-        if kind not in METHODS:
-            raise bad_request(
-                f"Invalid value: {kind!r}. Supported values are: 'supervised', 'dpo',"
-                " and 'reinforcement'.",
-                "method.type",
-                "invalid_value",
-            )
-        inner = method.get(kind)
-        if inner is not None and not isinstance(inner, dict):
-            raise _wrong_type(f"method.{kind}", "an object", inner)
-        if inner and inner.get("hyperparameters") is not None:
-            settings, where = inner["hyperparameters"], f"method.{kind}.hyperparameters"
-    if kind != "supervised":
-        raise bad_request(
-            f"Finetuning with {model} requires the supervised method of finetuning.",
-            "method",
-            "unsupported_method",
-        )
-    return kind, _hyperparameters(settings, where)
-
-
-def _hyperparameters(settings: object, where: str) -> dict[str, Any]:
-    if settings is None:
-        settings = {}
-    if not isinstance(settings, dict):
-        raise _wrong_type(where, "an object", settings)
-    for name in settings:
-        if name not in HYPERPARAMETERS:
-            raise bad_request(
-                f"Unknown parameter: '{where}.{name}'.", f"{where}.{name}", "unknown_parameter"
-            )
-    found: dict[str, Any] = {}
-    for name in HYPERPARAMETERS:
-        value = settings.get(name, "auto")
-        found[name] = "auto" if value is None or value == "auto" else _number(name, value, where)
-    return found
-
-
-def _number(name: str, value: object, where: str) -> int | float:
-    param = f"{where}.{name}"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _wrong_type(param, "a number or 'auto'", value)
-    if name not in LIMITS:
-        if not (math.isfinite(value) and value > 0):
-            raise bad_request(
-                f"Invalid '{param}': decimal below minimum value."
-                f" Expected a value > 0, but got {value} instead.",
-                param,
-                "decimal_below_min_value",
-            )
-        return float(value)
-    if value != int(value) if math.isfinite(value) else True:
-        raise _wrong_type(param, "an integer or 'auto'", value)
-    return _within(param, int(value), *LIMITS[name])
-
-
-def _within(param: str, value: int, low: int, high: int) -> int:
-    if value < low:
-        raise bad_request(
-            f"Invalid '{param}': integer below minimum value."
-            f" Expected a value >= {low}, but got {value} instead.",
-            param,
-            "integer_below_min_value",
-        )
-    if value > high:
-        raise bad_request(
-            f"Invalid '{param}': integer above maximum value."
-            f" Expected a value <= {high}, but got {value} instead.",
-            param,
-            "integer_above_max_value",
-        )
-    return value
-
-
 def _suffix(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise _wrong_type("suffix", "a string", value)
+        raise wrong_type("suffix", "a string", value)
     if not 1 <= len(value) <= MAX_SUFFIX:
         side, word = ("short", "minimum") if not value else ("long", "maximum")
         bound = 1 if not value else MAX_SUFFIX
@@ -225,15 +136,20 @@ def _seed(value: object) -> int:
     if value is None:
         return secrets.randbelow(MAX_SEED + 1)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong_type("seed", "an integer", value)
-    return _within("seed", value, 0, MAX_SEED)
+        raise wrong_type("seed", "an integer", value)
+    return within("seed", value, 0, MAX_SEED)
 
 
-def _metadata(value: object) -> dict[str, str] | None:
+def read_metadata(value: object) -> dict[str, str] | None:
+    """Return the metadata of a request: at most 16 pairs of short texts, or ``None``.
+
+    Raises:
+        ApiError: It is malformed or out of its limits.
+    """
     if value is None:
         return None
     if not isinstance(value, dict):
-        raise _wrong_type("metadata", "an object", value)
+        raise wrong_type("metadata", "an object", value)
     if len(value) > MAX_PAIRS:
         raise bad_request(
             f"Invalid 'metadata': too many properties. Expected an object with at most {MAX_PAIRS}"
@@ -243,7 +159,7 @@ def _metadata(value: object) -> dict[str, str] | None:
         )
     for key, item in value.items():
         if not isinstance(item, str):
-            raise _wrong_type(f"metadata.{key}", "a string", item)
+            raise wrong_type(f"metadata.{key}", "a string", item)
         if len(key) > MAX_KEY or len(item) > MAX_VALUE:
             raise bad_request(
                 f"Invalid 'metadata': keys have at most {MAX_KEY} characters"
@@ -254,13 +170,48 @@ def _metadata(value: object) -> dict[str, str] | None:
     return value
 
 
-def _integrations(value: object) -> list[Any]:
-    if value is None or value == []:
+def _integrations(value: object) -> list[dict[str, Any]]:
+    """Return the integrations of a request, kept and shown; nothing is sent anywhere."""
+    if value is None:
         return []
     if not isinstance(value, list):
-        raise _wrong_type("integrations", "an array", value)
-    raise bad_request(
-        "Integrations are not supported by this service; leave 'integrations' out.",
-        "integrations",
-        "unsupported_parameter",
-    )
+        raise wrong_type("integrations", "an array", value)
+    if len(value) > MAX_INTEGRATIONS:
+        raise bad_request(
+            f"Invalid 'integrations': array too long. Expected an array with maximum length"
+            f" {MAX_INTEGRATIONS}, but got an array with length {len(value)} instead.",
+            "integrations",
+            "array_above_max_length",
+        )
+    return [_integration(item, f"integrations[{index}]") for index, item in enumerate(value)]
+
+
+def _integration(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise wrong_type(where, "an object", value)
+    if value.get("type") != "wandb":
+        raise bad_request(
+            f"Invalid value: {str(value.get('type'))[:80]!r}. Supported values are: 'wandb'.",
+            f"{where}.type",
+            "invalid_value",
+        )
+    settings = value.get("wandb")
+    if not isinstance(settings, dict):
+        raise wrong_type(f"{where}.wandb", "an object", settings)
+    project = _required_text(settings, "project", f"{where}.wandb.project")
+    found: dict[str, Any] = {"project": project}
+    for name in ("name", "entity"):
+        found[name] = settings.get(name)
+        if found[name] is not None:
+            _required_text(settings, name, f"{where}.wandb.{name}")
+    tags = settings.get("tags") or []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise wrong_type(f"{where}.wandb.tags", "an array of strings", tags)
+    for text in (project, found["name"] or "", found["entity"] or "", *tags):
+        if len(text) > MAX_LABEL:
+            raise bad_request(
+                f"Invalid '{where}.wandb': texts have at most {MAX_LABEL} characters.",
+                f"{where}.wandb",
+                "string_above_max_length",
+            )
+    return {"type": "wandb", "wandb": {**found, "tags": tags[:50]}}

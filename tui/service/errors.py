@@ -54,6 +54,18 @@ def bad_request(message: str, param: str | None = None, code: str | None = None)
     return ApiError(400, message, param=param, code=code)
 
 
+def wrong_type(param: str, wanted: str, value: object) -> ApiError:
+    """Return the error for a parameter of the wrong type."""
+    names = {str: "a string", bool: "a boolean", int: "an integer", float: "a decimal",
+             list: "an array", dict: "an object", type(None): "null"}  # fmt: skip
+    got = names.get(type(value), "something else")
+    return bad_request(
+        f"Invalid type for '{param}': expected {wanted}, but got {got} instead.",
+        param,
+        "invalid_type",
+    )
+
+
 def storage_full() -> ApiError:
     """Return the answer for a full disk."""
     return ApiError(

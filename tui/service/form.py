@@ -15,6 +15,8 @@ from tui.service.errors import ApiError, bad_request, is_storage_full, storage_f
 
 FIELD_LIMIT = 64 * 1024
 _WRITE_BYTES = 1024 * 1024
+_SPARE_BYTES = 64 * 1024 * 1024
+_MOST_PARTS = 100
 
 
 class UploadForm:
@@ -39,6 +41,7 @@ class UploadForm:
         self._text = bytearray()
         self._file = bytearray()
         self._complete = False
+        self._parts = 0
 
     async def read(self, request: Request) -> None:
         """Read the whole request.
@@ -50,20 +53,35 @@ class UploadForm:
         if kind != b"multipart/form-data" or b"boundary" not in options:
             raise bad_request("The request must be multipart/form-data, with the file in 'file'.")
         parser = MultipartParser(options[b"boundary"], self._callbacks())
+        failure: ApiError | None = None
+        spare = max(_SPARE_BYTES, self._limit)
         try:
             async for chunk in request.stream():
-                parser.write(chunk)
-                if len(self._file) >= _WRITE_BYTES:
-                    await self._flush()
+                if failure is None:
+                    failure = await self._take(parser, chunk)
+                elif (spare := spare - len(chunk)) < 0:
+                    break
+            if failure is not None:
+                raise failure
             await self._flush()
             if not self._complete:
                 raise bad_request("The request ended in the middle of the form.")
-        except FormParserError as error:
-            self.discard()
-            raise bad_request(f"The form cannot be read: {error}") from error
         except (Exception, asyncio.CancelledError, ClientDisconnect):
             self.discard()
             raise
+
+    async def _take(self, parser: MultipartParser, chunk: bytes) -> ApiError | None:
+        """Take a piece; an error is kept until the rest is read, for whoever writes hears none."""
+        try:
+            parser.write(chunk)
+            if len(self._file) >= _WRITE_BYTES:
+                await self._flush()
+        except FormParserError as error:
+            return bad_request(f"The form cannot be read: {error}")
+        except ApiError as error:
+            self.discard()
+            return error
+        return None
 
     def discard(self) -> None:
         """Drop the file."""
@@ -97,6 +115,9 @@ class UploadForm:
         self._header = [b"", b""]
         self._name = ""
         self._text = bytearray()
+        self._parts += 1
+        if self._parts > _MOST_PARTS:
+            raise bad_request("The form has too many parts.")
 
     def _header_end(self) -> None:
         self._headers[self._header[0].lower()] = self._header[1]

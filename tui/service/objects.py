@@ -20,7 +20,7 @@ def file_object(row: Row) -> dict[str, Any]:
         "filename": row["filename"],
         "bytes": row["bytes"],
         "created_at": row["created_at"],
-        "expires_at": None,
+        "expires_at": row.get("expires_at"),
         "status": "processed",
         "status_details": None,
     }
@@ -34,6 +34,7 @@ def job_object(row: Row) -> dict[str, Any]:
     """
     kind = row["method"]["type"]
     hyperparameters = row["hyperparameters"]
+    settings = {name: value for name, value in row["method"].items() if name != "type"}
     return {
         "object": "fine_tuning.job",
         "id": row["id"],
@@ -46,7 +47,8 @@ def job_object(row: Row) -> dict[str, Any]:
         "status": row["status"],
         "validation_file": row["validation_file"],
         "training_file": row["training_file"],
-        "hyperparameters": hyperparameters,
+        # The older place of them speaks of supervised jobs only.
+        "hyperparameters": hyperparameters if kind == "supervised" else None,
         "trained_tokens": row["trained_tokens"],
         "error": row["error"] or {"code": None, "message": None, "param": None},
         "user_provided_suffix": row["suffix"],
@@ -56,7 +58,7 @@ def job_object(row: Row) -> dict[str, Any]:
         "metadata": row["metadata"],
         "usage_metrics": None,
         "shared_with_openai": False,
-        "method": {"type": kind, kind: {"hyperparameters": hyperparameters}},
+        "method": {"type": kind, kind: {**settings, "hyperparameters": hyperparameters}},
     }
 
 
@@ -88,7 +90,13 @@ def checkpoint_object(row: Row, job: Row) -> dict[str, Any]:
 
 def model_object(model_id: str, created: int, owner: str = OWNER) -> dict[str, Any]:
     """Return a model."""
-    return {"id": model_id, "object": "model", "created": created, "owned_by": owner}
+    return {
+        "id": model_id,
+        "object": "model",
+        "created": created,
+        "owned_by": owner,
+        "shutdown_date": None,
+    }
 
 
 def model_name(job: Row) -> str:

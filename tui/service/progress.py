@@ -160,6 +160,8 @@ def _message(step: int, total: int | None, data: Mapping[str, Any]) -> str:
         ("train_loss", "training loss"),
         ("valid_loss", "validation loss"),
         ("full_valid_loss", "full validation loss"),
+        ("train_mean_reward", "train mean reward"),
+        ("full_valid_mean_reward", "full validation mean reward"),
     )
     losses = [
         f"{name}={data[key]:.2f}"

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tui.service.config import ServiceConfig
-from tui.service.errors import ApiError, bad_request
+from tui.service.errors import ApiError, bad_request, is_storage_full
 from tui.service.folders import (
     clean_up,
     files_folder,
@@ -20,7 +17,9 @@ from tui.service.folders import (
     link_input,
     remove_inputs,
 )
-from tui.service.run import JobRun, Places, settle
+from tui.service.orphans import end_orphans
+from tui.service.run import JobRun, Places
+from tui.service.settle import settle
 from tui.service.store import TERMINAL, UNFINISHED, Row, Store
 
 RESTARTS_ALLOWED = 3
@@ -46,13 +45,22 @@ class JobQueue:
         return len(self._runs)
 
     def recover(self) -> None:
-        """Take up the jobs that an earlier service left unfinished."""
-        for job in self._store.jobs_in(UNFINISHED):
-            if job["status"] != "running" or self._take_up(job):
+        """Take up the jobs that an earlier service left unfinished, in the order of their turns."""
+        left = self._store.jobs_in(UNFINISHED)
+        end_orphans([job["id"] for job in left])
+        for job in left:
+            if job["wanted"]:
+                # It was told to end before the service was killed, and nobody heard that it had.
+                self._settle(job["id"], job["wanted"])
+            elif job["status"] != "running" or self._take_up(job):
                 self._begin(job["id"])
 
+    def _settle(self, job_id: str, status: str, error: Mapping[str, Any] | None = None) -> None:
+        settle(self._store, job_id, status, error)
+        if status in TERMINAL:
+            clean_up(self._store, self._config.data_dir, job_id)
+
     def _take_up(self, job: Row) -> bool:
-        end_orphan(job)
         restarts = job["restarts"] + 1
         if restarts > RESTARTS_ALLOWED:
             message = (
@@ -60,8 +68,7 @@ class JobQueue:
                 " another checkpoint. Create it again."
             )
             error = {"code": "interrupted", "message": message, "param": None}
-            settle(self._store, job["id"], "failed", error)
-            clean_up(self._store, self._config.data_dir, job["id"])
+            self._settle(job["id"], "failed", error)
             return False
         with self._store.transaction():
             self._store.update_job(
@@ -91,7 +98,7 @@ class JobQueue:
                     target = folder / f"{param.removesuffix('_file')}.jsonl"
                     link_input(files / row[param], target)
             with self._store.transaction():
-                self._store.add_job(row)
+                self._store.add_job({**row, "turn": self._store.next_turn()})
                 self._store.add_event(row["id"], f"Created fine-tuning job: {row['id']}")
         except BaseException:
             remove_inputs(folder)
@@ -136,8 +143,7 @@ class JobQueue:
             raise _wrong_state(job, "cancelled")
         await self._end(job_id, "cancelled")
         if self._get(job_id)["status"] not in TERMINAL:
-            settle(self._store, job_id, "cancelled")
-            clean_up(self._store, self._config.data_dir, job_id)
+            self._settle(job_id, "cancelled")
         return self._get(job_id)
 
     async def pause(self, job_id: str) -> Row:
@@ -162,7 +168,8 @@ class JobQueue:
         if job["status"] != "paused" or self._working(job_id):
             raise _wrong_state(job, "resumed")
         with self._store.transaction():
-            self._store.update_job(job_id, status="queued")
+            # Behind whoever waits already, also after a restart.
+            self._store.update_job(job_id, status="queued", turn=self._store.next_turn())
             self._store.add_event(job_id, "Fine-tuning job resumed, moving job to queued state")
         self._begin(job_id)
         return self._get(job_id)
@@ -173,9 +180,16 @@ class JobQueue:
 
     async def _end(self, job_id: str, how: str) -> None:
         run = self._working(job_id)
-        if run is not None:
-            run.request(how)
-            await run.done.wait()
+        if run is None:
+            return
+        try:
+            self._store.update_job(job_id, wanted=how)
+        except Exception as error:
+            # A full disk must not keep anybody from cancelling.
+            if not is_storage_full(error):
+                raise
+        run.request(how)
+        await run.done.wait()
 
     def in_use(self, path: str) -> bool:
         """Tell whether an unfinished or paused job has its checkpoints at this path."""
@@ -204,33 +218,3 @@ def _wrong_state(job: Row, word: str) -> ApiError:
         "fine_tune_id",
         "invalid_job_status",
     )
-
-
-def end_orphan(job: Row) -> None:
-    """Kill the engine of a job that outlived its service.
-
-    The number may belong to another process by now, so it is killed only where its command line
-    names the job.
-    """
-    pid = job["engine_pid"]
-    if not pid or job["id"] not in _command_line(pid):
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-
-
-def _command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
-    except OSError:
-        pass
-    try:
-        answer = subprocess.run(
-            ["ps", "-o", "command=", "-p", str(pid)],
-            capture_output=True,
-            check=False,
-            timeout=5,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.decode("utf-8", "replace")

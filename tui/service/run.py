@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import csv
-import io
 import json
 import logging
-import math
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tui.service.blobs import Incoming
 from tui.service.child import Child, printable
 from tui.service.config import ServiceConfig
 from tui.service.create import base_model
 from tui.service.engines import PROTOCOL
 from tui.service.errors import ApiError, is_storage_full
-from tui.service.folders import clean_up, files_folder, job_folder
+from tui.service.folders import clean_up, job_folder
 from tui.service.objects import checkpoint_name, model_name
+from tui.service.orphans import JOB_VARIABLE
 from tui.service.progress import Progress
-from tui.service.store import TERMINAL, Row, Store, new_id, now
+from tui.service.results import write_results
+from tui.service.settle import resolve, settle
+from tui.service.store import TERMINAL, Row, Store, now
 
 CHECKPOINTS_KEPT = 3
-RESULT_COLUMNS = (
-    ("step", "step"),
-    ("train_loss", "train_loss"),
-    ("train_accuracy", "train_mean_token_accuracy"),
-    ("valid_loss", "valid_loss"),
-    ("valid_mean_token_accuracy", "valid_mean_token_accuracy"),
-    ("full_valid_loss", "full_valid_loss"),
-    ("full_valid_mean_token_accuracy", "full_valid_mean_token_accuracy"),
-)
 _RETRY_SECONDS = 1.0
 _log = logging.getLogger("tunedeck.service")
 
@@ -145,7 +135,14 @@ class JobRun:
         names = {p: job[p] for p in ("training_file", "validation_file") if job[p]}
         words = " and ".join(f"{p.replace('_', ' ')}: {file}" for p, file in names.items())
         self._store.add_event(self.job_id, f"Validating {words}")
-        self._write_job({"files": names, "model": base_model(job["model"])})
+        self._write_job(
+            {
+                "files": names,
+                "model": base_model(job["model"]),
+                "method": job["method"]["type"],
+                "grader": job["method"].get("grader"),
+            }
+        )
         command = (sys.executable, "-m", "tui.service.validation", str(self._folder))
         verdict: Mapping[str, Any] = {}
         async for line in self._run_child(await self._start_child(command, "validation.log")):
@@ -200,7 +197,7 @@ class JobRun:
         self._store.update_job(self.job_id, engine_pid=None)
         progress.finish()
         if progress.done and self.stop != "cancelled":
-            self._succeed(progress.done)
+            await self._succeed(progress.done)
         elif not self._stopped():
             raise self._failure(progress, code)
 
@@ -224,6 +221,7 @@ class JobRun:
             "model": base_model(job["model"]),
             "base": str(self._config.data_dir.resolve() / base["path"]) if base else None,
             "method": job["method"]["type"],
+            "grader": job["method"].get("grader"),
             "hyperparameters": job["hyperparameters"],
             "seed": job["seed"],
             "training_file": "training.jsonl",
@@ -245,7 +243,8 @@ class JobRun:
     async def _start_child(self, command: tuple[str, ...], log: str) -> Child:
         self._log_path = self._folder / log
         try:
-            self._child = await Child.start(command, self._log_path)
+            marks = {JOB_VARIABLE: self.job_id}
+            self._child = await Child.start(command, self._log_path, marks=marks)
         except OSError as error:
             raise JobFailedError(
                 "engine_failed", f"{command[0]} could not be started: {error.strerror or error}"
@@ -303,7 +302,7 @@ class JobRun:
         inside = path.is_relative_to(self._folder.resolve()) and path != self._folder.resolve()
         return path if inside and path.exists() else None
 
-    def _succeed(self, name: str) -> None:
+    async def _succeed(self, name: str) -> None:
         path = self._inside(name)
         if path is None:
             raise JobFailedError(
@@ -312,10 +311,9 @@ class JobRun:
         job = self._job()
         model = model_name(job)
         steps = job["total_steps"] or job["last_step"]
-        epochs, tokens = job["hyperparameters"]["n_epochs"], job["tokens_per_epoch"] or 0
         relative = str(path.relative_to(self._config.data_dir.resolve()))
         try:
-            result = self._write_results()
+            result = await write_results(self._store, self._config.data_dir, job)
             with self._store.transaction():
                 self._store.add_file(result)
                 self._store.delete_model(checkpoint_name(job, steps))
@@ -327,33 +325,14 @@ class JobRun:
                     finished_at=now(),
                     estimated_finish=None,
                     total_steps=steps,
-                    trained_tokens=epochs * tokens,
+                    trained_tokens=_billed(job),
                     result_files=[result["id"]],
+                    wanted=None,
                 )
                 self._store.add_event(self.job_id, f"New fine-tuned model created: {model}")
                 self._store.add_event(self.job_id, "The job has successfully completed")
         except ApiError as error:
             raise JobFailedError(error.code or "server_error", error.message) from error
-
-    def _write_results(self) -> dict[str, Any]:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([column for column, _ in RESULT_COLUMNS])
-        for point in self._store.metrics(self.job_id):
-            writer.writerow([_cell(point.get(key)) for _, key in RESULT_COLUMNS])
-        data = text.getvalue().encode()
-        file_id = new_id("file")
-        incoming = Incoming(files_folder(self._config.data_dir), len(data))
-        incoming.write(data)
-        sha256 = incoming.keep(files_folder(self._config.data_dir) / file_id)
-        return {
-            "id": file_id,
-            "filename": "step_metrics.csv",
-            "purpose": "fine-tune-results",
-            "bytes": len(data),
-            "created_at": now(),
-            "sha256": sha256,
-        }
 
     async def _conclude(self) -> None:
         job = self._store.job(self.job_id)
@@ -378,51 +357,10 @@ class JobRun:
                 return
 
 
-def settle(store: Store, job_id: str, status: str, error: Mapping[str, Any] | None = None) -> None:
-    """Write that a job failed, was cancelled or was paused, with the event that says so."""
-    messages = {
-        "failed": (f"The job failed: {error['message']}" if error else "The job failed", "error"),
-        "cancelled": ("Fine-tuning job cancelled", "info"),
-        "paused": ("Fine-tuning job paused", "info"),
-    }
-    message, level = messages[status]
-    with store.transaction():
-        store.update_job(
-            job_id,
-            status=status,
-            error=dict(error) if error else None,
-            estimated_finish=None,
-            engine_pid=None,
-            finished_at=now() if status in TERMINAL else None,
-        )
-        store.add_event(job_id, message, level=level, data={"error": error} if error else None)
-
-
-def resolve(settings: Mapping[str, Any], n_examples: int, multiplier: float) -> dict[str, Any]:
-    """Return hyperparameters with every ``"auto"`` decided.
-
-    Epochs follow the public rule, batches the old one of 0.2 % of the examples.
-    """
-    from tui.pricing import automatic_epochs
-
-    automatic = {
-        "n_epochs": automatic_epochs(n_examples),
-        "batch_size": max(1, min(256, round(0.002 * n_examples))),
-        "learning_rate_multiplier": multiplier,
-    }
-    return {name: automatic[name] if value == "auto" else value for name, value in settings.items()}
-
-
 def _opening(job: Row, resume: Row | None) -> str:
     if resume:
         return f"Fine-tuning job resumed from the checkpoint at step {resume['step']}"
     return "Fine-tuning job started again" if job["last_step"] else "Fine-tuning job started"
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, float):
-        return f"{value:.5f}" if math.isfinite(value) else ""
-    return "" if value is None else value
 
 
 def _unexpected(error: Exception) -> dict[str, Any]:
@@ -435,3 +373,10 @@ def _unexpected(error: Exception) -> dict[str, Any]:
         "message": "The service had an unexpected error; its log says more.",
         "param": None,
     }
+
+
+def _billed(job: Row) -> int | None:
+    """Return what a finished job bills; reinforcement is billed by time at the hosted service."""
+    if job["method"]["type"] == "reinforcement":
+        return None
+    return int(job["hyperparameters"]["n_epochs"] * (job["tokens_per_epoch"] or 0))

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tui.service.blobs import clear_incoming
 from tui.service.config import ServiceConfig
-from tui.service.errors import bad_request
+from tui.service.errors import ApiError, bad_request
 from tui.service.folders import files_folder
 from tui.service.queue import JobQueue
 from tui.service.store import Store
 
 SAMPLERS = 2
+BODY_BYTES = 8 * 1024 * 1024
+SPARE_BYTES = 256 * 1024 * 1024
+
+_METADATA = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -38,6 +44,7 @@ class Service:
         clear_incoming(files_folder(config.data_dir))
         self.store = Store(config.data_dir / "service.sqlite3")
         self.queue = JobQueue(self.store, config)
+        self.joining: set[str] = set()
         self._started = False
 
     def start(self) -> None:
@@ -62,15 +69,35 @@ def service_of(request: Request) -> Service:
     return service
 
 
+async def _body(request: Request) -> bytes:
+    data, size = bytearray(), 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= BODY_BYTES:
+            data += chunk
+        elif size > SPARE_BYTES:
+            break
+    if size > BODY_BYTES:
+        # Read to its end where that is near: whoever still writes hears no answer.
+        raise ApiError(
+            413,
+            f"Maximum content size limit ({BODY_BYTES}) exceeded.",
+            code="request_too_large",
+        )
+    return bytes(data)
+
+
 async def json_body(request: Request) -> Any:
     """Return the parsed JSON body.
 
     Raises:
-        ApiError: It is not JSON.
+        ApiError: It is not JSON, or far too large.
     """
+    data = await _body(request)
     try:
-        return await request.json()
-    except (ValueError, RecursionError) as error:
+        # Stricter than the standard library: no NaN, no half characters that could not be stored.
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
         raise bad_request(
             "We could not parse the JSON body of your request. The body must be one JSON object,"
             " sent with Content-Type: application/json."
@@ -87,10 +114,10 @@ def limit_of(request: Request, default: int, most: int) -> int:
     if text is None:
         return default
     try:
-        value = int(text)
+        value = int(text[:20])
     except ValueError:
         raise bad_request(
-            f"Invalid type for 'limit': expected an integer, but got {text!r} instead.",
+            f"Invalid type for 'limit': expected an integer, but got {text[:80]!r} instead.",
             "limit",
             "invalid_type",
         ) from None
@@ -101,3 +128,30 @@ def limit_of(request: Request, default: int, most: int) -> int:
             "integer_out_of_range",
         )
     return value
+
+
+def ascending(request: Request, default: str = "desc") -> bool:
+    """Tell whether a list request wants the oldest first.
+
+    Raises:
+        ApiError: Its ``order`` is none.
+    """
+    order = request.query_params.get("order", default)
+    if order not in ("asc", "desc"):
+        raise bad_request(
+            f"Invalid value: {order[:80]!r}. Supported values are: 'asc' and 'desc'.",
+            "order",
+            "invalid_value",
+        )
+    return order == "asc"
+
+
+def wanted_metadata(request: Request) -> Mapping[str, str] | str | None:
+    """Return the pairs a list request asks for, ``None`` for no metadata, ``"any"`` for all."""
+    pairs = {}
+    for name, value in request.query_params.multi_items():
+        if name == "metadata" and value == "null":
+            return None
+        if found := _METADATA.fullmatch(name):
+            pairs[found[1]] = value
+    return pairs or "any"

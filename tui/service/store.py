@@ -17,43 +17,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS files (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, filename TEXT NOT NULL,
-    purpose TEXT NOT NULL, bytes INTEGER NOT NULL, created_at INTEGER NOT NULL,
-    sha256 TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS uploads (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, filename TEXT NOT NULL,
-    bytes INTEGER NOT NULL, created_at INTEGER NOT NULL, status TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS jobs (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, created_at INTEGER NOT NULL,
-    finished_at INTEGER, estimated_finish INTEGER, status TEXT NOT NULL, model TEXT NOT NULL,
-    fine_tuned_model TEXT, training_file TEXT NOT NULL, validation_file TEXT,
-    result_files TEXT NOT NULL DEFAULT '[]', trained_tokens INTEGER, error TEXT,
-    hyperparameters TEXT NOT NULL, method TEXT NOT NULL, suffix TEXT, seed INTEGER NOT NULL,
-    metadata TEXT, integrations TEXT NOT NULL DEFAULT '[]',
-    n_examples INTEGER, tokens_per_epoch INTEGER, last_step INTEGER NOT NULL DEFAULT 0,
-    total_steps INTEGER, restarts INTEGER NOT NULL DEFAULT 0, engine_pid INTEGER);
-CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, job_id TEXT NOT NULL,
-    created_at INTEGER NOT NULL, level TEXT NOT NULL, message TEXT NOT NULL, type TEXT NOT NULL,
-    data TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS events_of_job ON events (job_id, seq);
-CREATE TABLE IF NOT EXISTS checkpoints (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, job_id TEXT NOT NULL,
-    created_at INTEGER NOT NULL, step INTEGER NOT NULL, path TEXT NOT NULL, metrics TEXT NOT NULL,
-    UNIQUE (job_id, step));
-CREATE TABLE IF NOT EXISTS models (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, job_id TEXT NOT NULL,
-    base TEXT NOT NULL, path TEXT NOT NULL, created_at INTEGER NOT NULL);
-"""
+from tui.service.tables import prepare
 
 _JSON = ("result_files", "error", "hyperparameters", "method", "metadata", "integrations", "data",
-         "metrics")  # fmt: skip
+         "metrics", "messages", "answer")  # fmt: skip
 UNFINISHED = ("validating_files", "queued", "running")
 TERMINAL = ("succeeded", "failed", "cancelled")
 
 Row = dict[str, Any]
+_ALIVE = "(expires_at IS NULL OR expires_at > ?)"
 
 
 def new_id(prefix: str) -> str:
@@ -92,7 +64,7 @@ class Store:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(SCHEMA)
+        prepare(self._db)
 
     def close(self) -> None:
         """Close the file."""
@@ -161,8 +133,8 @@ class Store:
         self._insert("files", row)
 
     def file(self, file_id: str) -> Row | None:
-        """Return a file."""
-        return self._one("SELECT * FROM files WHERE id = ?", [file_id])
+        """Return a file, unless its time is over."""
+        return self._one(f"SELECT * FROM files WHERE id = ? AND {_ALIVE}", [file_id, now()])
 
     def files(self, *, purpose: str | None, after: str | None, limit: int, ascending: bool) -> Page:
         """Return a page of files.
@@ -170,8 +142,15 @@ class Store:
         Raises:
             UnknownCursorError: ``after`` is not one of them.
         """
-        where, values = ("purpose = ?", [purpose]) if purpose else ("1", [])
+        where: str = _ALIVE
+        values: list[object] = [now()]
+        if purpose:
+            where, values = f"{where} AND purpose = ?", [*values, purpose]
         return self._page("files", where, values, after, limit, ascending=ascending)
+
+    def expired_files(self) -> list[Row]:
+        """Return the files whose time is over."""
+        return self._all("SELECT * FROM files WHERE expires_at <= ?", [now()])
 
     def delete_file(self, file_id: str) -> bool:
         """Forget a file; return whether it was there."""
@@ -216,25 +195,21 @@ class Store:
         Raises:
             UnknownCursorError: ``after`` is not one of them.
         """
-        clauses, values = ["1"], []
-        if metadata is None:
-            clauses.append("(metadata IS NULL OR metadata IN ('{}', 'null'))")
-        elif isinstance(metadata, Mapping):
-            for key, value in metadata.items():
-                clauses.append(
-                    "EXISTS (SELECT 1 FROM json_each(jobs.metadata) AS pair"
-                    " WHERE pair.key = ? AND pair.value = ?)"
-                )
-                values += [key, value]
-        return self._page("jobs", " AND ".join(clauses), values, after, limit)
+        where, values = _carrying("jobs", metadata)
+        return self._page("jobs", where, values, after, limit)
 
     def jobs_in(self, statuses: Sequence[str]) -> list[Row]:
-        """Return the jobs in one of these states, oldest first."""
+        """Return the jobs in one of these states, in the order of their turns."""
         marks = ", ".join("?" * len(statuses))
         return self._all(
-            f"SELECT * FROM jobs WHERE status IN ({marks}) ORDER BY seq",
+            f"SELECT * FROM jobs WHERE status IN ({marks}) ORDER BY turn, seq",
             list(statuses),
         )
+
+    def next_turn(self) -> int:
+        """Return a place in the queue behind all others."""
+        row = self._one("SELECT max(turn) AS last FROM jobs")
+        return int((row and row["last"]) or 0) + 1
 
     def update_job(self, job_id: str, **changes: object) -> None:
         """Change columns of a job."""
@@ -270,12 +245,19 @@ class Store:
         """
         return self._page("events", "job_id = ?", [job_id], after, limit)
 
-    def metrics(self, job_id: str) -> list[Row]:
-        """Return the data of all metrics events of a job, oldest first."""
-        rows = self._all(
-            "SELECT data FROM events WHERE job_id = ? AND type = 'metrics' ORDER BY seq", [job_id]
+    def metrics(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[Row]:
+        """Return some metrics events of a job, oldest first: their ``seq`` and ``data``.
+
+        Args:
+            job_id: The job.
+            after: The ``seq`` of the last one that is known.
+            limit: How many at most, so that a long run does not hold up the service.
+        """
+        return self._all(
+            "SELECT seq, data FROM events WHERE job_id = ? AND seq > ? AND type = 'metrics'"
+            " ORDER BY seq LIMIT ?",
+            [job_id, after, limit],
         )
-        return [row["data"] for row in rows]
 
     # Checkpoints and models
 
@@ -329,11 +311,61 @@ class Store:
     def path_in_use(self, path: str) -> bool:
         """Tell whether a checkpoint or a model still lies at this path."""
         row = self._one(
-            "SELECT (SELECT count(*) FROM models WHERE path = ?1)"
-            " + (SELECT count(*) FROM checkpoints WHERE path = ?1) AS uses",
-            [path],
+            "SELECT (SELECT count(*) FROM models WHERE path = ?)"
+            " + (SELECT count(*) FROM checkpoints WHERE path = ?) AS uses",
+            [path, path],
         )
         return bool(row and row["uses"])
+
+    # Stored chat completions
+
+    def add_completion(self, row: Mapping[str, object]) -> None:
+        """Remember a chat completion."""
+        self._insert("completions", row)
+
+    def completion(self, completion_id: str) -> Row | None:
+        """Return a stored chat completion."""
+        return self._one("SELECT * FROM completions WHERE id = ?", [completion_id])
+
+    def completions(
+        self, *, after: str | None, limit: int, ascending: bool, model: str | None,
+        metadata: Mapping[str, str] | str | None = "any",
+    ) -> Page:  # fmt: skip
+        """Return a page of stored chat completions.
+
+        Raises:
+            UnknownCursorError: ``after`` is not one of them.
+        """
+        where, values = _carrying("completions", metadata)
+        if model is not None:
+            where, values = f"{where} AND model = ?", [*values, model]
+        return self._page("completions", where, values, after, limit, ascending=ascending)
+
+    def update_completion(self, completion_id: str, metadata: Mapping[str, str] | None) -> None:
+        """Change the metadata of a stored chat completion."""
+        self._run(
+            "UPDATE completions SET metadata = ? WHERE id = ?",
+            [None if metadata is None else json.dumps(metadata), completion_id],
+        )
+
+    def delete_completion(self, completion_id: str) -> bool:
+        """Forget a stored chat completion; return whether it was there."""
+        return self._run("DELETE FROM completions WHERE id = ?", [completion_id]) > 0
+
+
+def _carrying(table: str, metadata: Mapping[str, str] | str | None) -> tuple[str, list[object]]:
+    """Return the condition for rows that carry these pairs, or none, or any."""
+    if metadata is None:
+        return "(metadata IS NULL OR metadata IN ('{}', 'null'))", []
+    clauses, values = ["1"], list[object]()
+    if isinstance(metadata, Mapping):
+        for key, value in metadata.items():
+            clauses.append(
+                f"EXISTS (SELECT 1 FROM json_each({table}.metadata) AS pair"
+                " WHERE pair.key = ? AND pair.value = ?)"
+            )
+            values += [key, value]
+    return " AND ".join(clauses), values
 
 
 _last_stamp = 0

@@ -35,9 +35,18 @@ _FORMAT_CODES = frozenset(
     )
 )
 _ISSUES_KEPT = 1000
+# What a file of each method holds, and the name the hosted service has for each format.
+_FORMATS = {"supervised": "chat", "dpo": "preference", "reinforcement": "reinforcement"}
+_METHODS = {"chat": "supervised", "preference": "dpo", "reinforcement": "reinforcement"}
 
 
-def check_files(folder: Path, names: dict[str, str], model: str) -> dict[str, Any]:
+def check_files(
+    folder: Path,
+    names: dict[str, str],
+    model: str,
+    method: str = "supervised",
+    grader: object = None,
+) -> dict[str, Any]:
     """Check a job's files and return the verdict.
 
     Args:
@@ -45,6 +54,8 @@ def check_files(folder: Path, names: dict[str, str], model: str) -> dict[str, An
         names: The id of the training file and, where there is one, of the validation file, under
             ``training_file`` and ``validation_file``.
         model: The base model.
+        method: How the job trains.
+        grader: Of a reinforcement job, whose fields every record must have.
     """
     from tui.dataset import scan_file
     from tui.pricing import model_info
@@ -57,11 +68,15 @@ def check_files(folder: Path, names: dict[str, str], model: str) -> dict[str, An
         result = scan_file(
             path,
             profile=PROFILE,
+            # A bare conversation is a chat record or one to reinforce: only the method can tell.
+            format="reinforcement" if method == "reinforcement" else "auto",
             model=model,
             max_issues=_ISSUES_KEPT,
             encoding=info.encoding if training else None,
         )
-        problem = _problem(result.report, param, file_id)
+        problem = _problem(result.report, param, file_id, method)
+        if problem is None and grader is not None:
+            problem = _lacking(path, grader, param)
         if problem:
             return problem
         if training and result.table is not None:
@@ -73,16 +88,42 @@ def check_files(folder: Path, names: dict[str, str], model: str) -> dict[str, An
     return verdict
 
 
-def _problem(report: CheckReport, param: str, file_id: str) -> dict[str, Any] | None:
+def _other_format(report: CheckReport, method: str) -> str | None:
+    """Return the format of a file that is not of the method's, where it is clear."""
+    if not report.records:
+        return None
+    if report.format not in (_FORMATS[method], "unknown"):
+        return report.format
+    first = next((issue for issue in report.issues if issue.line), None)
+    if method == "reinforcement" and first is not None and first.code == "mixed_formats":
+        found = re.search(r"an? (\w+) record", first.message)
+        return found[1] if found else None
+    return None
+
+
+def _lacking(path: Path, grader: object, param: str) -> dict[str, Any] | None:
+    """Return what is wrong where a record lacks a field that the grader reads."""
+    from tui.dataset import grader_issues
+
+    first = next(iter(grader_issues(path, grader, profile=PROFILE)), None)
+    return None if first is None else _from_issue(first, param.removesuffix("_file"), param)
+
+
+def _problem(report: CheckReport, param: str, file_id: str, method: str) -> dict[str, Any] | None:
     from tui.dataset import Severity, get_profile
 
     word = param.removesuffix("_file")
-    if report.records and report.format not in ("chat", "unknown"):
+    other = _other_format(report, method)
+    if other is not None:
+        wanted = _METHODS.get(other, "supervised")
+        rest = f"is not using '{wanted}' as the training method (provided method={method})."
+        if wanted == method:
+            rest = "needs chat examples: no model here learns from prompts and completions."
         return _invalid(
             "invalid_training_file",
             f"The job failed due to an invalid {word} file. Invalid file format. Input file"
-            f" {file_id} is in the fine-tune-{report.format} format, but the specified"
-            " fine-tuning job uses 'supervised' as the training method, which needs chat examples.",
+            f" {file_id} is in the fine-tune-{other} format, but the specified fine-tuning job"
+            f" {rest}",
             param,
         )
     errors = (issue for issue in report.issues if issue.severity == Severity.ERROR)
@@ -139,6 +180,8 @@ def _sentence(issue: Issue) -> str:
             return f'{example} contains an extra "{key[1]}".'
         case "missing_messages_list" if not issue.path:
             return f"{example} is missing key 'messages' ({issue.message})"
+        case "missing_input" if not issue.path:
+            return f"{example} is missing key 'input'."
         case "special_token" if token:
             return f"{message} contains an invalid token: {token[0]}."
         case "message_missing_key" if "role" in issue.message:
@@ -155,7 +198,9 @@ def main(arguments: list[str]) -> int:
     """Check the job folder named and print the verdict."""
     folder = Path(arguments[0])
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    verdict = check_files(folder, job["files"], job["model"])
+    verdict = check_files(
+        folder, job["files"], job["model"], job.get("method", "supervised"), job.get("grader")
+    )
     sys.stdout.write(json.dumps(verdict) + "\n")
     return 0
 

@@ -59,12 +59,14 @@ class Engine:
     Attributes:
         model: The name of the base model.
         command: The program and its first arguments; ``train FOLDER`` and the like are added.
+        methods: How it can train: ``supervised``, ``dpo``, ``reinforcement``.
         learning_rate_multiplier: What ``"auto"`` means for it.
         description: One line for people.
     """
 
     model: str
     command: tuple[str, ...]
+    methods: tuple[str, ...] = ("supervised",)
     learning_rate_multiplier: float = 1.0
     description: str = ""
 
@@ -72,6 +74,7 @@ class Engine:
 MICRO = Engine(
     model="micro",
     command=(sys.executable, "-m", "tui.service.engines.micro"),
+    methods=("supervised", "dpo", "reinforcement"),
     description="a byte-level neural language model in numpy, small on purpose",
 )
 BUILTIN = {MICRO.model: MICRO}

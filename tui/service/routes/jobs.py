@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,11 +10,10 @@ from starlette.routing import Route
 
 from tui.service.create import new_job
 from tui.service.objects import checkpoint_object, event_object, job_object, list_object
-from tui.service.service import json_body, limit_of, service_of
+from tui.service.service import json_body, limit_of, service_of, wanted_metadata
 
 MOST_JOBS = 100
 MOST_EVENTS = 1000
-_METADATA = re.compile(r"metadata\[(.*)\]", re.DOTALL)
 
 
 async def create(request: Request) -> Response:
@@ -26,22 +23,12 @@ async def create(request: Request) -> Response:
     return JSONResponse(job_object(service.queue.create(row)))
 
 
-def _wanted_metadata(request: Request) -> Mapping[str, str] | str | None:
-    pairs = {}
-    for name, value in request.query_params.multi_items():
-        if name == "metadata" and value == "null":
-            return None
-        if found := _METADATA.fullmatch(name):
-            pairs[found[1]] = value
-    return pairs or "any"
-
-
 async def list_jobs(request: Request) -> Response:
     """List jobs, newest first."""
     page = service_of(request).store.jobs(
         after=request.query_params.get("after"),
         limit=limit_of(request, 20, MOST_JOBS),
-        metadata=_wanted_metadata(request),
+        metadata=wanted_metadata(request),
     )
     return JSONResponse(list_object(page, job_object))
 

@@ -72,6 +72,6 @@ async def delete(request: Request) -> Response:
 
 ROUTES = [
     Route("/v1/models", list_models, methods=["GET"]),
-    Route("/v1/models/{model_id}", retrieve, methods=["GET"]),
-    Route("/v1/models/{model_id}", delete, methods=["DELETE"]),
+    Route("/v1/models/{model_id:path}", retrieve, methods=["GET"]),
+    Route("/v1/models/{model_id:path}", delete, methods=["DELETE"]),
 ]

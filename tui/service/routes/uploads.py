@@ -14,11 +14,11 @@ from starlette.routing import Route
 
 from tui.service.blobs import Incoming
 from tui.service.config import MEBIBYTE
-from tui.service.errors import ApiError, bad_request
+from tui.service.errors import ApiError, bad_request, wrong_type
 from tui.service.folders import files_folder
 from tui.service.form import UploadForm
 from tui.service.objects import file_object
-from tui.service.routes.files import PURPOSE, check_upload, keep_file
+from tui.service.routes.files import check_upload, keep_file, lifetime
 from tui.service.service import Service, json_body, service_of
 from tui.service.store import Row, new_id, now
 
@@ -39,7 +39,7 @@ def _object(row: Row, file: Row | None = None) -> dict[str, Any]:
         "bytes": row["bytes"],
         "created_at": row["created_at"],
         "filename": row["filename"],
-        "purpose": PURPOSE,
+        "purpose": row["purpose"],
         "status": row["status"],
         "expires_at": row["created_at"] + LIFETIME_SECONDS,
         "file": file_object(file) if file else None,
@@ -53,10 +53,18 @@ def _pending(service: Service, upload_id: str) -> Row:
     if row["status"] == "pending" and now() >= row["created_at"] + LIFETIME_SECONDS:
         _finish(service, row, "expired")
     if row["status"] != "pending":
-        raise bad_request(
-            f"Upload {upload_id} takes nothing more: its status is {row['status']}.", "upload_id"
-        )
+        raise _over(upload_id, row["status"])
+    if upload_id in service.joining:
+        raise _over(upload_id, "completed")
     return row
+
+
+def _over(upload_id: str, status: str) -> ApiError:
+    return bad_request(
+        f"Upload {upload_id} takes nothing more: its status is {status}.",
+        "upload_id",
+        "invalid_upload_status",
+    )
 
 
 def _finish(service: Service, row: Row, status: str) -> None:
@@ -74,14 +82,21 @@ async def create(request: Request) -> Response:
     size = body.get("bytes")
     if isinstance(size, bool) or not isinstance(size, int) or not 0 < size <= MOST_BYTES:
         raise bad_request(f"Invalid 'bytes': expected 1 to {MOST_BYTES}.", "bytes")
+    if not isinstance(body.get("mime_type"), str) or not body["mime_type"]:
+        raise bad_request("Missing required parameter: 'mime_type'.", "mime_type")
     name = body["filename"].replace("\\", "/").rsplit("/", 1)[-1]
     check_upload(body.get("purpose"), name)
+    expiry = body.get("expires_after")
+    if expiry is not None and not isinstance(expiry, dict):
+        raise wrong_type("expires_after", "an object", expiry)
     row = {
         "id": new_id("upload"),
         "filename": name,
         "bytes": size,
         "created_at": now(),
         "status": "pending",
+        "purpose": body["purpose"],
+        "lifetime": lifetime(expiry.get("anchor"), expiry.get("seconds")) if expiry else None,
     }
     _folder(service, row["id"]).mkdir(parents=True, mode=0o700)
     service.store.add_upload(row)
@@ -98,6 +113,10 @@ async def add_part(request: Request) -> Response:
     try:
         if form.incoming is None:
             raise bad_request("'data' is a required property", "data")
+        if form.incoming.size == 0:
+            raise bad_request("The part is empty.", "data", "empty_file")
+        # It may have been given up, completed or expired while the part came.
+        _pending(service, row["id"])
         part = new_id("part")
         await asyncio.to_thread(form.incoming.keep, folder / part)
     finally:
@@ -120,13 +139,28 @@ async def complete(request: Request) -> Response:
     for part in parts:
         if part not in kept:
             raise bad_request(f"Invalid 'part_ids': {part} is no part of it.", "part_ids")
+    if len(set(parts)) != len(parts):
+        raise bad_request("Invalid 'part_ids': a part is named twice.", "part_ids")
+    md5 = body.get("md5")
+    if md5 is not None and not isinstance(md5, str):
+        raise wrong_type("md5", "a string", md5)
     paths = [kept[part] for part in parts]
-    file = await asyncio.to_thread(_assemble, service, row, paths, body.get("md5"))
-    _finish(service, row, "completed")
+    # One at a time: a client that asks again must not make a second file.
+    service.joining.add(row["id"])
+    file = await asyncio.shield(asyncio.ensure_future(_join(service, row, paths, md5)))
     return JSONResponse(_object(row, file))
 
 
-def _assemble(service: Service, row: Row, paths: list[Path], md5: object) -> Row:
+async def _join(service: Service, row: Row, paths: list[Path], md5: str | None) -> Row:
+    try:
+        file = await asyncio.to_thread(_assemble, service, row, paths, md5)
+        _finish(service, row, "completed")
+    finally:
+        service.joining.discard(row["id"])
+    return file
+
+
+def _assemble(service: Service, row: Row, paths: list[Path], md5: str | None) -> Row:
     """Join the parts into a file.
 
     Raises:
@@ -147,9 +181,10 @@ def _assemble(service: Service, row: Row, paths: list[Path], md5: object) -> Row
                 "part_ids",
                 "size_mismatch",
             )
-        if isinstance(md5, str) and md5.lower() != digest.hexdigest():
+        if md5 and md5.lower() != digest.hexdigest():
             raise bad_request("The MD5 checksum does not match.", "md5", "checksum_mismatch")
-        return keep_file(service, incoming, row["filename"])
+        name, purpose = row["filename"], row["purpose"]
+        return keep_file(service, incoming, name, purpose, row["lifetime"])
     finally:
         incoming.discard()
 

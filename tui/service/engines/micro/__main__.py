@@ -47,6 +47,7 @@ def main(arguments: list[str]) -> int:
 
 def _train(folder: Path) -> int:
     from tui.service.engines.micro.checkpoint import CheckpointError
+    from tui.service.engines.micro.tasks import NoSignalError
     from tui.service.engines.micro.train import DivergedError, StoppedError, Trainer
 
     try:
@@ -57,6 +58,8 @@ def _train(folder: Path) -> int:
         return 0
     except DivergedError as error:
         return _fail("training_diverged", f"{error}; lower the learning rate multiplier")
+    except NoSignalError as error:
+        return _fail("no_learning_signal", str(error))
     except MemoryError:
         return _fail("out_of_memory", "not enough memory to train on this file")
     except CheckpointError as error:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tui.service.engines.micro.model import Batch, Shape
-from tui.service.order import epoch_order
 
 END = 0x04
 CALL = 0x05
@@ -70,18 +69,59 @@ def read_corpus(path: Path, shape: Shape) -> Corpus:
         ValueError: A line is not an example, or nothing is to be learnt.
     """
     builder = _Builder(shape.window)
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            text = line.removeprefix(b"\xef\xbb\xbf").strip()
-            if not text:
-                continue
-            try:
-                builder.add(json.loads(text))
-            except (ValueError, TypeError, AttributeError, KeyError) as error:
-                raise ValueError(f"line {number} is not a chat example ({error})") from error
+    for number, record in read_records(path):
+        try:
+            builder.add(record["messages"])
+        except (TypeError, AttributeError, KeyError) as error:
+            raise ValueError(f"line {number} is not a chat example ({error})") from error
     if not builder.spans:
         raise ValueError("no assistant message to learn from")
     return builder.corpus()
+
+
+def read_pairs(path: Path, shape: Shape) -> Corpus:
+    """Read a JSONL file of preference pairs that was checked before.
+
+    Example ``2 i`` of the corpus is the better answer of pair ``i``, ``2 i + 1`` the worse one;
+    only these answers carry loss, not what the assistant said before.
+
+    Args:
+        path: The file.
+        shape: The network's shape.
+
+    Raises:
+        ValueError: A line is not a pair.
+    """
+    builder = _Builder(shape.window)
+    for number, record in read_records(path):
+        try:
+            asked = [{**message, "weight": 0} for message in record["input"]["messages"]]
+            for key in ("preferred_output", "non_preferred_output"):
+                builder.add([*asked, *({"role": "assistant", **item} for item in record[key])])
+        except (TypeError, AttributeError, KeyError) as error:
+            raise ValueError(f"line {number} is not a preference pair ({error})") from error
+    if not builder.spans:
+        raise ValueError("no answer to learn from")
+    return builder.corpus()
+
+
+def read_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each record of a JSONL file with its line number; blank lines are passed over.
+
+    Raises:
+        ValueError: A line is not an object.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            text = line.removeprefix(b"\xef\xbb\xbf").strip()
+            if text:
+                try:
+                    record = json.loads(text)
+                except ValueError as error:
+                    raise ValueError(f"line {number} is not JSON ({error})") from error
+                if not isinstance(record, dict):
+                    raise ValueError(f"line {number} is not an object")
+                yield number, record
 
 
 class _Builder:
@@ -91,10 +131,10 @@ class _Builder:
         self._examples = [0]
         self.spans: list[tuple[int, int, int, int]] = []
 
-    def add(self, example: Mapping[str, Any]) -> None:
+    def add(self, messages: Sequence[Mapping[str, Any]]) -> None:
         self._data += self._margin
         asked = (len(self._data), len(self._data))
-        for message in example["messages"]:
+        for message in messages:
             self._data.append(role_byte(message.get("role")))
             start = len(self._data)
             self._data += message_bytes(message)
@@ -159,10 +199,6 @@ class Sampler:
         self._seed = seed
         self._offsets = np.arange(-shape.window, 0)
 
-    def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the order in which an epoch goes through the examples."""
-        return epoch_order(self._seed, epoch, self._corpus.count)
-
     def batch(self, examples: Sequence[int] | NDArray[np.int64], step: int) -> Batch | None:
         """Return positions of these examples, or ``None`` where they have none.
 
@@ -170,19 +206,33 @@ class Sampler:
         a step takes about as long on a book as on a page.
         """
         rng = np.random.default_rng((self._seed, 2, step))
-        rows, positions = [], []
-        for example in examples:
-            row, position = self._positions(int(example))
-            if len(position) > PER_EXAMPLE:
-                keep = np.sort(rng.choice(len(position), PER_EXAMPLE, replace=False))
-                row, position = row[keep], position[keep]
-            rows.append(row)
-            positions.append(position)
+        drawn = [self._drawn(int(example), rng) for example in examples]
+        rows, positions = [row for row, _ in drawn], [position for _, position in drawn]
         row, position = np.concatenate(rows), np.concatenate(positions)
         if len(position) > PER_STEP:
             keep = np.sort(rng.choice(len(position), PER_STEP, replace=False))
             row, position = row[keep], position[keep]
         return self._gather(row, position) if len(position) else None
+
+    def each(
+        self, examples: Sequence[int] | NDArray[np.int64], step: int
+    ) -> tuple[Batch | None, NDArray[np.int64]]:
+        """Return positions of these examples, at most `PER_EXAMPLE` each, and how many of each."""
+        rng = np.random.default_rng((self._seed, 2, step))
+        drawn = [self._drawn(int(example), rng) for example in examples]
+        counts = np.array([len(position) for _, position in drawn], dtype=np.int64)
+        row = np.concatenate([row for row, _ in drawn])
+        position = np.concatenate([position for _, position in drawn])
+        return (self._gather(row, position) if len(position) else None), counts
+
+    def _drawn(
+        self, example: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        row, position = self._positions(example)
+        if len(position) > PER_EXAMPLE:
+            keep = np.sort(rng.choice(len(position), PER_EXAMPLE, replace=False))
+            row, position = row[keep], position[keep]
+        return row, position
 
     def everything(self) -> Iterator[Batch]:
         """Yield the whole corpus in batches; of one with over `JUDGED` positions, an even part."""

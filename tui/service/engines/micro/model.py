@@ -10,6 +10,7 @@ and a checkpoint is one array.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -139,9 +140,39 @@ class Network:
             batch: At least one position.
             out: An array shaped like ``flat``; overwritten.
         """
-        parts, into = self.parts, _views(out, self.shape.sizes())
         inputs, hidden, summary = self._hidden(batch)
-        score, d_logits = _judge(hidden @ parts["output"] + parts["output_bias"], batch.targets)
+        logits = hidden @ self.parts["output"] + self.parts["output_bias"]
+        score, d_logits = _judge(logits, batch.targets)
+        self._backward(batch, (inputs, hidden, summary), d_logits, out)
+        return score
+
+    def logprobs(self, batch: Batch) -> Floats:
+        """Return the natural logarithm of the probability of each target, (positions,)."""
+        return _logprobs(self.logits(batch), batch.targets)[0]
+
+    def weighted_gradient(
+        self, batch: Batch, weigh: Callable[[Floats], Floats], out: Floats
+    ) -> Floats:
+        """Write the gradient of a weighted sum of ``-log p`` to ``out`` and return each ``log p``.
+
+        Args:
+            batch: At least one position.
+            weigh: Given ``log p`` of each target, returns each one's weight, which counts as fixed;
+                a negative one makes its target less likely.
+            out: An array shaped like ``flat``; overwritten.
+        """
+        inputs, hidden, summary = self._hidden(batch)
+        logits = hidden @ self.parts["output"] + self.parts["output_bias"]
+        logprobs, d_logits = _logprobs(logits, batch.targets)
+        d_logits *= weigh(logprobs)[:, None]
+        self._backward(batch, (inputs, hidden, summary), d_logits, out)
+        return logprobs
+
+    def _backward(
+        self, batch: Batch, layers: tuple[Floats, Floats, Floats], d_logits: Floats, out: Floats
+    ) -> None:
+        parts, into = self.parts, _views(out, self.shape.sizes())
+        inputs, hidden, summary = layers
         np.matmul(hidden.T, d_logits, out=into["output"])
         np.sum(d_logits, axis=0, out=into["output_bias"])
         d_hidden = d_logits @ parts["output"].T
@@ -149,7 +180,6 @@ class Network:
         np.matmul(inputs.T, d_hidden, out=into["window"])
         self._summary_gradient(batch, summary, d_hidden, into)
         _scatter(batch.windows.ravel(), d_hidden @ parts["window"].T, into["embedding"])
-        return score
 
     def _summary_gradient(
         self, batch: Batch, summary: Floats, d_hidden: Floats, into: dict[str, Floats]
@@ -184,6 +214,18 @@ def _judge(logits: Floats, targets: NDArray[np.uint8]) -> tuple[Score, Floats]:
     weights[rows, targets] -= 1
     weights /= count
     return Score(loss, accuracy, count), weights
+
+
+def _logprobs(logits: Floats, targets: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """Return ``log p`` of each target and the gradient of its negative for the logits."""
+    rows = np.arange(len(targets))
+    logits -= logits.max(axis=1, keepdims=True)
+    weights = np.exp(logits)
+    totals = weights.sum(axis=1, keepdims=True)
+    logprobs = logits[rows, targets] - np.log(totals[:, 0])
+    weights /= totals
+    weights[rows, targets] -= 1
+    return logprobs, weights
 
 
 def _scatter(index: NDArray[np.uint8], values: Floats, out: Floats) -> None:

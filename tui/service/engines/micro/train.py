@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tui.service.engines.micro import checkpoint
-from tui.service.engines.micro.corpus import Corpus, Sampler, read_corpus
-from tui.service.engines.micro.model import Adam, Network, Score, Shape
+from tui.service.engines.micro.model import Adam, Network, Shape
+from tui.service.engines.micro.preferences import Preferences
+from tui.service.engines.micro.reinforcement import Reinforcement
+from tui.service.engines.micro.tasks import Examples, Supervised, Task
+from tui.service.order import epoch_order
 
-RATE = 1.5e-3
 WARMUP = 5
-JUDGED_STEPS = 100
 LOST = 1e6
 
 Emit = Callable[[Mapping[str, Any]], None]
@@ -46,18 +48,15 @@ class Trainer:
         settings = job["hyperparameters"]
         self._epochs = int(settings["n_epochs"])
         self._batch_size = int(settings["batch_size"])
-        self._rate = RATE * float(settings["learning_rate_multiplier"])
         self._seed = int(job["seed"])
         self._checkpoints = folder / job.get("checkpoints", "checkpoints")
         self.network, self._optimiser = self._load(job)
-        shape = self.network.shape
-        corpus = read_corpus(folder / job["training_file"], shape)
-        self._sampler = Sampler(corpus, shape, self._seed)
-        self._steps_an_epoch = -(-corpus.count // self._batch_size)
+        self._task = self._make_task(job)
+        self._rate = self._task.rate * float(settings["learning_rate_multiplier"])
+        self._steps_an_epoch = -(-self._task.count // self._batch_size)
         self.total_steps = self._steps_an_epoch * self._epochs
-        self._validation = self._read_validation(job.get("validation_file"))
         self._gradient = np.zeros_like(self.network.flat)
-        self._last: dict[str, float] = {}
+        self._last: dict[str, Any] = {}
         self._saved_step = self._optimiser.steps
         self._saved = [folder / job["resume"]] if job.get("resume") else []
 
@@ -66,17 +65,25 @@ class Trainer:
             folder = self._folder / job["resume"]
             network = checkpoint.load(folder)
             return network, checkpoint.load_optimiser(folder, network)
-        if job.get("base"):
-            network = checkpoint.load(self._folder / job["base"])
-        else:
-            network = Network(Shape(), np.random.default_rng((self._seed, 0)))
+        network = self._first(job)
         return network, Adam(network.flat.size)
 
-    def _read_validation(self, name: str | None) -> tuple[Corpus, Sampler] | None:
-        if not name:
-            return None
-        corpus = read_corpus(self._folder / name, self.network.shape)
-        return corpus, Sampler(corpus, self.network.shape, self._seed)
+    def _first(self, job: Mapping[str, Any]) -> Network:
+        """Return the network as it is before the first step, also when a run is resumed."""
+        if job.get("base"):
+            return checkpoint.load(self._folder / job["base"])
+        return Network(Shape(), np.random.default_rng((self._seed, 0)))
+
+    def _make_task(self, job: Mapping[str, Any]) -> Task:
+        match job.get("method", "supervised"):
+            case "supervised":
+                return Supervised(self._folder, job, self.network)
+            case "dpo":
+                return Preferences(self._folder, job, self.network, self._first(job))
+            case "reinforcement":
+                return Reinforcement(self._folder, job, self.network, self._first(job))
+            case other:
+                raise ValueError(f"the method {other} is not known")
 
     def run(self) -> None:
         """Train to the end and report the model.
@@ -84,6 +91,7 @@ class Trainer:
         Raises:
             StoppedError: Told to stop; a checkpoint was written and reported.
             DivergedError: The loss is out of all bounds.
+            NoSignalError: There was nothing to learn.
             OSError: A checkpoint could not be written.
         """
         # Overflows end in a loss that is no number, which is checked at every step.
@@ -95,31 +103,31 @@ class Trainer:
             self._check_stop(step - 1)
             epoch, place = divmod(step - 1, self._steps_an_epoch)
             if order is None or order_of != epoch:
-                order, order_of = self._sampler.order(epoch), epoch
+                order, order_of = epoch_order(self._seed, epoch, self._task.count), epoch
             chosen = order[place * self._batch_size : (place + 1) * self._batch_size]
             values = self._learn(chosen, step)
-            values |= self._judge_part(step)
+            values = _merged(values, self._task.judge_part(step, self.total_steps))
             epoch_ends = place + 1 == self._steps_an_epoch
             if epoch_ends:
-                values |= self._judge_all(step)
+                values |= self._task.judge_all(partial(self._check_stop, step))
             self._last = values
             self._emit({"type": "metrics", "step": step, "total_steps": self.total_steps, **values})
             if epoch_ends:
                 self._save(step, final=step == self.total_steps)
+        self._task.finish()
         self._emit({"type": "done", "path": self._relative(self.total_steps)})
 
-    def _learn(self, examples: np.ndarray[Any, np.dtype[np.int64]], step: int) -> dict[str, float]:
-        batch = self._sampler.batch(examples, step)
-        if batch is None:
-            # Examples with weight 0 only: the step passes, and there is no loss to tell.
+    def _learn(self, examples: Examples, step: int) -> dict[str, Any]:
+        values = self._task.learn(examples, step, self._gradient)
+        if values is None:
             self._optimiser.steps += 1
             return {}
-        score = self.network.gradient(batch, self._gradient)
         self._optimiser.step(self.network.flat, self._gradient, self._rate_at(step))
         # The parameters too: a step that spoils them shows in the loss only at the next one.
-        if not (score.loss < LOST and np.isfinite(self.network.flat).all()):
+        loss = values.get("train_loss", 0.0)
+        if not (loss < LOST and np.isfinite(self.network.flat).all()):
             raise DivergedError(f"the loss is out of all bounds at step {step}")
-        return {"train_loss": score.loss, "train_mean_token_accuracy": score.accuracy}
+        return values
 
     def _rate_at(self, step: int) -> float:
         """Rise over the first steps, then fall in a straight line to a tenth."""
@@ -127,34 +135,6 @@ class Trainer:
             return self._rate * step / WARMUP
         left = (self.total_steps - step) / max(1, self.total_steps - WARMUP)
         return self._rate * (0.1 + 0.9 * left)
-
-    def _judge_part(self, step: int) -> dict[str, float]:
-        every = max(1, self.total_steps // JUDGED_STEPS)
-        if self._validation is None or (step % every and step != self.total_steps):
-            return {}
-        corpus, sampler = self._validation
-        count = min(corpus.count, max(1, self._batch_size))
-        start = step * count % corpus.count
-        batch = sampler.batch([(start + i) % corpus.count for i in range(count)], step)
-        if batch is None:
-            return {}
-        score = self.network.score(batch)
-        return {"valid_loss": score.loss, "valid_mean_token_accuracy": score.accuracy}
-
-    def _judge_all(self, step: int) -> dict[str, float]:
-        if self._validation is None:
-            return {}
-        scores: list[Score] = []
-        for batch in self._validation[1].everything():
-            self._check_stop(step)
-            scores.append(self.network.score(batch))
-        weights = [score.positions for score in scores]
-        return {
-            "full_valid_loss": float(np.average([s.loss for s in scores], weights=weights)),
-            "full_valid_mean_token_accuracy": float(
-                np.average([s.accuracy for s in scores], weights=weights)
-            ),
-        }
 
     def _check_stop(self, step: int) -> None:
         if self._stopped():
@@ -182,3 +162,14 @@ class Trainer:
         self._emit(
             {"type": "checkpoint", "step": step, "path": self._relative(step), "metrics": metrics}
         )
+
+
+def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both, what is nested under the same name side by side."""
+    found = dict(first)
+    for name, value in second.items():
+        old = found.get(name)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = _merged(old, value)
+        found[name] = value
+    return found
