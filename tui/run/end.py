@@ -40,6 +40,8 @@ def ending_of(state: RunState, now: float) -> Ending | None:
     job = state.job
     if job is None or not state.terminal:
         return None
+    if job.provider == "log":
+        return _end_of_log(state, now)
     if job.status == "succeeded":
         model = job.fine_tuned_model or "the model, which the provider has not named yet"
         return Ending(
@@ -62,6 +64,16 @@ def ending_of(state: RunState, now: float) -> Ending | None:
         f"Cancelled{_after(state, now)}. {_spent(state)}".rstrip(),
         f"Next: l launches again · tunedeck results {job.id} has what was measured",
     )
+
+
+def _end_of_log(state: RunState, now: float) -> Ending:
+    """A training on this machine has neither a provider nor a model that one could name."""
+    job = state.job
+    if job is not None and job.status == "failed":
+        words = job.error_message or "its log does not say why"
+        return Ending("failed", f"Failed{_after(state, now)}: {words}", "Next: its log has more")
+    done = f"Done{_after(state, now)}. {_losses(state)}".rstrip()
+    return Ending("succeeded", done, "Next: c lays other runs over this one")
 
 
 def _after(state: RunState, now: float) -> str:

@@ -16,13 +16,13 @@ from textual.widgets import Static
 from textual.worker import WorkerCancelled
 
 from tui.errors import TunedeckError
-from tui.messages import OpenJob, OpenPath, OpenRun
+from tui.messages import OpenJob, OpenRun
 from tui.run import compare, words
 from tui.run.compare import LETTERS, LOG, Compared
 from tui.run.feed import feed_of
 from tui.run.source import JobSource, RunSource
 from tui.run.state import RunState
-from tui.screens.base import DeckScreen
+from tui.screens.panel_data import DatasetOf
 from widgets.chart_data import GUEST_KEYS, KEYS
 from widgets.chart_view import FACTORS, MARKERS, Curve, Place, View
 from widgets.loss_chart import LossChart
@@ -155,7 +155,7 @@ class RunTable(VirtualList):
         self.post_message(self.Chosen())
 
 
-class CompareScreen(DeckScreen):
+class CompareScreen(DatasetOf):
     """Runs side by side.
 
     Args:
@@ -174,7 +174,7 @@ class CompareScreen(DeckScreen):
     CompareScreen {
         & > #chart { height: 1fr; }
         & > #head { height: 1; color: $text-muted; padding: 0 0 0 3; }
-        & > #runs { height: auto; max-height: 45%; min-height: 2; }
+        & > #runs { height: 3; }
         & > #verdict { height: 1; color: $foreground; padding: 0 1; }
     }
     """
@@ -189,7 +189,6 @@ class CompareScreen(DeckScreen):
         Binding(
             "b", "style", "style", id="compare.style", tooltip="Braille, blocks, ASCII", show=False
         ),
-        Binding("escape", "back", "back", id="compare.back", tooltip="Back"),
     ]
 
     class News(Message):
@@ -306,6 +305,9 @@ class CompareScreen(DeckScreen):
         """Show what is known now; with ``now`` draw at once, as a key asked for it."""
         self._dirty = False
         self._name_apart()
+        rows = max(1, min(len(self.runs), self.size.height // 2 - 4))
+        if self.table.styles.height is None or self.table.styles.height.value != rows:
+            self.table.styles.height = rows
         self.table.show(self.runs, compare.columns(self.runs, self.clock()))
         self._draw_head()
         best = compare.verdict(self.runs)
@@ -500,30 +502,8 @@ class CompareScreen(DeckScreen):
             self.say("No training log there", "warning")
         return [(LOG, log.path) for log in found]
 
-    @work(group="dataset", exclusive=True, exit_on_error=False)
-    async def action_dataset(self) -> None:
+    def action_dataset(self) -> None:
         """Open what the run under the cursor was trained on."""
         run = self.table.current
-        if run is None:
-            return
-        if run.key[0] == LOG:
-            self.say("A log does not say what it was trained on", "warning")
-            return
-        import asyncio
-
-        from tui.run.dataset import file_of_run
-
-        try:
-            ledger = await feed_of(self.deck).ledger()
-            path = await asyncio.to_thread(file_of_run, ledger, run.key)
-        except TunedeckError as error:
-            self.say(clean(str(error)), "error")
-            return
-        if path:
-            self.app.post_message(OpenPath(path))
-        else:
-            self.say("This machine has no file with the bytes this run was trained on", "warning")
-
-    def action_back(self) -> None:
-        """Close."""
-        self.dismiss()
+        if run is not None:
+            self.open_dataset_of(run.key)

@@ -27,6 +27,7 @@ from tui.run.source import JobSource, RunSource
 from tui.run.state import Price, RunState
 from tui.screens.job_actions import DoneTo
 from tui.screens.job_rows import FactsColumn
+from tui.screens.panel_data import PanelData
 from tui.screens.panel_over import PanelOver
 from tui.screens.panel_spike import PanelSpike
 from tui.screens.panel_stops import PanelStops
@@ -46,7 +47,7 @@ _SLICE = 400
 """Points taken in between two looks at the keyboard."""
 
 
-class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelOver):
+class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
     """Follow one run to its end, and cancel it with one key.
 
     Args:
