@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.session import duration
+from tui.cli.stopping import add_rules, rules_of
 from tui.errors import FileError, UsageError
 
 if TYPE_CHECKING:
@@ -60,13 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--force", action="store_true", help="launch in spite of format errors")
     parser.add_argument("--watch", action="store_true", help="follow the job to its end")
-    parser.add_argument(
-        "--stop-if",
-        action="append",
-        default=[],
-        metavar="RULE",
-        help="with --watch: when to give an alarm or cancel; see 'tunedeck watch --help'",
-    )
+    add_rules(parser)
     parser.add_argument(
         "--timeout",
         type=duration,
@@ -135,8 +130,8 @@ def check_combination(args: argparse.Namespace) -> None:
             raise UsageError("no model is named", "add --model M; 'tunedeck models' lists them")
     if args.no_validation and (args.validation is not None or args.from_job is None):
         raise UsageError("--no-validation only changes --from-job", "leave it out")
-    if args.stop_if:
-        _check_stop_rules(args)
+    if rules_of(args) and not args.watch:
+        raise UsageError("--stop-if needs somebody who watches", "add --watch")
 
 
 def _check_nothing_else(args: argparse.Namespace, mode: str) -> None:
@@ -149,14 +144,6 @@ def _check_nothing_else(args: argparse.Namespace, mode: str) -> None:
             f"{mode} takes the launch as it was, without {word}",
             "clear it and launch anew to change something",
         )
-
-
-def _check_stop_rules(args: argparse.Namespace) -> None:
-    from tui.run.stops import parse_all
-
-    parse_all(args.stop_if)
-    if not args.watch:
-        raise UsageError("--stop-if needs somebody who watches", "add --watch")
 
 
 def new_request(args: argparse.Namespace) -> LaunchRequest:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from tui.config import LOCAL
 from tui.errors import SafetyError
-from tui.jobs.launcher import read_only_refusal
+from tui.jobs.launcher import read_only_refusal, request_body
 from tui.jobs.models import ModelEntry
 from tui.jobs.precheck import Preflight, with_problems
 from tui.jobs.provider import Provider
@@ -24,6 +26,8 @@ from tui.jobs.transport import CallError
 _SECONDS = 20.0
 # The key, the address or the organisation: a launch would fail the same way.
 _HOPELESS = (401, 403)
+_NO_SUCH_LIST = (400, 404, 405, 501)
+_FRESH_SECONDS = 60.0
 
 
 async def ask_provider(
@@ -45,27 +49,77 @@ async def ask_provider(
         refusal = read_only_refusal(provider.name)
         problem = Problem(ERROR, "read_only", refusal.message, refusal.hint, False)
         return with_problems(request, found, [problem])
+    refused = _body_refused(request, provider)
     if provider.config.kind == LOCAL:
-        # Nothing it could say is not known here, and asking would start it.
-        return found
+        # Nothing else it could say is not known here, and asking would start it.
+        return with_problems(request, found, refused)
     try:
         async with asyncio.timeout(_SECONDS):
-            models = await provider.models()
+            models = await _models(provider)
+            graded = await _graded(request, provider)
     except TimeoutError:
-        return with_problems(request, found, [_unheard(provider, "no answer in time", "")])
+        late = _unheard(provider, "no answer in time", "")
+        return with_problems(request, found, [*refused, late])
     except SafetyError as error:
         problem = Problem(ERROR, error.code or "refused", error.message, error.hint, False)
-        return with_problems(request, found, [problem])
+        return with_problems(request, found, [*refused, problem])
     except CallError as error:
-        return with_problems(request, found, _refused(provider, error))
+        return with_problems(request, found, [*refused, *_refused(provider, error)])
     day = today or datetime.datetime.now(datetime.UTC).date()
-    more = _model(request, models, day)
+    more = [*refused, *_model(request, models, day), *graded]
     # The provider's own date is the better one.
     kept = found
     if any(problem.code in ("shutdown", "shut_down") for problem in more):
         rest = tuple(p for p in found.problems if p.code != "shutdown")
         kept = replace(found, problems=rest)
     return with_problems(request, kept, more)
+
+
+def _body_refused(request: LaunchRequest, provider: Provider) -> list[Problem]:
+    """Say what this provider does not take at all, which its adapter knows."""
+    try:
+        provider.check_body(request_body(request, "", "", None))
+    except CallError as error:
+        return [Problem(ERROR, error.code or "refused", error.message, error.hint, False)]
+    return []
+
+
+# A form asks again after every change of a field; the models are the same a minute later.
+_lists: WeakKeyDictionary[Provider, tuple[float, tuple[ModelEntry, ...]]] = WeakKeyDictionary()
+
+
+async def _models(provider: Provider) -> tuple[ModelEntry, ...]:
+    known = _lists.get(provider)
+    if known is not None and time.monotonic() - known[0] < _FRESH_SECONDS:
+        return known[1]
+    try:
+        models = await provider.models()
+    except CallError as error:
+        if error.status not in _NO_SUCH_LIST:
+            raise
+        models = ()  # Several providers have no list of models.
+    _lists[provider] = time.monotonic(), models
+    return models
+
+
+async def _graded(request: LaunchRequest, provider: Provider) -> list[Problem]:
+    """Return what the provider says of the grader, where it checks graders."""
+    if request.grader is None:
+        return []
+    try:
+        await provider.check_grader(request.grader)
+    except CallError as error:
+        if error.status not in (400, 422):
+            return []  # It checks none, or cannot now: the create will say.
+        return [
+            Problem(
+                ERROR,
+                "bad_grader",
+                f"{provider.name} does not take the grader: {error.message}",
+                "correct it",
+            )
+        ]
+    return []
 
 
 def _unheard(provider: Provider, what: str, hint: str) -> Problem:
@@ -77,8 +131,6 @@ def _unheard(provider: Provider, what: str, hint: str) -> Problem:
 def _refused(provider: Provider, error: CallError) -> list[Problem]:
     if error.status in _HOPELESS:
         return [Problem(ERROR, error.code or "refused", error.message, error.hint, False)]
-    if error.status in (400, 404, 405, 501):
-        return []  # It has no list of models, as several have none.
     return [_unheard(provider, error.message, error.hint)]
 
 

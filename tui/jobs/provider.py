@@ -129,6 +129,14 @@ class Provider:
         """
         self._adapter.body(request)
 
+    async def check_grader(self, grader: Mapping[str, Any]) -> None:
+        """Let the provider check a grader, where it does; nothing is created.
+
+        Raises:
+            CallError: It does not take the grader (HTTP 400), or checks none (404).
+        """
+        await self._wire.ask("/fine_tuning/alpha/graders/validate", {"grader": dict(grader)})
+
     async def create(self, request: Mapping[str, Any]) -> Job:
         """Create a job from a body in OpenAI's shape: sent once, never again by this method.
 
