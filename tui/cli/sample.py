@@ -183,10 +183,12 @@ def _first_job(args: argparse.Namespace) -> str | None:
 def _open(opened: Session, settings: Settings, name: str) -> Provider | ProviderError:
     """Return another provider, or why it cannot be used: the others are asked all the same."""
     from tui.config import resolve_provider
+    from tui.credentials import trusting
     from tui.jobs import open_provider
 
     try:
-        return open_provider(resolve_provider(settings, name), opened.paths)
+        config = trusting(resolve_provider(settings, name), opened.config.trusted_hosts)
+        return open_provider(config, opened.paths)
     except ProviderError as error:
         return error
 
