@@ -18,6 +18,9 @@ os.environ.update(
     LINES="40",
 )
 for _name in list(os.environ):
+    # What points the service's suite elsewhere is for that suite alone.
+    if _name.startswith("TUNEDECK_SUITE_"):
+        continue
     if _name.startswith(("OPENAI_", "AZURE_", "TUNEDECK_")) or _name in (
         "NO_COLOR",
         "FORCE_COLOR",

@@ -222,7 +222,7 @@ def test_serve_stop_ends_the_one_in_the_background(paths: Paths) -> None:
         (["--host", "0.0.0.0"], "TUNEDECK_SERVICE_KEY"),
         (["--host", "203.0.113.1", "--port", "0"], "cannot listen"),
         (["--port", "99999"], "cannot listen"),
-        (["--concurrency", "0"], "--concurrency"),
+        (["--jobs", "0"], "--jobs"),
         (["--engine", "lab"], "MODEL=COMMAND"),
     ],
 )

@@ -19,17 +19,44 @@ if TYPE_CHECKING:
     from tui.service.engines import Engine
 
 
+_DESCRIPTION = """\
+Run the embedded fine-tuning service in the foreground. It speaks the OpenAI
+fine-tuning API and trains on this machine. Ctrl-C stops it; unfinished jobs go
+on when it is started again. The key comes from TUNEDECK_SERVICE_KEY, else it is
+a random one; an address that other machines can reach needs the variable.
+"""
+_ENGINES = """\
+engines:
+  An engine is a command, a process of its own for each job. It writes one JSON
+  object a line to standard output.
+
+  COMMAND train FOLDER
+      FOLDER holds job.json, training.jsonl and, where there is one,
+      validation.jsonl, all checked before. The engine reports
+      {"type": "started", "total_steps": 150, "step": 0}
+      {"type": "metrics", "step": 1, "total_steps": 150, "train_loss": 5.5}
+      {"type": "checkpoint", "step": 50, "path": "checkpoints/step-50"}
+      {"type": "done", "path": "checkpoints/step-150"}
+      or {"type": "error", "code": "out_of_memory", "message": "..."}.
+      At SIGTERM it writes a checkpoint, reports it, and exits 0 without "done".
+
+  COMMAND sample CHECKPOINT
+      reads one JSON object, {"messages": [...], "max_tokens": 256, ...}, and
+      reports {"type": "text", "text": "..."} as the words come, then
+      {"type": "done", "finish_reason": "stop"}.
+
+  All of it: python -c "import tui.service.engines as e; print(e.__doc__)"
+"""
+
+
 def add_parsers(sub: Any) -> None:
     """Add ``serve``."""
     parser = sub.add_parser(
         "serve",
         help="run the embedded fine-tuning service",
-        description=(
-            "Run the embedded fine-tuning service in the foreground. It speaks the OpenAI"
-            " fine-tuning API and trains on this machine. Ctrl-C stops it; unfinished jobs go on"
-            " when it is started again. The key comes from TUNEDECK_SERVICE_KEY, else it is a"
-            " random one; an address that other machines can reach needs the variable."
-        ),
+        description=_DESCRIPTION,
+        epilog=_ENGINES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on")
@@ -38,14 +65,21 @@ def add_parsers(sub: Any) -> None:
     )
     parser.add_argument("--data-dir", type=Path, metavar="D", help="where everything is kept")
     parser.add_argument(
-        "--concurrency", type=int, default=1, metavar="N", help="jobs that train at the same time"
+        "--jobs",
+        "--concurrency",
+        dest="jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="jobs that train at the same time (default 1; the others wait their turn)",
     )
     parser.add_argument(
         "--engine",
         action="append",
         default=[],
-        metavar="MODEL=COMMAND",
-        help="another engine: the base model it trains and its command",
+        metavar="MODEL[:METHODS]=COMMAND",
+        help="another engine: the base model it trains, how (supervised,dpo,reinforcement;"
+        " default supervised), and its command",
     )
     parser.add_argument("--stop", action="store_true", help="stop the one in the background")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -69,8 +103,8 @@ def serve(args: argparse.Namespace) -> int:
             f"{args.host} can be reached from other machines, so the key must be yours",
             f"export {KEY_VARIABLE} with a long random value, or leave --host out",
         )
-    if args.concurrency < 1:
-        raise UsageError("--concurrency must be at least 1", "leave it out to train one at a time")
+    if args.jobs < 1:
+        raise UsageError("--jobs must be at least 1", "leave it out to train one at a time")
     port = DEFAULT_PORT if args.port is None else args.port
     own = args.data_dir is None
     data_dir = default_data_dir(paths) if own else args.data_dir.expanduser().absolute()
@@ -89,7 +123,7 @@ def serve(args: argparse.Namespace) -> int:
             port,
             data_dir,
             key or f"td-{secrets.token_urlsafe(32)}",
-            concurrency=args.concurrency,
+            concurrency=args.jobs,
             engines=_engines(args.engine),
             on_ready=on_ready,
         )
@@ -115,17 +149,24 @@ def _engines(specs: list[str]) -> dict[str, Engine]:
 
     found = {}
     for spec in specs:
-        model, _, command = spec.partition("=")
+        name, _, command = spec.partition("=")
+        model, _, listed = name.partition(":")
+        methods = tuple(listed.split(",")) if listed else ("supervised",)
         try:
             words = tuple(shlex.split(command))
         except ValueError as error:
             raise UsageError(f"--engine {model}: {error}", "quote the command") from error
-        if not model or ":" in model or not words or shutil.which(words[0]) is None:
+        if not set(methods) <= {"supervised", "dpo", "reinforcement"}:
+            raise UsageError(
+                f"--engine {model}: {listed} is not a list of methods",
+                "write for example --engine 'lab-7b:supervised,dpo=python -m lab.engine'",
+            )
+        if not model or not words or shutil.which(words[0]) is None:
             raise UsageError(
                 f"--engine {spec!r} is not MODEL=COMMAND with a command that exists",
                 "write for example --engine 'lab-7b=python -m lab.engine'",
             )
-        found[model] = Engine(model=model, command=words)
+        found[model] = Engine(model=model, command=words, methods=methods)
     return found
 
 

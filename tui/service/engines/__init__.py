@@ -10,8 +10,13 @@ Training: ``COMMAND train FOLDER``
 
         {"protocol": 1, "job": "ftjob-…", "model": "micro", "base": null, "method": "supervised",
          "hyperparameters": {"n_epochs": 3, "batch_size": 1, "learning_rate_multiplier": 1.0},
-         "seed": 42, "training_file": "training.jsonl", "validation_file": null,
+         "grader": null, "seed": 42, "training_file": "training.jsonl", "validation_file": null,
          "n_examples": 50, "checkpoints": "checkpoints", "resume": null}
+
+    ``method`` is one of those the engine was registered with (`Engine.methods`). ``dpo`` comes
+    with pairs and ``beta`` among its hyperparameters; ``reinforcement`` with records that wait for
+    an answer, the ``grader`` of the request, and ``compute_multiplier``, ``eval_interval`` and
+    ``eval_samples``; every hyperparameter has a value, none is ``"auto"``.
 
     ``base`` is the folder of an earlier fine-tuned model to start from, relative to FOLDER or
     absolute, else ``null``. ``resume`` is the checkpoint to go on from, relative to FOLDER, else
@@ -26,6 +31,8 @@ Training: ``COMMAND train FOLDER``
         {"type": "done", "path": "checkpoints/step-150"}
         {"type": "error", "code": "training_diverged", "message": "…"}
 
+    Metrics of preference jobs are ``train_loss``, ``valid_loss``, ``full_valid_loss`` and nested
+    ``rewards``; those of reinforcement ``train_mean_reward`` and ``full_valid_mean_reward``.
     Steps count from 1 and never go back, except after ``resume``: steps that were reported before
     are recognised and dropped. Every further numeric or nested value of a metrics line is passed
     on. ``done`` names the checkpoint that is the model, and is the last line before exit 0.
@@ -34,13 +41,18 @@ Training: ``COMMAND train FOLDER``
 
 Stopping: on SIGTERM the engine writes a checkpoint, reports it, and exits 0 without ``done``. One
     that takes too long is killed with its whole group. When its standard output is closed the
-    service has gone, and the engine ends by itself.
+    service has gone, and the engine ends by itself. After a kill of the service, whatever still
+    carries the job in its environment (``TUNEDECK_SERVICE_JOB``) is killed before the job is taken
+    up again, so that no two processes ever train one job.
 
 Sampling: ``COMMAND sample CHECKPOINT``
-    Reads one JSON object from standard input, ``{"messages": […], "temperature": 1.0,
-    "max_tokens": 256, "seed": 7, "stop": []}``, and writes ``{"type": "text", "text": "…"}`` as
-    the words come, then ``{"type": "done", "finish_reason": "stop", "prompt_tokens": 10,
-    "completion_tokens": 20}``.
+    Reads one JSON object from standard input, ``{"messages": […], "temperature": 1.0, "top_p": 1.0,
+    "max_tokens": 256, "seed": 7, "stop": [], "presence_penalty": 0.0, "frequency_penalty": 0.0,
+    "logit_bias": {}, "logprobs": null}``, and writes ``{"type": "text", "text": "…"}`` as the
+    words come, then ``{"type": "done", "finish_reason": "stop", "prompt_tokens": 10,
+    "completion_tokens": 20}`` (``"length"`` where ``max_tokens`` cut it off), or an ``error``.
+    Where ``logprobs`` is a number, a text line also has ``"tokens"``: its tokens, each with
+    ``token``, ``logprob`` (natural), ``bytes``, and in ``top`` that many of the likeliest.
 """
 
 from __future__ import annotations
