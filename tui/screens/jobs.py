@@ -34,7 +34,7 @@ IDLE = 30.0
 """Seconds between two looks while none does."""
 _WORST = 30.0
 _LONGEST = 900.0
-_FIRST_ROWS = 100
+_FIRST_ROWS = 60
 _WHOLE_EVERY = 20
 _ASLEEP = "the service on this machine is not running, so its runs stand still; r starts it"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tui.run import words
 from tui.run.runlist import RunRow
@@ -44,6 +45,7 @@ class Column:
         return pad(clean(text, limit=200), self.width, align=self.align)
 
 
+@lru_cache(maxsize=8)
 def columns_for(width: int, *, several: bool = False) -> tuple[Column, ...]:
     """Return the columns between status and name that ``width`` cells have room for.
 
