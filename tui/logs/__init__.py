@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tui.logs.detect import KINDS, kind_of
-    from tui.logs.find import FoundLog, find_logs
+    from tui.logs.find import FoundLog, find_logs, log_title
     from tui.logs.follow import Follower
     from tui.logs.rows import Batch, Row
     from tui.logs.source import LogSource, read_log
 
 _HOMES = {
     "detect": ("KINDS", "kind_of"),
-    "find": ("FoundLog", "find_logs"),
+    "find": ("FoundLog", "find_logs", "log_title"),
     "follow": ("Follower",),
     "rows": ("Batch", "Row"),
     "source": ("LogSource", "read_log"),
@@ -33,6 +33,7 @@ __all__ = [
     "Row",
     "find_logs",
     "kind_of",
+    "log_title",
     "read_log",
 ]
 

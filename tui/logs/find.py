@@ -15,6 +15,7 @@ from tui.logs.text import Output
 
 _ENDS = (".jsonl", ".csv", ".tsv", ".log", ".txt", ".out", ".err", ".ndjson")
 _CHECKPOINT = re.compile(r"checkpoint-\d+")
+_COMMON = ("trainer_log.jsonl", "trainer_state.json", "metrics.csv", "metrics.jsonl", "log.txt")
 _DEEPEST = 8
 _MOST_FILES = 20_000
 # Where a run has several logs, the one that says most while it grows.
@@ -62,6 +63,21 @@ def find_logs(path: str | os.PathLike[str]) -> list[FoundLog]:
         runs[_root(found, kind, base)].append((kind, found))
     logs = [log for root, found in runs.items() for log in _of_run(root, found, base)]
     return sorted(logs, key=lambda log: _natural(log.title))
+
+
+def log_title(path: str, parts: int = 1) -> str:
+    """Return a short name for a log by its path: of its folder where all logs are called so.
+
+    Args:
+        path: Its path.
+        parts: How many parts of the path to name it by.
+    """
+    where = Path(path)
+    if where.name in _COMMON or where.parent.name == "runs":
+        where = where.parent
+    if where.name == "runs":
+        where = where.parent
+    return os.sep.join(where.parts[-parts:]) or path
 
 
 def _no_log(path: Path) -> FileError:

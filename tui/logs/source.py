@@ -7,11 +7,11 @@ import dataclasses
 import os
 import time
 from collections.abc import AsyncGenerator, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from tui.jobs import Event, Job, MetricPoint, Update
+from tui.logs.find import log_title
 from tui.logs.follow import Follower
 from tui.logs.rows import Batch, Note, Row
 
@@ -184,7 +184,7 @@ class LogSource:
 
     Args:
         path: A log, or a folder that holds one run.
-        title: Its name for people; the path's last part unless given.
+        title: Its name for people; made of the path unless given.
         idle: Seconds after which following ends when the log has not changed; ``None`` follows
             until the log says that training is over.
 
@@ -199,7 +199,7 @@ class LogSource:
     ) -> None:
         self._follower = Follower(path)
         self.id = self._follower.path
-        self.title = title or Path(path).name or self.id
+        self.title = title or log_title(self.id)
         self.can: frozenset[str] = frozenset()
         self._idle = idle
         self._closed = asyncio.Event()

@@ -178,7 +178,8 @@ def _best(state: RunState) -> str:
 def _taken(state: RunState, now: float) -> float | None:
     """How long the run took, by its measurements where the times of the job say nothing."""
     taken = state.elapsed(now)
-    if taken:
+    # A log tells when its rows were measured, not when the training began and ended.
+    if taken and (state.job is None or state.job.provider != LOG):
         return taken
     longest = max(state.metrics.values(), key=len, default=None)
     if longest is None or state.began_at is None or not math.isfinite(longest.times[-1]):

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from textual.worker import WorkerCancelled
 
 from tui.errors import TunedeckError
+from tui.logs import log_title
 from tui.messages import OpenJob, OpenRun
 from tui.run import compare, words
 from tui.run.compare import LETTERS, LOG, Compared
@@ -245,7 +246,7 @@ class CompareScreen(DatasetOf):
         """Compare these runs too."""
         for key in keys:
             if key not in self.keys and len(self.runs) < _MOST:
-                name = os.path.basename(key[1]) if key[0] == LOG else key[1]
+                name = log_title(key[1]) if key[0] == LOG else key[1]
                 run = Compared(key, name, RunState(key[1]))
                 self.runs.append(run)
                 self._follow(run)
@@ -320,7 +321,7 @@ class CompareScreen(DatasetOf):
         """Name logs of the same name by their folders too."""
         logs = [run for run in self.runs if run.key[0] == LOG]
         for depth in range(1, 5):
-            names = [os.sep.join(run.key[1].split(os.sep)[-depth:]) for run in logs]
+            names = [log_title(run.key[1], depth) for run in logs]
             for run, name in zip(logs, names, strict=True):
                 run.title = name
             if len(set(names)) == len(names):
