@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tui.dataset import Source
 from tui.opened.editor import EditorError, edit, editor_command, pretty
 from tui.opened.edits import Edit, Edits
-from tui.opened.fixing import default_repairs, proposed_name, rules_of
+from tui.opened.fixing import free_name, default_repairs, proposed_name, rules_of
 
 LINES = [b'{"a": 1}', b'{"b": 2}', b'{"c":', b'"3"}']
 
@@ -170,6 +170,20 @@ def test_a_name_that_is_free(tmp_path: Path) -> None:
     (tmp_path / "train.fixed-2.jsonl").symlink_to("nowhere")
     assert proposed_name(str(tmp_path / "train.jsonl")) == str(tmp_path / "train.fixed-3.jsonl")
     assert proposed_name("-") == "stdin.fixed.jsonl"
+
+
+def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
+    for name, free in (
+        ("a.jsonl", "a-2.jsonl"),
+        ("a.jsonl.gz", "a-2.jsonl.gz"),
+        ("b.tar", "b.tar-2"),
+        (".jsonl", ".jsonl-2"),
+    ):
+        assert free_name(str(tmp_path / name)) == str(tmp_path / name)
+        (tmp_path / name).touch()
+        assert free_name(str(tmp_path / name)) == str(tmp_path / free)
+    (tmp_path / "a-2.jsonl").touch()
+    assert free_name(str(tmp_path / "a.jsonl")) == str(tmp_path / "a-3.jsonl")
 
 
 def test_a_folder_that_cannot_be_written_is_not_proposed(

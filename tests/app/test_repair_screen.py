@@ -21,6 +21,7 @@ from tests.app.conftest import (
 )
 from tests.app.test_data_screen import data, done
 from tui.app import TunedeckApp
+from tui.messages import OpenPath
 from tui.opened.workspace import Stage
 from tui.screens.repair import RepairScreen
 from widgets.confirm import Confirm
@@ -61,7 +62,7 @@ async def test_looks_as_kept(make_app: MakeApp, faulty: Path, size: tuple[int, i
     app = make_app(faulty)
     async with app.run_test(size=size) as pilot:
         await to_repair(app, pilot, "2")
-        await wait_for(pilot, "a record", says(app, "Line 4"))
+        await wait_for(pilot, "a record", says(app, "Line 4", "1  drop invalid"))
         assert_golden(app, f"repair_{size[0]}x{size[1]}")
 
 
@@ -145,11 +146,33 @@ async def test_a_name_that_is_taken_is_asked_again(make_app: MakeApp, faulty: Pa
     async with app.run_test(size=(120, 40)) as pilot:
         await to_repair(app, pilot)
         await pilot.press("w", *"train", "full_stop", *"jsonl", "enter")
-        await wait_for(pilot, "the refusal", says(app, "exists already"))
+        await wait_for(pilot, "the refusal", says(app, "exists already", "train-2.jsonl"))
+        await pilot.press("enter")
+        await wait_for(pilot, "the report", says(app, "Written", "train-2.jsonl"))
+        await pilot.press("escape", "w", "full_stop", "enter")
+        await wait_for(pilot, "the refusal", says(app, "is a folder", "fixed.jsonl"))
         await pilot.press("escape")
         await pilot.press("w", *"no", "slash", "x", "enter")
         await wait_for(pilot, "the reason", says(app, "its folder does not exist"))
         assert app.is_running
+
+
+async def test_how_many_are_invalid_is_known_before_they_go(
+    make_app: MakeApp, faulty: Path
+) -> None:
+    """The number depends on the repairs that are on."""
+    app = make_app(faulty)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await to_repair(app, pilot)
+        await wait_for(pilot, "the number", says(app, "[ ]       1  drop invalid"))
+        await pilot.press("space")
+        await wait_for(pilot, "the number", says(app, "[ ]       3  drop invalid"))
+        screen = repair(app)
+        screen.switches.move_cursor(screen.switches.row_count - 1)
+        await pilot.press("space")
+        await wait_for(pilot, "the number", says(app, "[x]       3  drop invalid"))
+        await pilot.press("space")
+        await wait_for(pilot, "the number", says(app, "[ ]       3  drop invalid"))
 
 
 async def test_nothing_chosen_is_nothing_to_write(make_app: MakeApp, chat_file: Path) -> None:
@@ -260,6 +283,30 @@ async def test_edits_outlive_the_program_and_leaving_asks(
         await pilot.press("y")
         await wait_for(pilot, "the old text", says(again, "You answer in one sentence"))
         assert not len(again.workspace.edits)
+
+
+async def test_another_file_is_opened_over_edits_when_asked(
+    make_app: MakeApp, faulty: Path, editor: Callable[[str], None]
+) -> None:
+    editor("sed -i 's/in one sentence/briefly/' \"$1\"")
+    other = write_lines(Path("other.jsonl"), CHAT)
+    app = make_app(faulty)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for(pilot, "the check", done(app))
+        await pilot.press("ctrl+e")
+        await wait_for(pilot, "the look", says(app, "Line 1, edited"))
+        await pilot.press("enter")
+        await wait_for(pilot, "the count", says(app, "1 edit not saved"))
+        for key, path in (("n", "train.jsonl"), ("y", "other.jsonl")):
+            app.post_message(OpenPath(str(other)))
+            await wait_for(pilot, "the question", lambda: isinstance(app.screen, Confirm))
+            assert "Open other.jsonl with 1 edit not saved?" in screen_text(app)
+            await pilot.press(key)
+            await wait_for(pilot, "the Data screen", lambda: app.screen is data(app))
+            assert app.workspace.path.endswith(path)
+        await wait_for(pilot, "the check", done(app))
+        app.post_message(OpenPath(str(faulty)))
+        await wait_for(pilot, "the edit", says(app, "You answer briefly"))
 
 
 @pytest.mark.parametrize(

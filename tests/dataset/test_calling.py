@@ -188,7 +188,7 @@ def test_repairs_are_the_same_without_the_glance(data: st.DataObject) -> None:
     codes = data.draw(st.sampled_from([None, frozenset(SAFE) | frozenset(ON_REQUEST)]))
     quick = repair_record(raw, copy.deepcopy(record), codes=codes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tui.dataset.repair.record._is_clean", lambda _: False)
+        patch.setattr("tui.dataset.repair.record.is_clean", lambda _: False)
         assert repair_record(raw, record, codes=codes) == quick
 
 

@@ -59,13 +59,26 @@ def proposed_name(path: str) -> str:
     stem = stem[: len(stem) - len(ending)] if ending else stem
     ending = ending if ending in (".jsonl", ".ndjson") else ".jsonl"
     packed = packed if packed == ".gz" else ""
-    number = 1
-    while True:
-        again = f"-{number}" if number > 1 else ""
-        made = os.path.join(folder, f"{stem}.fixed{again}{ending}{packed}")
-        if not os.path.lexists(made):
-            return made
+    return free_name(os.path.join(folder, f"{stem}.fixed{ending}{packed}"))
+
+
+def free_name(path: str) -> str:
+    """Return a path that nothing stands at: the same one, or one with a number before its ending.
+
+    Args:
+        path: What the file would be called; ``~`` is understood.
+    """
+    folder, name = os.path.split(os.path.expanduser(path))
+    stem, ending = name, ""
+    for endings in (_PACKED, _ENDINGS):
+        found = next((end for end in endings if stem.lower().endswith(end)), "")
+        if len(found) < len(stem):
+            stem, ending = stem[: len(stem) - len(found)], stem[len(stem) - len(found) :] + ending
+    number, made = 1, os.path.join(folder, name)
+    while os.path.lexists(made):
         number += 1
+        made = os.path.join(folder, f"{stem}-{number}{ending}")
+    return made
 
 
 def change_notes(preview: Preview) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from tui.opened.opening import Opened, load
 from tui.opened.workspace import Change
 from widgets.confirm import Confirm
 from widgets.numbers import counted
+from widgets.text import clean
 
 
 class Mending(Deck):
@@ -117,23 +118,47 @@ class Mending(Deck):
         Args:
             leave: Called when the answer is yes.
         """
-        count = len(self.workspace.edits)
-        if not count or isinstance(self.screen, Confirm):
+        if not len(self.workspace.edits) or isinstance(self.screen, Confirm):
             return True
-        name = os.path.basename(self.workspace.source.name) if self.workspace.source else ""
-        kept = f"What you edited is kept and is here again when {name} is opened."
-        if self.workspace.edits.file is None or self.workspace.edits.failure:
-            kept = "What you edited is kept nowhere else: ctrl+s saves it in a new file."
+        count = counted(len(self.workspace.edits), "edit")
         self.push_screen(
             Confirm(
-                f"Leave with {counted(count, 'edit')} not saved?",
-                [kept],
+                f"Leave with {count} not saved?",
+                [self._what_becomes_of_edits()],
                 yes="Leave",
                 no="Stay",
                 on_yes=leave,
             )
         )
         return False
+
+    def _what_becomes_of_edits(self) -> str:
+        if self.workspace.edits.file is None or self.workspace.edits.failure:
+            return "What you edited is kept nowhere else: ctrl+s saves it in a new file."
+        name = os.path.basename(self.workspace.source.name) if self.workspace.source else ""
+        return f"What you edited is kept and is here again when {name} is opened."
+
+    def take_opened(self, opened: Opened | None) -> None:
+        """Show a dataset that was opened; where edits of another are not saved, ask before."""
+        if opened is None or not len(self.workspace.edits):
+            self.show_opened(opened)
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.show_opened(opened)
+            else:
+                opened.source.close()
+
+        count = counted(len(self.workspace.edits), "edit")
+        name = os.path.basename(opened.source.name)
+        question = Confirm(
+            f"Open {clean(name, 40)} with {count} not saved?",
+            [self._what_becomes_of_edits()],
+            yes="Open it",
+            no="Stay",
+        )
+        self.push_screen(question, answered)
 
     def on_open_path(self, message: OpenPath) -> None:
         """Open another dataset; in a thread, because a packed one takes a while."""
@@ -144,7 +169,7 @@ class Mending(Deck):
             except (TunedeckError, OSError) as error:
                 self.call_from_thread(self.tell, str(error), severity="error")
             else:
-                self.call_from_thread(self.show_opened, opened)
+                self.call_from_thread(self.take_opened, opened)
 
         self.run_worker(work, group="open", thread=True, exclusive=True, exit_on_error=False)
 

@@ -14,7 +14,14 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
-from tui.opened.fixing import EDITS, INVALID, default_repairs, proposed_name, rules_of
+from tui.opened.fixing import (
+    EDITS,
+    INVALID,
+    default_repairs,
+    free_name,
+    proposed_name,
+    rules_of,
+)
 from tui.opened.workspace import Change
 from tui.screens.base import DeckHeader, KeyBar
 from tui.screens.repair_look import RepairLook
@@ -169,6 +176,7 @@ class RepairScreen(RepairLook):
         if INVALID in event.chosen or event.code == INVALID:
             self._begin()
         elif self._shown is not None and self._survey is not None:
+            self._count_invalid()
             known = self._survey.at(self._shown.position) or self._shown
             self._show(known)
         else:
@@ -237,11 +245,18 @@ class RepairScreen(RepairLook):
         if prompt is None or not name:
             return
         if os.path.lexists(name):
-            prompt.say("exists already: give another name")
+            self._offer_free(prompt, name)
             return
         self.close_question()
         self.switches.focus()
         self._write(name)
+
+    def _offer_free(self, prompt: Prompt, name: str) -> None:
+        """Refuse a name that is taken, with one that is free to go on with."""
+        free = free_name(os.path.join(name, "") + "fixed.jsonl" if os.path.isdir(name) else name)
+        prompt.ask("write", "Write to", free)
+        what = "is a folder" if os.path.isdir(name) else "exists already"
+        prompt.say(f"{clean(os.path.basename(name) or name, 40)} {what}; Enter takes this name")
 
     def _write(self, name: str) -> None:
         workspace = self.deck.workspace

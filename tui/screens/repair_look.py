@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,17 @@ class RepairLook(DeckScreen):
             self.fraction = fraction
             self.failure = failure
 
+    class Counted(Message):
+        """It is known how many records would be left out as invalid.
+
+        Attributes:
+            survey: What counted them.
+        """
+
+        def __init__(self, survey: Survey) -> None:
+            super().__init__()
+            self.survey = survey
+
     class Previewed(Message):
         """A record was worked out before and after.
 
@@ -70,6 +82,7 @@ class RepairLook(DeckScreen):
         super().__init__()
         self._at = position
         self._survey: Survey | None = None
+        self._counting: Survey | None = None
         self._shown: Found | None = None
         self._fraction = 0.0
         self._failure = ""
@@ -99,6 +112,7 @@ class RepairLook(DeckScreen):
             model=workspace.model if drop else None,
         )
         self._fraction, self._failure, self._shown = 0.0, "", None
+        self._counting = None
 
         def work() -> None:
             worker = get_current_worker()
@@ -134,11 +148,51 @@ class RepairLook(DeckScreen):
         self._show_counts()
         if self._shown is None:
             self._show_nearest()
+        if message.survey.complete:
+            self._count_invalid()
+
+    def _count_invalid(self) -> None:
+        """Find out how many records the switch for invalid ones would leave out.
+
+        That depends on the repairs that are on, so it is counted anew when one is turned; while
+        the switch itself is on, the survey of the file tells.
+        """
+        survey, workspace = self._survey, self.deck.workspace
+        lease = workspace.lease()
+        if survey is None or not survey.complete or lease is None or INVALID in self._chosen():
+            return
+        from tui.dataset import Survey
+
+        counting = self._counting = Survey(
+            self._chosen() & set(REPAIRS),
+            drop_invalid=True,
+            profile=workspace.profile,
+            format=str(workspace.format or "auto"),
+            model=workspace.model,
+        )
+        self._show_counts()
+
+        def work() -> None:
+            worker = get_current_worker()
+            with suppress(TunedeckError, OSError, MemoryError), lease as source:
+                counting.run(source, None, lambda: worker.is_cancelled)
+            self.post_message(self.Counted(counting))
+
+        self.run_worker(work, group="invalid", thread=True, exclusive=True, exit_on_error=False)
+
+    def on_repair_look_counted(self, message: Counted) -> None:
+        """Show the number beside the switch."""
+        if message.survey is self._counting and message.survey.complete:
+            self._show_counts()
 
     def _show_counts(self) -> None:
         survey = self._survey
         counts = dict(survey.counts) if survey is not None else {}
         counts[EDITS] = len(self.deck.workspace.edits)
+        if INVALID not in self._chosen():
+            counting = self._counting
+            known = counting is not None and counting.complete
+            counts[INVALID] = counting.counts[INVALID] if counting is not None and known else -1
         self.switches.set_counts(counts)
         self._say_state()
 

@@ -48,6 +48,7 @@ class Switches(VirtualList):
         self.chosen = chosen
         self._counts: dict[str, int] = {}
         self._codes: list[str] = [INVALID]
+        self._turned = False
 
     @property
     def row_count(self) -> int:
@@ -60,14 +61,20 @@ class Switches(VirtualList):
         return list(self._codes)
 
     def set_counts(self, counts: Mapping[str, int]) -> None:
-        """Take in how many records each repair touches; new ones come in their places."""
+        """Take in how many records each repair touches; new ones come in their places.
+
+        Args:
+            counts: Records by code; less than none where that is not known yet.
+        """
         before, under = len(self._codes), self._codes[self.cursor]
         changed = [code for code in self._codes if counts.get(code) != self._counts.get(code)]
         self._counts = dict(counts)
         codes = [code for code in _ORDER if counts.get(code) or code == INVALID]
         if codes != self._codes:
             self._codes = codes
-            self.cursor = codes.index(under) if under in codes and under != INVALID else 0
+            # The last switch is the first one there is: it is where nobody has gone so far.
+            stay = under in codes and (under != INVALID or self._turned)
+            self.cursor = codes.index(under) if stay else 0
             self.rows_changed(before)
             self.refresh(layout=True)
         else:
@@ -81,8 +88,8 @@ class Switches(VirtualList):
         """The switch, the repair's code, its count, what it does."""
         code = self._codes[index]
         on = code in self.chosen
-        count = self._counts.get(code, 0)
-        known = code != INVALID or on
+        count = self._counts.get(code, -1)
+        known = count >= 0
         return [
             (self.cursor_sign(index), ""),
             ("[x] " if on else "[ ] ", "switches--on" if on else "rows--muted"),
@@ -95,6 +102,7 @@ class Switches(VirtualList):
         """Turn the switch under the cursor."""
         code = self._codes[self.cursor]
         self.chosen ^= {code}
+        self._turned = True
         self.refresh_row(self.cursor)
         self.post_message(self.Changed(code, frozenset(self.chosen)))
 

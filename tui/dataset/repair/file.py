@@ -16,7 +16,7 @@ from tui.dataset.profile import get_profile
 from tui.dataset.record import sniff_format
 from tui.dataset.repair.copies import Originals
 from tui.dataset.repair.model import Repair
-from tui.dataset.repair.record import chosen, repair_record
+from tui.dataset.repair.record import Repaired, chosen, is_clean, repair_record
 from tui.dataset.report import CheckReport
 from tui.dataset.rows import (
     BLANK,
@@ -332,7 +332,7 @@ class Fixer:
         fixed = repair_record(
             raw, row.value, line=row.line, format=self.report.format, codes=self._codes
         )
-        if self._copy(row, fixed.raw, fixed.value) or self._invalid(row, fixed.raw):
+        if self._copy(row, fixed.raw, fixed.value) or self._invalid(row, fixed):
             return
         for change in fixed.changes:
             self._note(change)
@@ -404,10 +404,21 @@ class Fixer:
         fixed = repair_record(raw, value, format=self.report.format, codes=codes)
         return fixed.raw, fixed.value
 
-    def _invalid(self, row: Row, raw: bytes) -> bool:
-        if self._checker is None:
+    def _invalid(self, row: Row, fixed: Repaired) -> bool:
+        if self._checker is None or self._is_sound(fixed):
             return False
-        return self._drop_invalid(row, raw)
+        return self._drop_invalid(row, fixed.raw)
+
+    def _is_sound(self, fixed: Repaired) -> bool:
+        """Return whether a glance shows that a record has no error; most records are such."""
+        assert self._checker is not None
+        limit = self._checker.settings.context_limit
+        return (
+            self.report.format is Format.CHAT
+            and (limit is None or len(fixed.raw) <= limit)
+            and isinstance(fixed.value, dict)
+            and is_clean(fixed.value)
+        )
 
     def _drop_invalid(self, row: Row, raw: bytes) -> bool:
         assert self._checker is not None

@@ -84,7 +84,7 @@ def repair_record(
     if not isinstance(value, dict):
         return Repaired(raw, value)
     wanted = frozenset(SAFE) if codes is None else codes
-    if format is Format.CHAT and _is_clean(value):
+    if format is Format.CHAT and is_clean(value):
         # Of what has no fault only text that was decoded wrongly may still be repaired.
         if "mojibake" not in wanted:
             return Repaired(raw, value)
@@ -105,7 +105,8 @@ def repair_record(
     return Repaired(work.draft.text.encode("utf-8"), work.value, tuple(work.changes))
 
 
-def _is_clean(record: dict[str, object]) -> bool:
+def is_clean(record: dict[str, object]) -> bool:
+    """Return whether a glance shows that a chat record has no fault in its format."""
     return plain(record) > 0 or ("tools" in record and _CALLING.plain(record)[1] is not None)
 
 
