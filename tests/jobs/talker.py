@@ -45,8 +45,7 @@ class Talker:
         return SampledModel(self, name, name)  # type: ignore[arg-type]
 
     def can(self, what: str) -> Can:
-        assert what == "chat"
-        return self.can_chat
+        return self.can_chat if what == "chat" else Can(None, "not known")
 
     async def chat(
         self,

@@ -163,6 +163,7 @@ class SampleScreen(DeckScreen):
         self._note = ""
         self._reading = False
         self._shown: tuple[object, ...] = ()
+        self._panes: list[AnswerPane] = []
 
     def body(self) -> ComposeResult:
         """Which prompt, the prompt, the answers, and what there is to say."""
@@ -389,7 +390,7 @@ class SampleScreen(DeckScreen):
 
     def action_drop_model(self) -> None:
         """Leave a model out."""
-        panes = list(self.query(AnswerPane))
+        panes = [pane for pane in self._panes if pane.display]
         focused = next((at for at, pane in enumerate(panes) if pane.has_focus), len(panes) - 1)
         at = focused - (len(panes) - len(self._samples.columns))
         self._samples.columns.pop(max(0, at))
@@ -442,11 +443,13 @@ class SampleScreen(DeckScreen):
     def _arrange(self) -> None:
         """Make as many panes as there are texts, as many side by side as fit."""
         wanted = len(self._samples.views())
-        panes = list(self.query(AnswerPane))
-        if len(panes) < wanted:
-            self.grid.mount(*(AnswerPane() for _ in range(wanted - len(panes))))
-        for pane in panes[wanted:]:
-            pane.remove()
+        fresh = [AnswerPane() for _ in range(wanted - len(self._panes))]
+        if fresh:
+            self._panes += fresh
+            self.grid.mount(*fresh)
+        # Those too many are put by: the reference comes and goes with the prompt.
+        for number, pane in enumerate(self._panes):
+            pane.display = number < wanted
         columns = columns_of(max(1, self.size.width), max(1, wanted), _LEAST_PANE)
         self.grid.styles.grid_size_columns = columns
 
@@ -476,12 +479,9 @@ class SampleScreen(DeckScreen):
 
     def _draw_answers(self) -> None:
         views = self._samples.views()
-        panes = list(self.query(AnswerPane))
-        if len(panes) != len(views):
-            # The reference comes and goes with the prompt.
+        if sum(pane.display for pane in self._panes) != len(views):
             self._arrange()
-            self.call_after_refresh(self._draw_answers)
-            return
+        panes = self._panes[: len(views)]
         key = (self._samples.at, *(view.title for view in views))
         anew, self._shown = key != self._shown, key
         spread(views, panes, anew=anew)
