@@ -282,6 +282,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(502, {"detail": "bad gateway"})
             fault.hook()
             self.close_connection = True
+        elif fault.action == "late":
+            # It works on long after whoever asked is gone.
+            fault.hook()
+            time.sleep(0.2)
+            state.answer(self.command, path, query, body)
+            self.close_connection = True
         elif fault.action == "drop":
             fault.hook()
             self.close_connection = True

@@ -82,10 +82,17 @@ async def test_killed_between_two_states(
     assert not ledger.open_launches(provider.endpoint)
 
 
-@pytest.mark.parametrize("action", ["lose", "drop"])
+@pytest.mark.parametrize("action", ["lose", "drop", "late"])
 async def test_killed_while_the_create_is_on_its_way(
-    server: FaultServer, file: Path, provider: Provider, ledger: Ledger, action: str
+    server: FaultServer,
+    file: Path,
+    provider: Provider,
+    ledger: Ledger,
+    action: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if action == "late":
+        monkeypatch.setattr("tui.jobs.recovery._GRACE_NEARBY", 3.0)
     child: list[subprocess.Popen[bytes]] = []
     server.fault("POST", CREATE, action, hook=lambda: kill(child))
     child.append(start(server, file))
