@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from widgets.text import clean
 
 if TYPE_CHECKING:
     from tui.jobs import Answer, SampledModel, SamplePrompt, SampleSettings, Sampling
+    from tui.run.heldout import HeldOut
 
 _ALIKE = 0.85
 """Where more than this share of both texts differs, marks would say nothing."""
@@ -219,6 +221,23 @@ def differing(basis: str, text: str) -> tuple[Span, ...]:
     if sum(end - start for start, end in spans) > _ALIKE * max(1, len(text)):
         return ()
     return tuple(spans)
+
+
+def warning_of(found: HeldOut, trained_on: str) -> str:
+    """Say what there is to know of prompts that were read; empty when all is well.
+
+    Args:
+        found: The prompts.
+        trained_on: Path of the training file of the run they are asked about; empty if not known.
+    """
+    parts = []
+    if trained_on and os.path.realpath(trained_on) == os.path.realpath(found.path):
+        parts.append("These prompts were trained on: f takes a held-out file")
+    if found.more:
+        parts.append(f"the first {len(found.prompts)} prompts of the file")
+    if found.skipped:
+        parts.append(f"{counted(found.skipped, 'record')} without a prompt passed over")
+    return "; ".join(parts)
 
 
 def read_settings(text: str, before: SampleSettings) -> SampleSettings:

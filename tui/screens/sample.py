@@ -13,7 +13,6 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
 
@@ -21,9 +20,10 @@ from tui.errors import TunedeckError
 from tui.jobs import SamplePrompt, SampleSettings
 from tui.run.feed import feed_of
 from tui.run.named import short_name
-from tui.run.samples import SampleColumn, Samples, read_settings
+from tui.run.samples import SampleColumn, Samples, read_settings, warning_of
 from tui.screens.base import DeckScreen
 from tui.screens.prompt import Prompt
+from tui.screens.sample_news import Asked, Offered, PromptsRead, Resolved, Trouble
 from widgets.answer_pane import AnswerPane, columns_of, spread
 from widgets.confirm import Confirm
 from widgets.record_data import RecordData, conversation
@@ -33,7 +33,6 @@ from widgets.text import cell_width, clean, fit
 
 if TYPE_CHECKING:
     from tui.jobs import Provider, Sampling
-    from tui.run.heldout import HeldOut
 
 FRAME = 0.5
 """Seconds between two frames of answers that are coming, at least."""
@@ -109,39 +108,6 @@ class SampleScreen(DeckScreen):
     view = getters.query_one("#prompt", PromptView)
     grid = getters.query_one("#answers", Container)
 
-    class PromptsRead(Message):
-        """A file of prompts was read, or could not be: then ``trouble`` says why."""
-
-        def __init__(self, found: HeldOut | None, trouble: str = "") -> None:
-            super().__init__()
-            self.found = found
-            self.trouble = trouble
-
-    class Resolved(Message):
-        """It is known what a model's name stands for, or why it is not."""
-
-        def __init__(self, column: SampleColumn) -> None:
-            super().__init__()
-            self.column = column
-
-    class Asked(Message):
-        """All models have answered or failed, or were stopped."""
-
-    class Offered(Message):
-        """The models that can be chosen are known."""
-
-        def __init__(self, provider: str, names: Sequence[tuple[str, str]]) -> None:
-            super().__init__()
-            self.provider = provider
-            self.names = names
-
-    class Trouble(Message):
-        """Something could not be done; ``text`` says why, not cleaned."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
     def __init__(
         self,
         models: Sequence[str] = (),
@@ -204,9 +170,9 @@ class SampleScreen(DeckScreen):
         try:
             found = await asyncio.to_thread(read_prompts, path, MOST_PROMPTS)
         except TunedeckError as error:
-            self.post_message(self.PromptsRead(None, str(error)))
+            self.post_message(PromptsRead(None, str(error)))
         else:
-            self.post_message(self.PromptsRead(found))
+            self.post_message(PromptsRead(found))
 
     @work(group="look-up", exit_on_error=False)
     async def _look_up(self, column: SampleColumn) -> None:
@@ -218,7 +184,7 @@ class SampleScreen(DeckScreen):
             column.model = await resolve_model(name, provider)
         except TunedeckError as error:
             column.trouble = str(error)
-        self.post_message(self.Resolved(column))
+        self.post_message(Resolved(column))
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def _ask(self, sampling: Sampling) -> None:
@@ -244,9 +210,9 @@ class SampleScreen(DeckScreen):
                 self._frame.resume()
             await sampling.run(lambda _model, _prompt: None)
         except TunedeckError as error:
-            self.post_message(self.Trouble(str(error)))
+            self.post_message(Trouble(str(error)))
         finally:
-            self.post_message(self.Asked())
+            self.post_message(Asked())
 
     @work(group="offer", exclusive=True, exit_on_error=False)
     async def _offer(self) -> None:
@@ -258,14 +224,14 @@ class SampleScreen(DeckScreen):
             jobs = await asyncio.to_thread(ledger.jobs, provider.endpoint)
             entries = await provider.models()
         except TunedeckError as error:
-            self.post_message(self.Trouble(str(error)))
+            self.post_message(Trouble(str(error)))
             return
         found = kept_models(entries, jobs, provider.config.profile, "")
         names = [
             (model.name, f"from {model.job_id}" if model.job_id else model.base or "base model")
             for model in sorted(found, key=lambda model: not model.tuned)
         ]
-        self.post_message(self.Offered(provider.name, names))
+        self.post_message(Offered(provider.name, names))
 
     # What handlers do: they alone change what is shown.
 
@@ -280,19 +246,8 @@ class SampleScreen(DeckScreen):
             typed = [prompt for prompt in self._samples.prompts if not prompt.line]
             self._samples.prompts = [*typed, *found.prompts]
             self._samples.at = 0
-            self._note = self._warn_of(found)
+            self._note = warning_of(found, self._trained_on)
         self._draw()
-
-    def _warn_of(self, found: HeldOut) -> str:
-        parts = []
-        same = self._trained_on and os.path.realpath(self._trained_on)
-        if same and same == os.path.realpath(found.path):
-            parts.append("These prompts were trained on: f takes a held-out file")
-        if found.more:
-            parts.append(f"the first {len(found.prompts)} prompts of the file")
-        if found.skipped:
-            parts.append(f"{found.skipped} records without a prompt were passed over")
-        return "; ".join(parts)
 
     @on(Resolved)
     def _resolved(self, _message: Resolved) -> None:
