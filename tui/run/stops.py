@@ -37,6 +37,7 @@ GRAMMAR = (
     "'no event for 30m', with 'then cancel' or 'then run COMMAND' after it"
 )
 _MOST = 1000
+_SLACK = 60.0
 _OPS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -257,16 +258,18 @@ class StopRule:
 class StopWatch:
     """Holds rules against a run as it goes on; each fires once.
 
-    A rule judges the newest measurement when it first looks, then every one that comes.
+    A rule judges the newest measurement at each look, and all others that were measured since the
+    rules were set: what happened long before is no reason to act, unless it is still so.
 
     Args:
         rules: The rules.
-        now: Seconds since 1970, from when silence counts until something is heard.
+        now: Seconds since 1970: when the rules were set.
     """
 
     def __init__(self, rules: Sequence[StopRule], now: float) -> None:
         self.rules = tuple(rules)
         self.fired: dict[StopRule, Verdict] = {}
+        self._set_at = now
         self._heard = now
         self._told = False
         self._seen: dict[tuple[StopRule, str], int] = {}
@@ -291,7 +294,7 @@ class StopWatch:
             if rule in self.fired:
                 continue
             name = metric_named(state.metrics, rule.subject)
-            since = self._seen.get((rule, name or ""))
+            since = self._since(state, rule, name) if name is not None else None
             verdict = rule.check(state, now, since=since, heard=self._heard)
             if name is not None:
                 self._seen[rule, name] = len(state.metrics[name].values)
@@ -299,6 +302,15 @@ class StopWatch:
                 self.fired[rule] = verdict
                 found.append(verdict)
         return found
+
+
+    def _since(self, state: RunState, rule: StopRule, name: str) -> int:
+        """Return the place of the first measurement of a metric that is to be judged."""
+        times = state.metrics[name].times
+        last = len(times) - 1
+        first = min(self._seen.get((rule, name), 0), last)
+        # The other clock may be wrong a little.
+        return next((at for at in range(first, last) if times[at] >= self._set_at - _SLACK), last)
 
 
 def metric_named(metrics: Mapping[str, object], name: str) -> str | None:

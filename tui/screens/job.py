@@ -205,7 +205,7 @@ class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
         self.state.apply(message.update)
         message.taken.set()
         self._events += message.update.events
-        self.hold_rules(message.update)
+        self.hold_rules(message.update, more=message.more)
         if self.state.terminal != before or self.state.epochs()[0] != epoch:
             self._fetch_checkpoints()
             self.refresh_bindings()

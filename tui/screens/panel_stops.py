@@ -143,11 +143,17 @@ class PanelStops(PanelBase):
             self.deck.tell("\n".join(rule.promise() for rule in rules), title="Stop rules")
         self._look_at_rules()
 
-    def hold_rules(self, update: Update) -> None:
-        """Look at the run after an update was folded into its state."""
+    def hold_rules(self, update: Update, *, more: bool = False) -> None:
+        """Look at the run after an update was folded into its state.
+
+        Args:
+            update: What came.
+            more: More of the same comes at once: what is newest is not known yet.
+        """
         if self._watch is not None:
             self._watch.see(update, self.clock())
-            self._look_at_rules()
+            if not more:
+                self._look_at_rules()
 
     def _look_at_rules(self) -> None:
         if self._watch is None:
