@@ -12,6 +12,8 @@ from collections.abc import Callable
 from textual.app import App, ComposeResult
 from textual.widget import Widget
 
+from widgets.answer_data import AnswerView
+from widgets.answer_pane import AnswerPane
 from widgets.event_log import EventLog, LogRow
 from widgets.histogram import Histogram
 from widgets.issue_list import IssueGroup, IssueList, IssueRow
@@ -75,7 +77,19 @@ def histogram() -> tuple[Widget, More]:
     return widget, lambda n: widget.action_bar(1)
 
 
+def answer() -> tuple[Widget, More]:
+    widget = AnswerPane()
+
+    def grown(n: int) -> None:
+        text = "Words of an answer that goes on. " * 12 + "and so on " * n
+        widget.show(AnswerView("a model", f"{72 + 3 * n} words", text, growing=True))
+
+    grown(0)
+    return widget, grown
+
+
 WIDGETS = {
+    "answer": answer,
     "chart": chart,
     "records": records,
     "issues": issues,

@@ -50,6 +50,7 @@ def test_one_new_point_costs_a_few_hundred_bytes() -> None:
         ("issues", "rule_1", "+", 500),
         ("log", "Event 4", "+", 350),
         ("histogram", "Tokens", "+", 600),
+        ("answer", "an answer", "+", 450),
     ],
 )
 def test_a_change_costs_its_rows(widget: str, ready: str, key: str, most: int) -> None:
