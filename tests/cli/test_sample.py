@@ -383,3 +383,53 @@ def test_bills_are_told_with_the_results(out: Out, lab: Keeper) -> None:
     assert code == 0
     assert "billed: 110 tokens, 1.10x of the 100 estimated" in told
     assert "lab billed 1.10x of the estimate in the last run" in told
+
+
+def test_past_bills_stand_beside_an_estimate(out: Out, lab: Keeper, sample_data: Path) -> None:
+    from tests.jobs.test_results import ended, launched
+
+    file = str(sample_data / "support_chat.jsonl")
+    before = out("cost", file, "--model", "micro", "--json")
+    ledger = open_ledger(Paths.resolve().state)
+    launched(ledger, "ftjob-9", {"tokens_billed": 100}, at="local")
+    ledger.keep_bill("local", ended("ftjob-9", 105), "local")
+    ledger.close()
+    assert out("cost", file, "--model", "micro", "--json") == before
+    _, _, told = out("cost", file, "--model", "micro")
+    assert "local billed 1.05x of the estimate in the last run" in told
+
+
+def test_the_embedded_service_answers(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole way: a model is trained on this machine and asked, beside its base."""
+    file = tmp_path / "train.jsonl"
+    lines = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Question {n}"},
+                {"role": "assistant", "content": "Yes."},
+            ]
+        }
+        for n in range(10)
+    ]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    launch = ("launch", str(file), "--model", "micro", "--epochs", "1", "--provider", "local")
+    assert run([*launch, "--yes", "--json"]) == 0
+    job = json.loads(capsys.readouterr().out)["job"]["id"]
+    assert run(["wait", job, "--timeout", "100s"]) == 0
+    code = run(
+        ["sample", "--model", job, "--model", "local/micro", "--prompts", str(file), "--n", "2"]
+        + ["--max-tokens", "5", "--json"]
+    )
+    *samples, end = parsed(capsys.readouterr().out)
+    assert code == 3
+    assert [one["prompt"]["line"] for one in samples] == [1, 2]
+    tuned, base = end["models"]
+    assert (tuned["provider"], tuned["answered"], tuned["failed"]) == ("local", 2, 0)
+    # The base model has learnt nothing that could be asked, and says so.
+    assert base["failed"] == 2
+    assert "learnt nothing" in base["error"]["message"]
+    assert run(["results", job, "--json"]) == 0
+    billed = json.loads(capsys.readouterr().out)["billed"]
+    assert billed["billed"] == billed["estimated"] > 0

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tui.cli.asked import add_arguments, changed_request, check_combination, new_request
+from tui.cli.bills import tell_bills_of
 from tui.cli.output import confirm, emit_line, is_interactive, note, say
 from tui.cli.session import (
     add_common,
@@ -190,6 +191,7 @@ def _agree(
     args: argparse.Namespace, opened: Session, request: LaunchRequest, found: Preflight
 ) -> None:
     note(_price(opened, request, found))
+    tell_bills_of(opened.ledger, opened.provider)
     if args.yes:
         return
     if not is_interactive():

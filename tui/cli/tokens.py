@@ -151,9 +151,11 @@ def cost(args: argparse.Namespace) -> int:
     if args.json:
         emit_json(answer)
     else:
+        from tui.cli.bills import tell_past_bills
         from tui.cli.tokens_text import print_cost
 
         print_cost(answer, rows, args.files)
+        tell_past_bills({row.provider for row in rows})
     return _verdict(report, table, args.files)
 
 
