@@ -111,6 +111,21 @@ async def test_azure_answers_by_deployment(running: ExitStack, paths: Paths, cla
     assert server.calls("POST", path)
 
 
+def test_azure_is_one_place_by_either_way(paths: Paths) -> None:
+    root = "https://res.openai.azure.com"
+    places = {
+        Provider(
+            ProviderConfig("az", "compatible", url, adapter="azure", style=style), paths
+        ).endpoint
+        for url, style in [
+            (root, "classic"),
+            (f"{root}/openai", "classic"),
+            (f"{root}/openai/v1", "v1"),
+        ]
+    }
+    assert places == {f"az {root}"}
+
+
 async def test_azure_keeps_dpo_in_the_method(running: ExitStack, paths: Paths) -> None:
     server = running.enter_context(AzureServer(classic=False))
     dpo = {"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.1}}}

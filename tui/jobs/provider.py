@@ -34,7 +34,7 @@ from tui.jobs.models import (
     time_of,
 )
 from tui.jobs.transport import CallError, decode_json, not_what_was_asked
-from tui.jobs.wire import UPLOAD_TIMEOUT, Wire
+from tui.jobs.wire import UPLOAD_TIMEOUT, Wire, classic_root
 from tui.kinds import ABILITIES, Can
 
 if TYPE_CHECKING:
@@ -81,10 +81,16 @@ class Provider:
 
     @property
     def endpoint(self) -> str:
-        """What the ledger knows this provider by: its name, and its address when it has one."""
+        """What the ledger knows this provider by: its name, and its address when it has one.
+
+        Azure's two ways lead to one resource, so that a job is known by either.
+        """
         if self.config.kind == LOCAL:
             return self.name
-        return f"{self.name} {public_url(self.config.base_url or '')}"
+        address = self.config.base_url or ""
+        if self.config.known.name == "azure":
+            address = classic_root(address)
+        return f"{self.name} {public_url(address)}"
 
     @property
     def nearby(self) -> bool:
