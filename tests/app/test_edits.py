@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tui.dataset import Source
 from tui.opened.editor import EditorError, edit, editor_command, pretty
 from tui.opened.edits import Edit, Edits
-from tui.opened.fixing import free_name, default_repairs, proposed_name, rules_of
+from tui.opened.fixing import default_repairs, free_name, proposed_name, rules_of
 
 LINES = [b'{"a": 1}', b'{"b": 2}', b'{"c":', b'"3"}']
 

@@ -436,3 +436,24 @@ def test_where_tools_differ_does_not_depend_on_where_a_file_is_cut(kinds: str, a
     first.merge(second, at)
     assert (first.functions, first.differing) == (whole.functions, whole.differing)
     assert Tally.restored(first.state()).differing == whole.differing
+
+
+def test_a_broken_definition_is_one_fault(tmp_path: Path) -> None:
+    """Neither its calls nor the definitions of other records are blamed as well."""
+
+    def report(change: Change) -> dict[str, int]:
+        path = tmp_path / "a.jsonl"
+        path.write_text("\n".join([changed(lambda _: None)] * 3 + [changed(change)]))
+        return check_file(path).counts
+
+    def rename(record: dict[str, Any]) -> None:
+        function = record["tools"][0]["function"]
+        function["name"] = function["name"] + " now"
+
+    def spoil(record: dict[str, Any]) -> None:
+        record["tools"][0]["function"]["parameters"] = "city"
+
+    for change, code in ((rename, "invalid_function_name"), (spoil, "invalid_tools")):
+        counts = report(change)
+        assert counts[code] == 1
+        assert not {"unknown_function", "tools_differ"} & counts.keys()

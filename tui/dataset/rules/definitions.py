@@ -136,6 +136,8 @@ def _function(function: dict[str, object], path: JsonPath, box: Toolbox) -> Iter
     if "name" not in function:
         yield _invalid(path, "the function has no name", "add name: what calls call it by")
     elif not is_function_name(function["name"]):
+        # Calls may well name the function as it should be called.
+        box.sure = False
         yield bad_name(function["name"], (*path, "name"))
     description = function.get("description")
     if description is not None and not isinstance(description, str):

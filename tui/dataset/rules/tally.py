@@ -145,6 +145,9 @@ def _digest(function: dict[str, object]) -> bytes | None:
     """
     said = {key: value for key, value in function.items() if value}
     parameters = said.get("parameters")
+    if parameters is not None and not isinstance(parameters, dict):
+        # What is no schema has an issue of its own.
+        return None
     if isinstance(parameters, dict):
         telling = {key: value for key, value in parameters.items() if value}
         if telling == {"type": "object"}:
