@@ -11,7 +11,6 @@ import importlib
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -65,6 +64,8 @@ def read_key(config: ProviderConfig) -> str:
 
 def _from_command(config: ProviderConfig) -> str:
     """Run the key command; its output is shown to nobody, its complaints are when it fails."""
+    import subprocess
+
     name = Path(config.api_key_command[0]).name
     # A passphrase prompt must not write over the screens: the command gets no terminal.
     env = {key: value for key, value in os.environ.items() if key != "GPG_TTY"}
