@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -29,6 +30,9 @@ SETTLED_SHARE = 0.25
 
 SETTLED_COUNT = 128
 """Points after which it may where the length of the run is not known."""
+
+SMOOTHED_FROM = 40
+"""Values from which a metric that comes seldom is smoothed as well: fewer are told one by one."""
 
 _SIGNS = {"epoch": "┊", "checkpoint": "▲", "best": "◆", "cursor": "│", "read": "●"}
 _ASCII_SIGNS = {"epoch": ":", "checkpoint": "^", "best": "#", "cursor": "|", "read": "O"}
@@ -90,6 +94,10 @@ class Curve:
     place: Place = field(default_factory=Place)
     guest: bool = False
     _smoothed: Smoothed | None = None
+
+    def is_smoothed(self, factor: float) -> bool:
+        """Whether smoothing applies: where values come seldom, each of them counts."""
+        return factor > 0 and not (self.points and len(self.track) < SMOOTHED_FROM)
 
     def smoothed(self, factor: float) -> Array:
         """Its values under smoothing."""
@@ -257,11 +265,10 @@ def series_of(curves: list[Curve], view: View, axes: Axes) -> list[Series]:
         if not len(curve.track):
             continue
         x, raw = curve.place.positions(curve.track), np.array(curve.track.values)
-        # Metrics that come seldom are few points, each of which counts: they are never smoothed.
-        smooth = view.factor > 0 and not curve.points
+        smooth = curve.is_smoothed(view.factor)
         y = curve.smoothed(view.factor) if smooth else raw
         if smooth and not curve.guest:
-            faint.append(Series(x, _scaled(raw, axes), "r", faint=True))
+            faint.append(Series(x, _scaled(raw, axes), "q" if curve.points else "r", faint=True))
         mark = curve.sign if curve.points or curve.guest else ""
         lines.append(Series(x, _scaled(y, axes), curve.key, mark=mark, line=curve.sign))
     return faint + lines
@@ -284,8 +291,10 @@ def scaled_one(value: float, axes: Axes) -> float:
 def signs_of(curves: list[Curve], view: View, marks: Marks, axes: Axes, width: int) -> list[Sign]:
     """The signs of a chart: ends of epochs, checkpoints, the best validation, the cursor."""
     found = []
-    # More epochs than one in six columns would be a fence.
-    if len(marks.epochs) * 6 <= width:
+    # More of them than one in eight columns would be a fence.
+    span = axes.x1 - axes.x0
+    apart = min((b - a for a, b in pairwise(marks.epochs)), default=span)
+    if apart / span * width >= 8:
         found += [Sign(x, "e", post=sign("epoch")) for x in marks.epochs]
     found += [Sign(x, "k", foot=sign("checkpoint")) for x in marks.checkpoints]
     if marks.best is not None:
@@ -306,7 +315,7 @@ def read_at(curve: Curve, view: View, x: float) -> tuple[float, float]:
     place = curve.place_at(x)
     if place is None:
         return math.nan, math.nan
-    smooth = view.factor > 0 and not curve.points
+    smooth = curve.is_smoothed(view.factor)
     values = curve.smoothed(view.factor) if smooth else curve.track.values
     return curve.track.steps[place], float(values[place])
 
@@ -363,7 +372,7 @@ def readout(curves: list[Curve], view: View, marks: Marks) -> list[tuple[str, st
             continue
         pieces.append((f"  {curve.sign} {curve.label} ", curve.key))
         pieces.append((metric(value) if value == value else "NaN", "n"))
-        if view.factor > 0 and not curve.points:
+        if curve.is_smoothed(view.factor):
             pieces.append((f" ~{metric(read_at(curve, view, x)[1])}", "l"))
         if steps and step < max(steps) and not curve.guest:
             pieces.append((f" at {integer(int(step))}", "l"))

@@ -74,6 +74,7 @@ class LossChart(CellPane):
         & > .loss-chart--guest-3 { color: $text-error; }
         & > .loss-chart--guest-4 { color: $text-accent; }
         & > .loss-chart--raw { color: $text-primary 45%; }
+        & > .loss-chart--raw-2 { color: $text-warning 40%; }
         & > .loss-chart--axis { color: $text-disabled; }
         & > .loss-chart--guide { color: $text-disabled; }
         & > .loss-chart--epoch { color: $text-disabled; }
@@ -88,6 +89,7 @@ class LossChart(CellPane):
         &:ansi > .loss-chart--guest-3 { color: ansi_red; }
         &:ansi > .loss-chart--guest-4 { color: ansi_blue; }
         &:ansi > .loss-chart--raw { color: ansi_cyan; text-style: dim; }
+        &:ansi > .loss-chart--raw-2 { color: ansi_yellow; text-style: dim; }
         &:ansi > .loss-chart--checkpoint { color: ansi_green; }
         &:ansi > .loss-chart--best { color: ansi_bright_green; }
         &:ansi > .loss-chart--axis { text-style: dim; }
@@ -108,6 +110,7 @@ class LossChart(CellPane):
         "loss-chart--guest-3",
         "loss-chart--guest-4",
         "loss-chart--raw",
+        "loss-chart--raw-2",
         "loss-chart--axis",
         "loss-chart--guide",
         "loss-chart--epoch",
@@ -122,6 +125,7 @@ class LossChart(CellPane):
         **{key: f"loss-chart--line-{place}" for place, key in enumerate(KEYS, 1)},
         **{key: f"loss-chart--guest-{place}" for place, key in enumerate(GUEST_KEYS, 1)},
         "r": "loss-chart--raw",
+        "q": "loss-chart--raw-2",
         "a": "loss-chart--axis",
         "g": "loss-chart--guide",
         "e": "loss-chart--epoch",
@@ -352,6 +356,8 @@ class LossChart(CellPane):
         pieces = [(f" {self.title} ", "T")]
         for curve in curves:
             if curve.guest:
+                if curve.points:
+                    continue  # its other line has its name already
                 pieces.append((f"  {curve.sign} {fit(curve.label, _GUEST_CELLS)}", curve.key))
                 continue
             last = curve.track.last

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WINDOW = 25
 _FAR = 6.0
+_SEEN = 0.05
 _LEAST_POINTS = 12
 _MOST_LINES = 50_000_000
 
@@ -39,7 +40,8 @@ class Behind:
 def spikes(track: Track, *, upwards: bool = True) -> list[float]:
     """The steps whose value stands far out of those before and after.
 
-    Far is six times the usual distance from the median of the 25 values around.
+    Far is six times the usual distance from the median of the 25 values around, and a twentieth of
+    all that the values span: what nobody would see on the chart is no spike.
 
     Args:
         track: What is looked at.
@@ -53,13 +55,16 @@ def spikes(track: Track, *, upwards: bool = True) -> list[float]:
     steps, values = steps[good], values[good] * (1 if upwards else -1)
     if len(values) < _LEAST_POINTS:
         return []
-    size = min(_WINDOW, len(values) // 2 * 2 - 1)
-    padded = np.pad(values, size // 2, mode="reflect")
-    middle = np.median(np.lib.stride_tricks.sliding_window_view(padded, size), axis=1)
-    apart = values - middle
-    usual = float(np.median(np.abs(apart)))
-    least = max(_FAR * usual, 1e-9 * float(np.abs(values).max()))
-    return [float(step) for step in steps[apart > least]]
+    size = min(_WINDOW, (len(values) - 1) // 2 * 2 - 1)
+    # At the ends the window is the nearest whole one; how a run begins is no spike.
+    windows = np.lib.stride_tricks.sliding_window_view(values, size)
+    nearest = np.clip(np.arange(len(values)) - size // 2, 0, len(windows) - 1)
+    middle = np.median(windows, axis=1)
+    usual = np.median(np.abs(windows - middle[:, None]), axis=1)
+    apart = values - middle[nearest]
+    least = np.maximum(_FAR * usual[nearest], _SEEN * float(np.ptp(values)))
+    apart[: size // 2] = 0.0
+    return [float(step) for step in steps[(apart > least) & (apart > 0)]]
 
 
 def records_behind(state: RunState, step: int, kind: str, file: str) -> Behind:
@@ -74,10 +79,11 @@ def records_behind(state: RunState, step: int, kind: str, file: str) -> Behind:
     job = state.job
     if job is None:
         return Behind(why_not="Nothing is known of this run yet")
-    if kind != "local" or job.model.split(":")[0] not in ("micro", "ft"):
+    if kind != "local" or job.method != "supervised" or _base(job.model) not in ("micro", "ft"):
+        who = {"log": "this log does not", "local": "this engine or method does not"}
+        teller = who.get(kind, "this provider shuffles the data and does not")
         return Behind(
-            why_not="Which records a step trained on is not known: this provider shuffles the "
-            "data and does not tell how"
+            why_not=f"Which records a step trained on is not known: {teller} tell their order"
         )
     batch = job.hyperparameters.get("batch_size")
     if not isinstance(batch, int) or job.seed is None:
@@ -89,6 +95,10 @@ def records_behind(state: RunState, step: int, kind: str, file: str) -> Behind:
 
     chosen = examples_of_step(job.seed, step, batch, len(lines))
     return Behind(tuple(sorted(lines[i] for i in chosen)))
+
+
+def _base(model: str) -> str:
+    return model.partition(":")[0]
 
 
 def _examples(path: str) -> list[int]:
