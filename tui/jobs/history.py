@@ -182,6 +182,18 @@ class History(Storage):
                 (gap, _newer(row["progress"], newest), endpoint, job_id),
             )
 
+    def keep_progress(self, endpoint: str, job_id: str, newest: MetricPoint) -> None:
+        """Remember the newest metrics of a run whose history nobody has read."""
+        with self._write() as db:
+            row = db.execute(
+                "SELECT progress FROM jobs WHERE endpoint=? AND id=?", (endpoint, storable(job_id))
+            ).fetchone()
+            if row is not None:
+                db.execute(
+                    "UPDATE jobs SET progress=? WHERE endpoint=? AND id=?",
+                    (_newer(row["progress"], newest), endpoint, storable(job_id)),
+                )
+
     def events(self, endpoint: str, job_id: str) -> list[Event]:
         """Return the events of a job in the order they came to this machine."""
         return self.history(endpoint, job_id)[0]

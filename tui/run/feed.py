@@ -53,6 +53,7 @@ class JobFeed:
         self._ledger: Ledger | None = None
         self._lock = asyncio.Lock()
         self._live: dict[tuple[str, str], Progress] = {}
+        self._followed: set[str] = set()
         self._seen: dict[str, float] = {}
         self._cancels = Cancels(self.provider, self.ledger)
 
@@ -197,8 +198,16 @@ class JobFeed:
         await asyncio.to_thread(ledger.keep_heard, provider.endpoint)
         self._seen[provider.endpoint] = time.time()
         await self._settle(ledger, provider)
+        followed = self._to_follow(jobs)
+        await asyncio.gather(*(self._newest(ledger, provider, job) for job in followed))
+
+    def _to_follow(self, jobs: dict[str, Job]) -> list[Job]:
+        """Return the runs whose newest metrics are wanted: those that go on, then a last time."""
         going = [job for job in jobs.values() if job.status == "running"][:_FOLLOWED]
-        await asyncio.gather(*(self._newest(provider, job) for job in going))
+        ended = [job for job in jobs.values() if job.terminal and job.id in self._followed]
+        self._followed |= {job.id for job in going}
+        self._followed -= {job.id for job in ended}
+        return going + ended
 
     async def _list(self, provider: Provider, most: int) -> dict[str, Job]:
         jobs: dict[str, Job] = {}
@@ -235,7 +244,7 @@ class JobFeed:
 
         await reconcile(ledger, provider)
 
-    async def _newest(self, provider: Provider, job: Job) -> None:
+    async def _newest(self, ledger: Ledger, provider: Provider, job: Job) -> None:
         """Look at the newest events of a run that nobody may be watching."""
         from tui.jobs import Progress, point_of
 
@@ -248,6 +257,8 @@ class JobFeed:
                 self._live[provider.endpoint, job.id] = Progress(
                     last.step, last.total_steps, last.values, last.created_at
                 )
+                if job.terminal:
+                    await asyncio.to_thread(ledger.keep_progress, provider.endpoint, job.id, last)
 
     # --- cancels ------------------------------------------------------------------------------
 

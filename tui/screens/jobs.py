@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from tui.errors import TunedeckError
-from tui.messages import CompareRuns, GoLaunch, LaunchPrefill, OpenJob
+from tui.messages import CompareRuns, GoLaunch, LaunchPrefill, OpenJob, SampleRun
 from tui.run.feed import feed_of
 from tui.run.runlist import RunKey, RunList, RunRow
 from tui.screens.job_actions import DoneTo
@@ -32,7 +32,7 @@ CALM = 15.0
 """Seconds between two looks while runs go on and nothing is new."""
 IDLE = 30.0
 """Seconds between two looks while none does."""
-_WORST = 30.0
+_WORST = 15.0
 _LONGEST = 900.0
 _FIRST_ROWS = 60
 _WHOLE_EVERY = 20
@@ -52,7 +52,8 @@ class JobsScreen(SeveralRuns):
     HELP = """
     Every run of every configured provider, and those this machine remembers when one is away.
     Enter opens the live panel. Space marks runs: x cancels the marked ones, or the one under the
-    cursor; it asks first, y does it, anything else does not. c shows the marked ones in one chart.
+    cursor; it asks first, y does it, anything else does not. c shows the marked ones in one chart,
+    t asks the models that came of them the same prompts.
     p pauses and u resumes where the provider can. a launches a run again, with changes.
     / shows only runs with all the words typed, of which a status may be one. s sorts.
     A cost with ~ is the estimate for the whole run; without, it is for the tokens trained.
@@ -63,6 +64,7 @@ class JobsScreen(SeveralRuns):
         Binding("slash", "filter", "filter", id="jobs.filter", tooltip="Show runs with words"),
         Binding("s", "sort", "sort", id="jobs.sort", tooltip="Sort by start, status or cost"),
         Binding("c", "compare", "compare", id="jobs.compare", tooltip="Marked runs in one chart"),
+        Binding("t", "sample", "try", id="jobs.sample", tooltip="Ask the tuned models something"),
         Binding("a", "again", "launch again", id="jobs.again", tooltip="Launch this run again"),
         Binding("r", "refresh_runs", "refresh", id="jobs.refresh", tooltip="Ask providers now"),
         Binding("p", "change('pause')", "pause", id="jobs.pause", tooltip="Pause the run"),
@@ -126,6 +128,7 @@ class JobsScreen(SeveralRuns):
     def on_resize(self) -> None:
         """The headings stand over their columns."""
         self._draw_heads()
+        self._draw_state(self.runs.row_count)
 
     # What workers do, one a provider: they ask, and post what they heard.
 
@@ -223,6 +226,8 @@ class JobsScreen(SeveralRuns):
             return len(self._marked) > 1
         if action == "all_runs":
             return bool(self._words or self._marked)
+        if action == "sample":
+            return self.is_mounted and bool(self._sampled())
         return super().check_action(action, parameters)
 
     def action_mark(self) -> None:
@@ -293,6 +298,18 @@ class JobsScreen(SeveralRuns):
             self.deck.tell(f"{row.job.provider} cannot {deed} runs: {can.why}.")
             return
         self.change(row.job.id, deed, row.job.provider)
+
+    def _sampled(self) -> list[RunRow]:
+        """Return the chosen runs that a model came of."""
+        return [row for row in self._chosen_rows() if row.job.status == "succeeded"]
+
+    def action_sample(self) -> None:
+        """Ask the models of the chosen runs the same prompts."""
+        rows = self._sampled()
+        if rows:
+            names = tuple(f"{row.job.provider}/job:{row.job.id}" for row in rows)
+            file = rows[0].file if len(rows) == 1 else ""
+            self.app.post_message(SampleRun(names, rows[0].job.provider, trained_on=file))
 
     def action_again(self) -> None:
         """Go to the launch form with what this run was made of."""
@@ -401,7 +418,11 @@ class JobsScreen(SeveralRuns):
 
     def _draw_state(self, shown: int) -> None:
         text, trouble = self._said().lines(
-            shown, len(self._marked), filtered=bool(self._words), order=self._order
+            shown,
+            len(self._marked),
+            self.size.width - 2,
+            filtered=bool(self._words),
+            order=self._order,
         )
         self.state.set_class(trouble, "-trouble")
         self._say("state", self.state, text)
@@ -430,7 +451,7 @@ class _Pace:
         if error is not None:
             self._failures += 1
             asked: float | None = getattr(error, "retry_after", None)  # seconds, where told
-            wait = min(_WORST, BUSY * 2.0 ** min(self._failures, 4))
+            wait = min(_WORST, BUSY * 1.5 ** min(self._failures - 1, 4))
             return min(_LONGEST, max(asked or 0.0, wait))
         self._failures = 0
         self._calm = BUSY if changed else min(CALM, self._calm * 1.3)

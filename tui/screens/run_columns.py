@@ -13,7 +13,7 @@ from widgets.numbers import compact, metric, usd
 from widgets.text import clean, fit, pad
 
 STATUS_WIDTH = 12
-_NAME_WIDTH = 15
+_NAME_WIDTH = 14
 _WIDE = 100
 _VERY_WIDE = 140
 _LOSS = ("train_loss", "training_loss", "loss", "train_mean_reward", "valid_loss")
@@ -54,12 +54,12 @@ def columns_for(width: int, *, several: bool = False) -> tuple[Column, ...]:
         several: Whether the runs are of several providers, which are told then.
     """
     wide = width >= _WIDE
-    model = 11 if not wide else 20 if width < _VERY_WIDE else 28
+    model = 10 if not wide else 20 if width < _VERY_WIDE else 28
     every = {
         "provider": Column("provider", "Provider", 12 if wide else 8, "left", quiet=True),
         "model": Column("model", "Model", model, "left"),
         "step": Column("step", "Step", 13 if wide else 9),
-        "loss": Column("loss", "Loss", 8 if wide else 7),
+        "loss": Column("loss", "Loss", 8),
         "started": Column("started", "Started", 7, quiet=True),
         "cost": Column("cost", "Cost", 16 if wide else 9),
     }
@@ -92,7 +92,7 @@ def values_of(row: RunRow, now: float, width: int) -> dict[str, str]:
     return {
         "provider": row.job.provider,
         "model": row.job.model or "–",
-        "step": _steps(row),
+        "step": _steps(row, 13 if width >= _WIDE else 9),
         "loss": _loss(row),
         "started": words.ago(row.job.created_at, now),
         "cost": cost(row, width),
@@ -133,11 +133,15 @@ def state_of(row: RunRow) -> RunState:
     return state
 
 
-def _steps(row: RunRow) -> str:
+def _steps(row: RunRow, room: int) -> str:
+    """Return the newest step and the last, as exactly as there is room for."""
     if row.progress is None:
         return "–"
-    total = row.progress.total_steps
-    return f"{row.progress.step:,}/{total:,}" if total else f"{row.progress.step:,}"
+    step, total = row.progress.step, row.progress.total_steps
+    if not total:
+        return f"{step:,}"
+    forms = (f"{step:,}/{total:,}", f"{step}/{total}", f"{compact(step)}/{compact(total)}")
+    return next((form for form in forms if len(form) <= room), forms[-1])
 
 
 def _loss(row: RunRow) -> str:

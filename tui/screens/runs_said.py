@@ -10,7 +10,7 @@ from tui.run.runlist import RunKey, RunList, RunRow
 from tui.screens.run_columns import usd_of
 from tui.screens.several import cancels_said, marked_words
 from widgets.numbers import counted
-from widgets.text import clean
+from widgets.text import clean, fit
 
 ORDERS = ("start", "status", "cost")
 _BY_STATUS = (
@@ -88,17 +88,21 @@ class Said:
         return "they" if self._several else "it"
 
     def _where(self) -> str:
-        if self._several:
-            return f"at {len(self._worth)} providers"
-        name = next(iter(self._worth), "")
+        names = [name for name, found in self._worth.items() if found.rows] or list(self._worth)
+        if len(names) > 1:
+            return f"at {len(names)} providers"
+        name = next(iter(names), "")
         return "on this machine" if name == "local" else f"at {clean(name, limit=60)}"
 
-    def lines(self, shown: int, marked: int, *, filtered: bool, order: str) -> tuple[str, bool]:
+    def lines(
+        self, shown: int, marked: int, width: int, *, filtered: bool, order: str
+    ) -> tuple[str, bool]:
         """Return what stands below the list, cleaned, and whether it tells of trouble.
 
         Args:
             shown: How many runs are listed.
             marked: How many of them are marked.
+            width: Cells of a line.
             filtered: Whether some are left out.
             order: How they are sorted.
         """
@@ -116,23 +120,29 @@ class Said:
         if len(lines) > most:
             lines = [*lines[: most - 1], f"… and {len(lines) - most + 1} more like these"]
         lines += [about] if about else []
-        return "\n".join(clean(line, limit=300) for line in lines), bool(bad)
+        # Each keeps to its line where there are several, so that one pushes no other out.
+        cleaned = [clean(line, limit=300) for line in lines]
+        cut = [fit(line, width).rstrip() for line in cleaned]
+        return "\n".join(cut if len(bad) > 1 else cleaned), bool(bad)
 
     def _troubles(self) -> list[str]:
-        lines = []
-        for name, found in self._worth.items():
-            if not found.trouble:
-                continue
-            who = f"{name}: " if self._several else ""
-            lines.append(f"{who}{found.trouble}")
-            if found.rows:
-                heard = words.ago(found.seen_at, self._now)
-                last = f"last heard from it: {heard}" if found.seen_at else "it never answered"
-                if self._several:
-                    lines[-1] += f" ({last})"
-                else:
-                    lines.append(f"Shown is what this machine knows; {last}.")
+        away = {name: found for name, found in self._worth.items() if found.trouble}
+        if self._several or len(away) != 1:
+            return [
+                f"{name} ({self._heard(found, 'never heard from')}): {found.trouble}"
+                for name, found in away.items()
+            ]
+        (found,) = away.values()
+        lines = [found.trouble or ""]
+        if found.rows:
+            heard = self._heard(found, "it never answered")
+            lines.append(f"Shown is what this machine knows; {heard}.")
         return lines
+
+    def _heard(self, found: RunList, never: str) -> str:
+        if not found.seen_at:
+            return never
+        return f"last heard from it: {words.ago(found.seen_at, self._now)}"
 
     def _unsettled(self) -> list[str]:
         from tui.jobs import standing

@@ -56,12 +56,18 @@ class SeveralRuns(JobActions):
         if spent:
             unknown = "" if len(spent) == len(rows) else f", of {len(spent)} of them"
             yield f"So far about {usd(sum(spent))} in all{unknown}."
+        bills: dict[str, list[str]] = {}
         for name in dict.fromkeys(row.job.provider for row in rows):
-            kind = self.deck.provider_config(name).kind
             there = [row for row in rows if row.job.provider == name]
-            begun = [row for row in there if row.job.status not in _NOT_BEGUN]
-            status = begun[0].job.status if begun else there[0].job.status
-            yield f"{name}: {words.cancel_consequences(kind, None, status)}"
+            bills.setdefault(self._bill(name, there), []).append(name)
+        for bill, names in bills.items():
+            yield f"{', '.join(names)}: {bill}"
+
+    def _bill(self, name: str, rows: Sequence[RunRow]) -> str:
+        """Say what a provider bills of runs that are cancelled."""
+        kind = self.deck.provider_config(name).kind
+        begun = [row for row in rows if row.job.status not in _NOT_BEGUN]
+        return words.cancel_consequences(kind, None, (begun or rows)[0].job.status)
 
 
 def cancels_said(
