@@ -186,6 +186,15 @@ async def test_a_job_stands_for_its_model(app, lab, held) -> None:
         assert [column.model.model for column in screen._samples.columns] == [TUNED, "good"]
 
 
+async def test_a_run_is_shown_beside_its_base(app, lab, held) -> None:
+    async with app.run_test(size=(160, 30)) as pilot:
+        screen = await sample_screen(pilot, "ftjob-1", prompts=str(held))
+        await until(pilot, lambda: len(screen._samples.columns) == 2, "the base model")
+        assert [column.label for column in screen._samples.columns] == ["support:abc", "base"]
+        await pilot.press("minus", "minus")
+        await until(pilot, lambda: not screen._samples.columns)
+
+
 async def test_a_prompt_typed_by_hand(app, lab, held) -> None:
     async with app.run_test(size=(120, 30)) as pilot:
         screen = await sample_screen(pilot, "base", prompts=str(held))

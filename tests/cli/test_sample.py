@@ -418,10 +418,8 @@ def test_the_embedded_service_answers(
     assert run([*launch, "--yes", "--json"]) == 0
     job = json.loads(capsys.readouterr().out)["job"]["id"]
     assert run(["wait", job, "--timeout", "100s"]) == 0
-    code = run(
-        ["sample", "--model", job, "--model", "local/micro", "--prompts", str(file), "--n", "2"]
-        + ["--max-tokens", "5", "--json"]
-    )
+    flags = ("--prompts", str(file), "--n", "2", "--max-tokens", "5", "--json")
+    code = run(["sample", "--model", job, "--model", "local/micro", *flags])
     *samples, end = parsed(capsys.readouterr().out)
     assert code == 3
     assert [one["prompt"]["line"] for one in samples] == [1, 2]

@@ -94,11 +94,13 @@ class SampledModel:
         provider: Where it answers.
         model: Its name there.
         label: What people read, such as the job it came from.
+        base: The model it was tuned from, where a job told; else empty.
     """
 
     provider: Provider
     model: str
     label: str
+    base: str = ""
 
 
 @dataclass(slots=True)

@@ -89,9 +89,9 @@ async def resolve_model(
     job = await provider.retrieve(await find(name.job) if find else name.job)
     if name.step:
         model, step = await _checkpoint(job, provider, name.step)
-        return SampledModel(provider, model, f"{job.suffix or job.id}@{step}")
+        return SampledModel(provider, model, f"{job.suffix or job.id}@{step}", job.model)
     if job.fine_tuned_model:
-        return SampledModel(provider, job.fine_tuned_model, job.fine_tuned_model)
+        return SampledModel(provider, job.fine_tuned_model, job.fine_tuned_model, job.model)
     if not job.terminal:
         raise ProviderError(
             f"{job.id} is {job.status} and has no model yet",
@@ -100,7 +100,7 @@ async def resolve_model(
         )
     # A run that was cancelled or failed late may have left something that can be asked.
     model, step = await _checkpoint(job, provider, "")
-    return SampledModel(provider, model, f"{job.suffix or job.id}@{step}")
+    return SampledModel(provider, model, f"{job.suffix or job.id}@{step}", job.model)
 
 
 async def _checkpoint(job: Job, provider: Provider, step: str) -> tuple[str, str]:

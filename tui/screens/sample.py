@@ -16,6 +16,7 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
+from tui.config import LOCAL
 from tui.errors import TunedeckError
 from tui.jobs import SamplePrompt, SampleSettings
 from tui.run.feed import feed_of
@@ -32,6 +33,7 @@ from widgets.rows import RowsView
 from widgets.text import cell_width, clean, fit
 
 if TYPE_CHECKING:
+    from tui.config import ProviderConfig
     from tui.jobs import Provider, Sampling
 
 FRAME = 0.5
@@ -250,7 +252,12 @@ class SampleScreen(DeckScreen):
         self._draw()
 
     @on(Resolved)
-    def _resolved(self, _message: Resolved) -> None:
+    def _resolved(self, message: Resolved) -> None:
+        model = message.column.model
+        alone = len(self._samples.columns) == 1
+        if alone and model is not None and model.base and _answers_untuned(model.provider.config):
+            # What a run was good for shows beside the model it began with.
+            self._add(f"{model.provider.name}/{model.base}")
         self._draw_answers()
         self._draw_state()
 
@@ -457,3 +464,11 @@ class SampleScreen(DeckScreen):
         lines += self._samples.totals() if not self._asking else []
         self.state.set_class(bool(self._trouble), "-trouble")
         self.state.update(Content("\n".join(lines[:3])))
+
+
+def _answers_untuned(config: ProviderConfig) -> bool:
+    """Whether base models answer under the names that jobs give them.
+
+    The local one has learnt nothing before it is tuned; Azure knows names of deployments only.
+    """
+    return config.kind not in (LOCAL, "azure")
