@@ -103,7 +103,8 @@ def kind_of_address(url: str) -> Kind:
 
 def _kind(name: str, table: Mapping[str, Any]) -> Kind:
     title = table["title"]
-    abilities = {what: Can(True, f"{title} documents it") for what in table.get("yes", ())}
+    known_from = table.get("known_from", f"{title} documents it")
+    abilities = {what: Can(True, known_from) for what in table.get("yes", ())}
     abilities |= {what: Can(False, why) for what, why in table.get("no", {}).items()}
     abilities |= {what: Can(None, why) for what, why in table.get("maybe", {}).items()}
     return Kind(

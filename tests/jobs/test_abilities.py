@@ -407,6 +407,7 @@ def test_words_for_an_address_that_is_not_there() -> None:
     assert no_such_route(404, "404", "Resource not found", missing)
     assert no_such_route(404, None, "Invalid URL (POST /v1/x)", b"{}")
     assert no_such_route(404, None, "", b"")
+    assert no_such_route(404, None, "it answered with a web page", b" <html>nginx")
     assert no_such_route(404, None, "404 page not found", b"404 page not found")
     assert no_such_route(405, None, "whatever", b"x")
     assert not no_such_route(404, None, "Could not find ftjob-1", b"{}")

@@ -83,12 +83,32 @@ def _print(findings: list[Finding]) -> None:
     say(f"tunedeck {__version__}")
     width = max(len(finding.area) for finding in findings)
     for finding in findings:
-        say(f"  {SIGNS[finding.state]}  {finding.area:<{width}}  {clean(finding.detail)}")
+        _say_wrapped(f"  {SIGNS[finding.state]}  {finding.area:<{width}}  ", clean(finding.detail))
         if finding.hint:
             arrow = "->" if ascii_only() else "→"
-            say(f"        {'':<{width}}  {arrow} {clean(finding.hint)}")
+            _say_wrapped(f"        {'':<{width}}  {arrow} ", clean(finding.hint))
     bad = sum(finding.state == "error" for finding in findings)
     say("Everything works here." if not bad else f"{bad} of {len(findings)} do not work here.")
+
+
+def _say_wrapped(start: str, words: str) -> None:
+    """Print words after ``start``, on a terminal broken at its width and below each other."""
+    columns = _terminal_size()[0] if sys.stdout.isatty() else 0
+    if columns < 60 or len(start) + len(words) < columns:
+        say(start + words)
+        return
+    import textwrap
+
+    say(
+        textwrap.fill(
+            words,
+            columns - 1,
+            initial_indent=start,
+            subsequent_indent=" " * len(start),
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+    )
 
 
 def _versions() -> Finding:

@@ -201,4 +201,8 @@ def no_such_route(status: int, code: str | None, words: str, body: bytes) -> boo
         return False
     if code in ("unknown_url", "route_not_found"):
         return True
-    return not body.strip() or _NO_ROUTE.fullmatch(words.strip().lower()) is not None
+    start = body.lstrip()
+    # No provider names a missing job in a web page or in silence.
+    if not start or start.startswith(b"<"):
+        return True
+    return _NO_ROUTE.fullmatch(words.strip().lower()) is not None
