@@ -123,3 +123,21 @@ def test_near_copies_are_found_on_request(tmp_path: Path) -> None:
     issues, all_compared = near_issues(path)
     assert all_compared
     assert [(issue.line, issue.message) for issue in issues] == [(3, "nearly the same as line 1")]
+
+
+def test_keys_that_train_nothing_make_no_difference(tmp_path: Path) -> None:
+    def chat(answer: str = "a", **more: object) -> dict[str, object]:
+        turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": answer}]
+        return {"messages": turns, **more}
+
+    def told(*records: object) -> list[str]:
+        path = tmp_path / "a.jsonl"
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+        wanted = ("duplicate_example", "conflicting_answers")
+        return [issue.code for issue in check_file(path).issues if issue.code in wanted]
+
+    assert told(chat(), chat(id=1), chat(id=2), chat(tools=None)) == ["duplicate_example"] * 3
+    assert told(chat(id=1), chat("b", id=1)) == ["conflicting_answers"]
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    assert told(chat(tools=tools), chat(tools=tools, parallel_tool_calls=True)) == []
+    assert told(chat(), chat(tools=tools)) == []

@@ -18,7 +18,7 @@ from xxhash import xxh3_64_intdigest
 from tui.dataset.canonical import canonical
 from tui.dataset.locate import Locator, write_path
 from tui.dataset.model import Format, JsonPath
-from tui.dataset.rules.chat import PLAIN_SYSTEM, PLAIN_USER, plain
+from tui.dataset.rules.chat import PLAIN_SYSTEM, PLAIN_USER, RECORD_KEYS, plain
 from tui.dataset.rules.quality.answers import STOPS, stops_early
 
 COLUMN_BITS = 24
@@ -109,6 +109,11 @@ class Observer:
 
     def add(self, record: dict[str, Any], kind: Format, line: int, column: int, raw: bytes) -> None:
         """Add any other record that is an object."""
+        if kind is Format.CHAT:
+            # Of keys that train nothing no two records differ.
+            record = {
+                key: record[key] for key in record if key in RECORD_KEYS and record[key] is not None
+            }
         flags = plain(record) if kind is Format.CHAT else 0
         if flags:
             # Half a surrogate pair has no bytes to hash.
@@ -208,7 +213,8 @@ def _parts(record: dict[str, Any], kind: Format) -> tuple[bytes, bytes, str | No
     last = max((i for i, entry in enumerate(messages) if _role(entry) == "assistant"), default=None)
     if last is None:
         return b"", whole, None, ()
-    prompt = canonical([messages[:last], record.get("tools"), record.get("functions")])
+    settings = [record.get(key) for key in ("tools", "functions", "parallel_tool_calls")]
+    prompt = canonical([messages[:last], *settings])
     entry = messages[last]
     content = entry.get("content")
     spoken = isinstance(content, str) and content and not entry.get("tool_calls")
