@@ -194,7 +194,7 @@ def test_what_the_file_holds_is_not_asked_again(
         file.write('{"kind": "sample", "answers": [{"key"')
     code, printed, told = out(*base)
     assert code == 0
-    assert "1 answers are in" in told
+    assert "1 answer found in" in told
     assert [one["answers"][0]["reused"] for one in parsed(printed)[:3]] == [True, False, False]
     assert set(lab.sent.values()) == {1}
     code, _, _ = out(*base)
@@ -392,7 +392,7 @@ def test_past_bills_stand_beside_an_estimate(out: Out, lab: Keeper, sample_data:
     before = out("cost", file, "--model", "micro", "--json")
     ledger = open_ledger(Paths.resolve().state)
     launched(ledger, "ftjob-9", {"tokens_billed": 100}, at="local")
-    ledger.keep_bill("local", ended("ftjob-9", 105), "local")
+    ledger.keep_jobs("local", [ended("ftjob-9", 105)])
     ledger.close()
     assert out("cost", file, "--model", "micro", "--json") == before
     _, _, told = out("cost", file, "--model", "micro")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tui.cli.output import note
-from tui.config import Paths
+from tui.config import Paths, load_settings
 from tui.errors import TunedeckError
 
 if TYPE_CHECKING:
@@ -34,14 +34,17 @@ def tell_past_bills(providers: Collection[str]) -> None:
         return
     from tui.jobs import open_ledger
 
-    # What an estimate is worth does not hang on a ledger that can be read.
+    # An estimate does not hang on a ledger or settings that can be read.
     with suppress(TunedeckError):
+        written = load_settings(Paths.resolve()).providers
         ledger = open_ledger(state)
         try:
-            for endpoint in ledger.billed_endpoints():
-                name = endpoint.partition(" ")[0]
-                ratio = ledger.billed_ratio(endpoint) if name in providers else None
-                if ratio is not None:
-                    note(ratio.words(name))
+            for name in sorted(providers):
+                profile = str(written.get(name, {}).get("profile", name))
+                for endpoint in ledger.endpoints_of(name):
+                    ledger.keep_bills(endpoint, profile)
+                    ratio = ledger.billed_ratio(endpoint)
+                    if ratio is not None:
+                        note(ratio.words(name))
         finally:
             ledger.close()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tui.cli.output import confirm, emit_line, is_interactive, note
 from tui.cli.session import add_common, find_job, interruptible, run, session
 from tui.errors import ProviderError, SafetyError, UsageError
+from widgets.numbers import counted
 
 if TYPE_CHECKING:
     from tui.cli.sampled import AnswerFile
@@ -140,9 +141,9 @@ async def _sample(args: argparse.Namespace) -> int:
 
 def _tell_prompts(found: HeldOut, limit: int) -> None:
     if found.skipped:
-        note(f"{found.skipped} of the records have no prompt in them and were passed over")
+        note(f"{counted(found.skipped, 'record')} without a prompt passed over")
     if found.more:
-        note(f"the first {limit} prompts of the file are asked; --n N takes more")
+        note(f"the file has more than {counted(limit, 'prompt')}; --n N takes more")
 
 
 # --- models -------------------------------------------------------------------------------------
@@ -240,7 +241,7 @@ def _agree(args: argparse.Namespace, sampling: Sampling) -> None:
 
     reused = sum(answer.reused for answer in sampling.answers.values())
     if reused:
-        note(f"{reused} answers are in {args.output} already and are not asked again")
+        note(f"{counted(reused, 'answer')} found in {args.output} and not asked for again")
     cost = cost_of(sampling)
     if not cost.requests:
         return

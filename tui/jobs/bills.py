@@ -200,10 +200,6 @@ class Bills(Storage):
             most=max(ratios),
         )
 
-    def billed_endpoints(self) -> list[str]:
-        """Return the providers, as the ledger knows them, that any bill is kept of."""
-        return [row["endpoint"] for row in self._read("SELECT DISTINCT endpoint FROM bills")]
-
     def _billing_events(self, endpoint: str, job_id: str) -> list[Event]:
         rows = self._read(
             "SELECT id, body FROM events WHERE endpoint=? AND job_id=?"
