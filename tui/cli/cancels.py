@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tui.cli.output import confirm, emit_json, is_interactive, note, say
@@ -88,6 +89,8 @@ async def _cancel(args: argparse.Namespace, targets: Targets) -> int:
 
     from tui.jobs import cancel_job
 
+    if not args.yes and is_interactive():
+        await asyncio.gather(*[_look(opened, ids) for opened, ids in targets])
     with interruptible():
         _agree(args, targets)
     # All at once, and one that fails keeps none of the others from being cancelled.
@@ -111,6 +114,22 @@ async def _cancel(args: argparse.Namespace, targets: Targets) -> int:
     if failed:
         raise failed[0]
     return code
+
+
+async def _look(opened: Session, ids: Sequence[str]) -> None:
+    """Look at the jobs that the question is about; what is not answered is asked about as known."""
+    from tui.jobs import point_of
+
+    endpoint = opened.provider.endpoint
+    for job_id in ids[:_NAMED]:
+        with suppress(ProviderError):
+            job = await opened.provider.retrieve(job_id, attempts=2)
+            opened.ledger.keep_jobs(endpoint, [job])
+            page = await opened.provider.events(job_id, limit=20, attempts=1)
+            points = [point for event in page.events if (point := point_of(event))]
+            if points:
+                newest = max(points, key=lambda point: point.step)
+                opened.ledger.keep_progress(endpoint, job_id, newest)
 
 
 # --- the question -----------------------------------------------------------------------------
