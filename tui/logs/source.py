@@ -18,6 +18,7 @@ from tui.logs.rows import Batch, Note, Row
 STILL = 600.0
 _PAUSE = 0.5
 _MOST_NOTES = 500
+_MOST_PARTS = 200
 # Looks in vain after which a log that says that training is over is over.
 _LAST_LOOKS = 3
 _KNOWN_NAMES = {
@@ -54,7 +55,7 @@ class Assembler:
         self._parts: list[tuple[list[Event], list[MetricPoint]]] = []
 
     def take(self, batch: Batch, *, modified: float, live: bool) -> list[Update]:
-        """Return the updates of a batch, one unless training was restarted in it.
+        """Return the updates of a batch, more than one where order matters: at words, at restarts.
 
         Args:
             batch: What was read.
@@ -73,15 +74,22 @@ class Assembler:
         for item in batch.rows:
             if isinstance(item, Note):
                 notes += 1
+                if self._parts[-1][1] and len(self._parts) < _MOST_PARTS:
+                    # What is said after a row is told after it.
+                    self._parts.append(([], []))
                 if notes <= _MOST_NOTES:
                     self._parts[-1][0].append(self._event(item.message, item.level, now))
             else:
                 point = self._point(item, now)
                 self._parts[-1][1].append(point)
         self._facts.update(batch.facts)
+        before = self.job(modified)
         self._settle(batch, modified)
-        job = self.job(modified)
-        return [Update(job, tuple(events), tuple(points)) for events, points in self._parts]
+        jobs = [*[before] * (len(self._parts) - 1), self.job(modified)]
+        return [
+            Update(job, tuple(events), tuple(points))
+            for job, (events, points) in zip(jobs, self._parts, strict=True)
+        ]
 
     def _settle(self, batch: Batch, modified: float) -> None:
         if batch.status:

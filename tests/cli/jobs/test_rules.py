@@ -1,0 +1,123 @@
+"""Stop rules on the command line: said before, acted on, logged after; never a cancel unasked."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.jobs.common import Out, lines
+from tests.jobs.faultserver import FaultServer, metrics
+
+
+def running(server: FaultServer, *losses: float) -> None:
+    server.add_job(status="running", created_at=int(time.time()))
+    server.events["ftjob-one"] = [
+        metrics(
+            n,
+            n,
+            data={"step": n, "total_steps": 30, "train_loss": loss},
+            created_at=int(time.time()),
+        )
+        for n, loss in enumerate(losses, 1)
+    ]
+
+
+def ends_by_itself(server: FaultServer, after: int = 3) -> None:
+    looks = 0
+
+    def look(job: dict[str, Any]) -> None:
+        nonlocal looks
+        looks += 1
+        if looks > after and job["status"] == "running":
+            job["status"] = "succeeded"
+
+    server.on_retrieve = look
+
+
+def cancels(server: FaultServer) -> int:
+    return server.count("POST", r".*/cancel")
+
+
+def test_a_rule_that_says_cancel_cancels_and_it_is_kept(server: FaultServer, out: Out) -> None:
+    running(server, 3.0, 2.0, 9.0)
+    code, printed, told = out(
+        "watch", "ftjob-one", "--json", "--stop-if", "train_loss > 8 then cancel"
+    )
+    assert code == 1
+    assert "Once train_loss is over 8.0000, the run is cancelled." in told
+    got = lines(printed)
+    assert got[-1]["status"] == "cancelled"
+    rule = next(line for line in got if line["kind"] == "stop_rule")
+    assert rule["rule"] == "train_loss > 8"
+    assert rule["action"] == "cancel"
+    assert cancels(server) == 1
+    again = lines(out("watch", "ftjob-one", "--json")[1])
+    assert any("Stop rule 'train_loss > 8'" in line.get("message", "") for line in again)
+
+
+def test_a_rule_that_does_not_say_so_never_cancels(server: FaultServer, out: Out) -> None:
+    running(server, 3.0, 2.0, 9.0)
+    ends_by_itself(server)
+    code, printed, told = out("watch", "ftjob-one", "--plain", "--stop-if", "train_loss > 8")
+    assert code == 0
+    assert "you are told" in told
+    assert "train_loss > 8: train_loss is 9.0000" in printed
+    assert printed.count("rule     ") == 1
+    assert cancels(server) == 0
+
+
+def test_then_is_for_the_rules_that_do_not_say(server: FaultServer, out: Out) -> None:
+    running(server, 3.0, 9.0)
+    code, _, _ = out(
+        "watch", "ftjob-one", "--json", "--stop-if", "train_loss > 8", "--then", "cancel"
+    )
+    assert code == 1
+    assert cancels(server) == 1
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--stop-if", "nonsense"),
+        ("--then", "cancel"),
+        ("--stop-if", "loss > 1", "--then", "explode"),
+    ],
+)
+def test_what_is_no_rule_is_refused_before_anything(
+    server: FaultServer, out: Out, argv: tuple[str, ...]
+) -> None:
+    running(server, 1.0)
+    code, printed, _ = out("watch", "ftjob-one", "--json", *argv)
+    assert code == 2
+    assert json.loads(printed)["error"]["hint"]
+    assert server.count("GET", ".*") == 0
+
+
+def test_plain_ends_with_the_course_in_words(server: FaultServer, out: Out) -> None:
+    running(server, 3.0, 2.0, 1.0)
+    ends_by_itself(server)
+    _, printed, _ = out("watch", "ftjob-one", "--plain", "--no-plot")
+    assert "train_loss fell from 3.0000 to 1.0000 over 2 steps" in printed
+    assert "┤" not in printed
+    _, printed, _ = out("watch", "ftjob-one", "--once", "--plain")
+    assert "train_loss fell from 3.0000" in printed
+
+
+def test_jobs_and_logs_side_by_side(server: FaultServer, out: Out, tmp_path: Path) -> None:
+    running(server, 3.0, 2.0, 1.0)
+    log = tmp_path / "metrics.csv"
+    log.write_text("step,loss,val_loss\n1,3,3\n2,2.5,2.25\n")
+    code, printed, _ = out("compare", "lab/ftjob-one", str(log), "--json")
+    assert code == 0
+    found = json.loads(printed)["runs"]
+    assert [(run["provider"], run["step"]) for run in found] == [("lab", 3), ("log", 2)]
+    assert found[1]["valid"]["best"] == 2.25
+    code, printed, _ = out("compare", "ftjob-one", str(log), "--plain")
+    assert code == 0
+    assert "2.2500 @2" in printed
+    assert "train_loss fell from 3.0000" in printed
+    assert out("compare", str(tmp_path / "missing.csv"))[0] == 2

@@ -1,0 +1,116 @@
+"""``tunedeck watch --log``: a local training followed by scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.logs.reading import DATA
+from tui.cli import run
+
+
+@pytest.fixture(autouse=True)
+def settings(home: Path) -> None:
+    del home
+
+
+def call(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    code = run(list(argv))
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, printed, _ = call(capsys, "watch", "--log", str(DATA / "trainer_log.jsonl"), "--json")
+    assert code == 0
+    got = lines(printed)
+    assert [line["kind"] for line in got] == [*["metrics"] * 15, "status", "end"]
+    assert got[0]["values"]["loss"] == pytest.approx(3.81616)
+    assert got[0]["total_steps"] == 60
+    assert got[-1] == {
+        "kind": "end",
+        "status": "succeeded",
+        "fine_tuned_model": None,
+        "trained_tokens": None,
+        "error": None,
+    }
+
+
+def test_a_failed_training_is_a_failure(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = tmp_path / "out.txt"
+    log.write_text(
+        "Step 1 | loss:nan\nTraceback (most recent call last):\nRuntimeError: \x1b[1mno\n"
+    )
+    code, printed, told = call(
+        capsys, "watch", "--log", str(log), "--json", "--stop-if", "loss is nan"
+    )
+    assert code == 1
+    assert "you are told" in told
+    got = lines(printed)
+    assert [line["kind"] for line in got] == ["metrics", "event", "event", "status", "end"]
+    assert got[0]["values"] == {"loss": None}
+    assert got[-1]["error"]["message"] == "RuntimeError: no"
+
+
+def test_a_log_that_stands_still_ends_without_a_verdict(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    log = tmp_path / "out.csv"
+    log.write_text("step,loss\n1,2\n2,1\n")
+    os.utime(log, (1_700_000_000, 1_700_000_000))
+    code, printed, _ = call(capsys, "watch", "--log", str(log), "--plain", "--no-plot")
+    assert code == 0
+    assert "loss fell from 2.0000 to 1.0000 over 1 step" in printed
+    assert "unknown" in printed
+
+
+def test_a_folder_names_the_run_in_every_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shutil.copy(DATA / "trainer_log.jsonl", tmp_path / name)
+    code, printed, _ = call(capsys, "watch", "--log", str(tmp_path), "--json")
+    assert code == 0
+    assert {line["run"] for line in lines(printed)} == {"one", "two"}
+    code, printed, _ = call(capsys, "compare", str(tmp_path), "--json")
+    assert [run["title"] for run in json.loads(printed)["runs"]] == ["one", "two"]
+
+
+def test_once(capsys: pytest.CaptureFixture[str]) -> None:
+    code, printed, _ = call(capsys, "watch", "--log", str(DATA / "hf_output.txt"), "--once")
+    assert code == 0
+    assert "best eval_loss" in printed
+    assert "step 60/60" in printed
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("watch",),
+        ("watch", "ftjob-one", "--log", "x"),
+        ("watch", "--log", "no/such/file"),
+        ("watch", "--log", "."),
+        ("watch", "--log", "PATH", "--stop-if", "loss > 1 then cancel"),
+    ],
+)
+def test_wrong_usage(
+    capsys: pytest.CaptureFixture[str],
+    argv: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    argv = tuple(str(DATA / "trainer_log.jsonl") if word == "PATH" else word for word in argv)
+    code, printed, _ = call(capsys, *argv, "--json")
+    assert code == 2
+    assert json.loads(printed)["error"]["message"]
