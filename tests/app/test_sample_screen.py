@@ -97,7 +97,7 @@ async def test_answers_stand_beside_the_reference(app, held, size, columns) -> N
         assert good.view.said.startswith("exact")
         assert good.view.marks == ()
         assert marked(tuned) == {"red"}
-        assert tuned.view.said.startswith("0.86 alike")
+        assert tuned.view.said.startswith("0.88 alike")
         tops = [pane.region.y for pane in (reference, good, tuned)]
         assert tops.count(tops[0]) == columns
         text = screen_text(app)

@@ -204,6 +204,13 @@ def test_another_system_message_takes_the_place_of_the_first() -> None:
     assert prompt("p").with_system("new").messages[0]["role"] == "system"
 
 
+def test_words_are_told_apart_in_every_script() -> None:
+    assert similarity("Yes, it is.", "yes it is") == pytest.approx(6 / 8)
+    assert similarity("\u4eca\u65e5\u306f", "\u4eca\u65e5\u3082") == pytest.approx(4 / 6)
+    assert similarity("", "") == 1
+    assert similarity("", "word") == 0
+
+
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_similarity_is_a_share(one: str, other: str) -> None:
     assert 0 <= similarity(one, other) <= 1

@@ -10,11 +10,13 @@ import asyncio
 import hashlib
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from tui.errors import ProviderError, TunedeckError
@@ -34,6 +36,8 @@ _GIVE_UP_AFTER = 3
 _HOPELESS = (401, 403, 404, 405, 501)
 _HOPELESS_CODES = ("model_not_trained", "model_not_found", "missing_key", "not_supported")
 _MOST_WORDS = 2_000
+# Scripts that are written without blanks count a character as a word.
+_WORD = re.compile(r"[^\W\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+|\S")
 
 
 class AnswerState(StrEnum):
@@ -179,11 +183,14 @@ def is_exact(answer: str, reference: str) -> bool:
 
 
 def similarity(answer: str, reference: str) -> float:
-    """Return the share of words that two texts have in common in the same order, 0 to 1.
+    """Return the share of words and signs that two texts have in common in order, 0 to 1.
 
     It says how alike the words are and nothing about whether the answer is right.
     """
-    one, other = (text.casefold().split()[:_MOST_WORDS] for text in (answer, reference))
+    one, other = (
+        [match.group() for match in islice(_WORD.finditer(text.casefold()), _MOST_WORDS)]
+        for text in (answer, reference)
+    )
     if not one and not other:
         return 1.0
     return SequenceMatcher(None, one, other, autojunk=False).ratio()
