@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.jobs.wireserver import OpenAIServer
+from tests.jobs.wireserver import Answer, OpenAIServer, sse
 from tui.config import Paths, ProviderConfig, load_settings, resolve_provider
 from tui.credentials import (
     consented_hosts,
@@ -90,6 +90,10 @@ async def test_a_token_that_ran_out_is_asked_for_again(
     job = await provider.create({"model": "m", "training_file": "f"})
     assert len(server.jobs) == 1
     assert job.id == server.jobs[0]["id"]
+    server.on("POST", "/chat/completions", sse({"choices": [{"delta": {"content": "hi"}}]}))
+    server.keys = {"token-number-three"}
+    token.write_text("token-number-three")
+    assert [piece async for piece in provider.chat("m", [])] == ["hi"]
     # A key that is wrong for good is asked for once more and no oftener.
     server.keys = {"another"}
     before = len(server.seen)
@@ -297,8 +301,6 @@ async def test_no_trace_of_the_key(
         (500, KEY),
         (401, '{"error": {"message": "Incorrect API key provided: sk-proj-****************0123"}}'),
     ]:
-        from tests.jobs.wireserver import Answer
-
         server.refuse = lambda seen, s=status, b=body: Answer(b.encode(), s)
         with pytest.raises(CallError) as caught:
             await provider.list_jobs()

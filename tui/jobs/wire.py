@@ -64,7 +64,6 @@ class Wire:
         self._fresh = False
         self.worked = False
         """Whether any request was ever answered as it should be."""
-        self._retired: list[openai.AsyncOpenAI] = []
 
     async def get(
         self, path: str, query: Mapping[str, Any] | None = None, attempts: int | None = None
@@ -144,11 +143,25 @@ class Wire:
         Raises:
             CallError: It was refused, or broke off.
         """
+        while True:
+            client = await self.connect()
+            try:
+                async for line in self._lines_once(client, body):
+                    self.worked = self._fresh = True
+                    yield line
+            except CallError as error:
+                # As in :meth:`request`; a refusal comes before any line.
+                if not await self._token_ran_out(error, client):
+                    raise
+            else:
+                return
+
+    async def _lines_once(
+        self, client: openai.AsyncOpenAI, body: Mapping[str, Any]
+    ) -> AsyncIterator[str]:
         import httpx2
         import openai
 
-        client = await self.connect()
-        stream: Any = None
         try:
             # Through the SDK's own method, because Azure's classic way has other paths for it.
             call = client.chat.completions.with_streaming_response.create(
@@ -159,13 +172,9 @@ class Wire:
             async with call as stream:
                 async for line in stream.iter_lines():
                     yield line
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            if isinstance(error, (asyncio.CancelledError, TunedeckError)):
-                raise
-            if isinstance(error, openai.APIStatusError):
-                raise await self._refused(error) from None
+        except openai.APIStatusError as error:
+            raise await self._refused(error) from None
+        except _failures() as error:
             raise self._explained(error) from None
 
     async def aclose(self) -> None:
@@ -322,23 +331,27 @@ class Wire:
         try:
             answer = await self._guard(send, client)
         except CallError as error:
-            if error.status != 401 or not (self._fresh and self.config.api_key_command):
+            if not await self._token_ran_out(error, client):
                 raise
-            async with self._lock:
-                self._fresh = False
-                if self._client is client:
-                    self._client = None
-                    # Others may still be reading through it.
-                    self._retired.append(client)
             answer = await self._guard(send, await self.connect())
         self.worked = self._fresh = True
         return answer
+
+    async def _token_ran_out(self, error: CallError, client: openai.AsyncOpenAI) -> bool:
+        """Whether a new key is worth asking for; if so the next connection does."""
+        if error.status != 401 or not (self._fresh and self.config.api_key_command):
+            return False
+        async with self._lock:
+            self._fresh = False
+            # Others may have noticed it before.
+            if self._client is client:
+                self.renew()
+        return True
 
     async def _guard(
         self, send: Callable[[openai.AsyncOpenAI], Awaitable[bytes]], client: openai.AsyncOpenAI
     ) -> bytes:
         """Turn whatever is raised into a :class:`CallError` without the key."""
-        import httpx2
         import openai
 
         try:
@@ -347,16 +360,7 @@ class Wire:
             raise await self._refused(error) from None
         except TunedeckError:
             raise
-        except (
-            openai.OpenAIError,
-            httpx2.HTTPError,
-            httpx2.InvalidURL,
-            OSError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            RuntimeError,
-        ) as error:
+        except _failures() as error:
             found = self._explained(error)
             if self.config.kind == LOCAL and found.code == "connection_refused":
                 # The embedded service stopped since it was found: the next call starts it again.
@@ -382,6 +386,23 @@ class Wire:
         found.hint = redact(found.hint, self._key)
         found.args = (found.message,)
         return found
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what the SDK and what is below it raise when a request comes to nothing."""
+    import httpx2
+    import openai
+
+    return (
+        openai.OpenAIError,
+        httpx2.HTTPError,
+        httpx2.InvalidURL,
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+    )
 
 
 def classic_root(base_url: str) -> str:
