@@ -356,12 +356,14 @@ def next_position(curves: list[Curve], axes: Axes, x: float, columns: int, way: 
     return x if math.isnan(best) else best
 
 
-def readout(curves: list[Curve], view: View, marks: Marks) -> list[tuple[str, str]]:
+def readout(title: str, curves: list[Curve], view: View, marks: Marks) -> list[tuple[str, str]]:
     """What stands at the cursor, as pieces of text with the keys of their styles."""
     x = view.cursor if view.cursor is not None else 0.0
     own = [curve for curve in curves if not curve.guest] or curves
     steps = [step for curve in own if (step := raw_at(curve, x)[0]) == step]
-    head = f" step {integer(int(max(steps)))}" if steps else " before the first step"
+    head = (
+        f" {title} at step {integer(int(max(steps)))}" if steps else f" {title}: before the first"
+    )
     if view.along != "step":
         at = duration(x) if view.along == "time" else f"{integer(int(x))} tokens"
         head += f" · {at}"

@@ -52,7 +52,7 @@ def ending_of(state: RunState, now: float) -> Ending | None:
     if job.status == "failed":
         words = job.error_message or "the provider gave no reason"
         line = line_named(words)
-        where = f"Line {line} of the training file: e shows it. " if line else ""
+        where = f"Line {line} of the training file: e shows it where it is here. " if line else ""
         return Ending(
             "failed",
             f"Failed{_after(state, now)}: {words}",

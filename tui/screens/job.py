@@ -18,7 +18,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from tui.errors import TunedeckError
-from tui.messages import SampleRun, ShowRecord
+from tui.messages import SampleRun
 from tui.run import words
 from tui.run.end import Ending, ending_of
 from tui.run.facts import facts
@@ -291,21 +291,14 @@ class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
         """Show the line of the training file that the provider complains of."""
         line = self._line_at_fault()
         if line is not None:
-            self.app.post_message(ShowRecord(line))
+            self.open_line(self.file, line)
 
     def _line_at_fault(self) -> int | None:
-        """The line, when the file it is in is the open dataset."""
+        """The line, when the file it is in is on this machine."""
         ending = ending_of(self.state, self._clock())
-        if ending is None or ending.line is None:
+        if ending is None or ending.line is None or not os.path.exists(self.file):
             return None
-        return ending.line if self.file_is_open() else None
-
-    def file_is_open(self) -> bool:
-        """Whether the training file of this run is the open dataset."""
-        workspace = self.deck.workspace
-        if workspace.source is None or not self.file:
-            return False
-        return os.path.abspath(workspace.path) == self.file
+        return ending.line
 
     # Drawing: at most two frames a second by itself, and only what differs.
 

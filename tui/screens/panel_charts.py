@@ -299,7 +299,8 @@ class PanelCharts(PanelBase):
         place = MARKERS.index(self.view.marker)
         self.view.marker = MARKERS[(place + 1) % len(MARKERS)]
         self.draw_charts(now=True)
-        self.say({"ascii": "Drawn in ASCII"}.get(self.view.marker, f"Drawn in {self.view.marker}"))
+        words = {"ascii": "ASCII", "block": "blocks"}
+        self.say(f"Drawn in {words.get(self.view.marker, self.view.marker)}")
 
     def action_align(self) -> None:
         """Count the x axis in something else, where all that is shown knows it."""

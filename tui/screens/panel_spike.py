@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import ClassVar
 
@@ -11,7 +12,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from tui.errors import TunedeckError
-from tui.messages import OpenPath, ShowRecord
+from tui.run.dataset import file_of_run
+from tui.run.feed import feed_of
 from tui.run.spikes import Behind, records_behind, spikes
 from tui.screens.palette import Palette
 from tui.screens.panel_charts import PanelCharts
@@ -51,10 +53,11 @@ class PanelSpike(PanelCharts):
     class Found(Message):
         """The records behind a step are known, or why they are not."""
 
-        def __init__(self, step: int, behind: Behind, previews: tuple[str, ...]) -> None:
+        def __init__(self, step: int, behind: Behind, path: str, previews: tuple[str, ...]) -> None:
             super().__init__()
             self.step = step
             self.behind = behind
+            self.path = path
             self.previews = previews
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -79,10 +82,21 @@ class PanelSpike(PanelCharts):
         place = found.index(step) + 1
         self.say(f"Spike {place} of {len(found)}, at step {integer(int(step))}: Enter, its records")
 
-    @work(group="records", exclusive=True, thread=True, exit_on_error=False)
-    def _look_behind(self, step: int, kind: str) -> None:
-        behind = records_behind(self.state, step, kind, self.file)
-        self.post_message(self.Found(step, behind, _previews(self.file, behind.lines)))
+    @work(group="records", exclusive=True, exit_on_error=False)
+    async def _look_behind(self, step: int, kind: str) -> None:
+        path = ""
+        try:
+            if kind == "local":
+                key = (self.deck.provider_config(self.provider).name, self.source.id)
+                ledger = await feed_of(self.deck).ledger()
+                # Only the very bytes of the launch have the lines that were trained on.
+                path = await asyncio.to_thread(file_of_run, ledger, key)
+            behind = await asyncio.to_thread(records_behind, self.state, step, kind, path)
+            previews = await asyncio.to_thread(_previews, path, behind.lines)
+        except (TunedeckError, OSError) as error:
+            self.deck.tell(str(error), severity="error")
+            return
+        self.post_message(self.Found(step, behind, path, previews))
 
     def action_records(self) -> None:
         """Show which records the step at the cursor was trained on."""
@@ -107,17 +121,10 @@ class PanelSpike(PanelCharts):
             return
         title = f"Step {integer(message.step)}: {counted(len(behind.lines), 'record')} trained on"
         commands = [
-            SystemCommand(f"Line {line}", preview, partial(self._show, line))
+            SystemCommand(f"Line {line}", preview, partial(self.open_line, message.path, line))
             for line, preview in zip(behind.lines, message.previews, strict=True)
         ]
         self.app.push_screen(Palette(commands, title=title))
-
-    def _show(self, line: int) -> None:
-        if self.file_is_open():
-            self.app.post_message(ShowRecord(line))
-        else:
-            self.app.post_message(OpenPath(self.file))
-            self.deck.tell(f"Opened the training file; :{line} goes to the record.")
 
 
 def _previews(path: str, lines: tuple[int, ...]) -> tuple[str, ...]:
