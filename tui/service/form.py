@@ -52,7 +52,10 @@ class UploadForm:
         kind, options = parse_options_header(request.headers.get("content-type"))
         if kind != b"multipart/form-data" or b"boundary" not in options:
             raise bad_request("The request must be multipart/form-data, with the file in 'file'.")
-        parser = MultipartParser(options[b"boundary"], self._callbacks())
+        try:
+            parser = MultipartParser(options[b"boundary"], self._callbacks())
+        except FormParserError as error:
+            raise bad_request(f"The form cannot be read: {error}") from error
         failure: ApiError | None = None
         spare = max(_SPARE_BYTES, self._limit)
         try:

@@ -6,7 +6,8 @@ Without settings, a service is started on loopback. To point it elsewhere::
         pytest tests/service/suite -n 0
 
 Tests marked ``costs`` start a training, so elsewhere they are skipped unless TUNEDECK_SUITE_SPEND
-is 1. Tests that use what is this service's own (small models, no delay) are skipped elsewhere always.
+is 1. Tests that use what is this service's own (small models, no delay) are always skipped
+elsewhere.
 """
 
 from __future__ import annotations

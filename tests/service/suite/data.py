@@ -8,18 +8,10 @@ from typing import Any
 
 import openai
 
-CITIES = [
-    "Paris",
-    "Lima",
-    "Kyoto",
-    "Nairobi",
-    "Oslo",
-    "Quito",
-    "Delhi",
-    "Madrid",
-    "Havana",
-    "Accra",
-]
+CITIES = (
+    *("Paris", "Lima", "Kyoto", "Nairobi", "Oslo"),
+    *("Quito", "Delhi", "Madrid", "Havana", "Accra"),
+)
 ENDED = ("succeeded", "failed", "cancelled")
 
 

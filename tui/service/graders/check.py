@@ -36,7 +36,7 @@ def check_grader(grader: object, where: str = "grader") -> dict[str, Any]:
             f"Missing required parameter: '{where}'.", where, "missing_required_parameter"
         )
     found = _object(grader, where)
-    kind = found.get("type")
+    kind = found.get("type") if isinstance(found.get("type"), str) else ""
     if kind in ELSEWHERE:
         raise bad_request(
             f"Graders of the type '{kind}' are not available here: {ELSEWHERE[kind]}."
@@ -123,7 +123,7 @@ def _check_leaf(grader: Mapping[str, Any], kind: str, where: str) -> None:
             f"{where}.evaluation_metric",
             "unsupported_grader",
         )
-    elif grader.get("evaluation_metric") not in METRICS:
+    elif grader.get("evaluation_metric") not in tuple(METRICS):
         raise _invalid(where, "evaluation_metric", grader.get("evaluation_metric"), tuple(METRICS))
 
 
