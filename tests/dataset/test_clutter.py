@@ -149,3 +149,39 @@ def test_answers_keep_their_commas() -> None:
     record = {"messages": [{"role": "user", "content": "a,]"}, {**A, "content": '",}'}]}
     raw = json.dumps(record).encode()
     assert without_commas(raw + b",") == (raw, record)
+
+
+@pytest.mark.parametrize("more", ["", "\n"])
+@pytest.mark.parametrize("count", [12, 2000])
+def test_one_array_on_one_line(tmp_path: Path, count: int, more: str) -> None:
+    """What ``json.dump`` of a list writes, whatever the file is called."""
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps([good(i) for i in range(count)]) + more)
+    checked = check_file(path)
+    assert checked.records == checked.valid == count
+    assert checked.counts["pretty_printed"] == checked.errors == 1
+    report, lines = fixed(path)
+    assert [json.loads(line) for line in lines] == [good(i) for i in range(count)]
+    assert report.check is not None
+    assert not report.check.errors
+
+
+def test_a_list_of_messages_is_no_list_of_records(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps(good(1)["messages"]) + "\n")
+    assert check_file(path).counts["data_type"] == 1
+    path.write_text(json.dumps([good(1)]) + "\n" + json.dumps([good(2)]) + "\n")
+    assert check_file(path).counts["data_type"] == 2
+
+
+@pytest.mark.parametrize("end", [b"", b",", b" \n"])
+def test_an_array_that_is_cut_off(tmp_path: Path, end: bytes) -> None:
+    path = tmp_path / "in.json"
+    path.write_bytes(json.dumps([good(i) for i in range(12)]).encode()[:-1] + end)
+    checked = check_file(path)
+    assert checked.records == checked.valid == 12
+    (issue,) = checked.issues.by_code("invalid_json")
+    assert "before the array is closed" in issue.message
+    path.write_bytes(path.read_bytes()[:-8])
+    checked = check_file(path)
+    assert (checked.records, checked.valid, checked.counts["invalid_json"]) == (12, 11, 1)

@@ -22,6 +22,8 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
 # The rest of a string that an earlier block began.
 _STRING_END = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
+# A list of messages is no list of records.
+_OF_RECORDS = re.compile(rb'\[[ \t\r\n]*\{[ \t\r\n]*"(?!(?:role|content|name)")')
 
 
 def names_json(source: Source) -> bool:
@@ -36,15 +38,16 @@ def is_array(source: Source) -> bool:
     if not head.startswith(b"["):
         return False
     first, mark, rest = head.partition(b"\n")
+    whole = names_json(source) or _OF_RECORDS.match(head) is not None
     if not mark and source.size > _HEAD:
-        return names_json(source)
+        return whole
     try:
         orjson.loads(first)
     except (ValueError, RecursionError):
         machine = JsonMachine()
         right = machine.feed(first.decode("utf-8", "replace")) is None
         return names_json(source) or (right and bool(mark))
-    return names_json(source) and not rest.strip()
+    return whole and not rest.strip()
 
 
 def array_spans(
@@ -111,6 +114,13 @@ class _Splitter:
                         self._rest(base + match.end())
                         return
         yield from self._element(self._size, last=True)
+        # An element that is cut off itself has an issue of its own.
+        if self._depth == 1 and not inside:
+            self._tell(
+                self._size,
+                "the file ends before the array is closed",
+                "it was cut off: copy or write it again, or close the array with ]",
+            )
 
     def _mark(self, token: bytes, at: int) -> Iterator[Span]:
         if token in (b"[", b"{"):
