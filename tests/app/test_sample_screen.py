@@ -271,6 +271,15 @@ async def test_money_is_asked_about_once(app, lab, held) -> None:
         await until(pilot, lambda: not screen._asking and "exact" in screen_text(app))
         await pilot.press("n", "enter")
         await until(pilot, lambda: lab.sent["good", "Question 2"] == 1)
+        await until(pilot, lambda: not screen._asking)
+        # More tokens are more money, which nobody has agreed to.
+        await pilot.press("e", *"tokens=5000", "enter")
+        await until(pilot, lambda: "tokens=5000" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "Ask this?" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: not screen._asking)
+        assert lab.sent["good", "Question 2"] == 1
 
 
 async def test_hostile_answers_are_harmless(app, lab, held) -> None:

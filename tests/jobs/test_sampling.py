@@ -190,6 +190,22 @@ async def test_a_provider_that_cannot_is_not_asked() -> None:
     assert "it only trains" in score(sampling.of_model(0)).trouble
 
 
+async def test_a_provider_is_not_flooded() -> None:
+    lab = Talker({f"m{n}": "a b c d" for n in range(6)})
+    models = [lab.model(f"m{n}") for n in range(6)]
+    sampling = Sampling(models, [prompt(str(n)) for n in range(8)], SETTINGS)
+    most = 0
+
+    def changed(_at: int, _number: int) -> None:
+        nonlocal most
+        running = [a for a in sampling.answers.values() if a.state is AnswerState.RUNNING]
+        most = max(most, len(running))
+
+    await sampling.run(changed)
+    assert most == 4
+    assert all(answer.state is AnswerState.DONE for answer in sampling.answers.values())
+
+
 async def test_nothing_to_ask_is_no_failure() -> None:
     lab = Talker({})
     await ran(Sampling([], [prompt("p")], SETTINGS))

@@ -32,6 +32,8 @@ _BACKOFF = 1.0
 _LONGEST_WAIT = 90.0
 _AT_ONCE = 2
 """Requests under way for one model: gentle on rate limits, and on the machine of the local one."""
+_AT_ONE_PLACE = 4
+"""Requests under way at one provider."""
 _GIVE_UP_AFTER = 3
 _HOPELESS = (401, 403, 404, 405, 501)
 _HOPELESS_CODES = ("model_not_trained", "model_not_found", "missing_key", "not_supported")
@@ -380,11 +382,13 @@ class Sampling:
         Args:
             changed: Called with the positions of the model and the prompt whose answer changed.
         """
+        places = {m.provider.endpoint: asyncio.Semaphore(_AT_ONE_PLACE) for m in self.models}
         try:
             async with asyncio.TaskGroup() as group:
                 for at, numbers in self.to_send.items():
                     if numbers:
-                        group.create_task(_Asker(self, at, changed).ask_all(numbers))
+                        place = places[self.models[at].provider.endpoint]
+                        group.create_task(_Asker(self, at, place, changed).ask_all(numbers))
         finally:
             for answer in self.answers.values():
                 if not answer.over:
@@ -398,9 +402,16 @@ class Sampling:
 class _Asker:
     """Asks one model its prompts, and stops asking where that is of no use."""
 
-    def __init__(self, sampling: Sampling, at: int, changed: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        sampling: Sampling,
+        at: int,
+        place: asyncio.Semaphore,
+        changed: Callable[[int, int], None],
+    ) -> None:
         self._sampling = sampling
         self._at = at
+        self._place = place
         self._changed = changed
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._failures = 0
@@ -416,7 +427,7 @@ class _Asker:
     async def _one(self, number: int) -> None:
         sampling, at = self._sampling, self._at
         answer = sampling.answers[at, number]
-        async with self._slots:
+        async with self._slots, self._place:
             if self._given_up is None:
                 await ask(
                     sampling.models[at],

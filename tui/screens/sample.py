@@ -126,7 +126,7 @@ class SampleScreen(DeckScreen):
         self._samples.columns = [SampleColumn(name) for name in dict.fromkeys(models)]
         self._frame: Timer | None = None
         self._asking = False
-        self._agreed: set[tuple[str, ...]] = set()
+        self._agreed: dict[tuple[str, ...], int] = {}
         self._trouble = ""
         self._note = ""
         self._reading = False
@@ -194,19 +194,20 @@ class SampleScreen(DeckScreen):
 
         try:
             cost = await asyncio.to_thread(cost_of, sampling)
-            if cost.paid and cost.where not in self._agreed:
+            # A yes holds for what costs no more: not for a model or for tokens on top of it.
+            if cost.paid and cost.output_tokens > self._agreed.get(cost.where, -1):
                 question = Confirm(
                     "Ask this?",
                     [
                         f"{cost.words()}.",
-                        "Other prompts on this screen are then asked without this question.",
+                        "Prompts that cost no more are then asked without this question.",
                     ],
                     yes="ask",
                     no="ask nothing",
                 )
                 if not await self.app.push_screen_wait(question):
                     return
-                self._agreed.add(cost.where)
+                self._agreed[cost.where] = cost.output_tokens
             self._samples.take(sampling)
             if self._frame is not None:
                 self._frame.resume()
