@@ -200,7 +200,6 @@ async def test_a_prompt_typed_by_hand(app, lab, held) -> None:
         screen = await sample_screen(pilot, "base", prompts=str(held))
         await pilot.press("t", *"my cat", "enter")
         await until(pilot, lambda: "typed by hand" in screen_text(app))
-        await pilot.press("enter")
         await until(pilot, lambda: not screen._asking and "about my cat" in screen_text(app))
         assert lab.sent["base", "my cat"] == 1
 

@@ -141,8 +141,8 @@ def _print_results(table: ResultsTable) -> None:
         chosen = _fitting(table, head, rows, filled, shutil.get_terminal_size().columns)
         if len(chosen) < len(head):
             note(
-                f"{len(chosen)} of {len(head)} columns are shown, the others are empty or do not fit:"
-                " --json and -o FILE have them all"
+                f"{len(chosen)} of {len(head)} columns are shown, the others are empty or do not"
+                " fit: --json and -o FILE have them all"
             )
     print_table([tuple(row[at] for at in chosen) for row in (head, *rows)])
 

@@ -66,7 +66,8 @@ class SampleScreen(DeckScreen):
     from the reference (the answer in the data) are underlined and bold; without a reference, from
     the first answer. Exact means the reference word for word; alike is the share of words in common
     with it, in order; cut means the limit of tokens was reached. None says that an answer is right.
-    Enter asks the prompt in view and sends no request twice; a asks again. Tab goes from pane to
+    Enter asks the prompt in view and sends no request twice; a asks again; one typed by hand is
+    asked at once. Tab goes from pane to
     pane, and the arrow keys scroll the one with the marked title.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -380,6 +381,8 @@ class SampleScreen(DeckScreen):
         if message.kind == "prompt":
             self._samples.add_prompt(SamplePrompt(({"role": "user", "content": text},)))
             self._draw()
+            if self._samples.models and not self._asking:
+                self.action_ask(False)
         elif message.kind == "file":
             self._read(os.path.expanduser(text))
             self._draw_state()
