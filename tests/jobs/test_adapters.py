@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
@@ -19,6 +20,7 @@ from tests.jobs.wireserver import (
     WireServer,
 )
 from tui.config import Paths, ProviderConfig
+from tui.errors import SafetyError
 from tui.jobs import CallError, LaunchRequest, Ledger, Preflight, Provider, Watcher, launch
 
 pytestmark = pytest.mark.usefixtures("hurried")
@@ -393,6 +395,34 @@ async def test_a_lost_answer_is_found_again_without_metadata(
             await launch(refused, Preflight((), None, None, False), provider, ledger)
     assert len(server.jobs) == 1
     assert len(server.calls("POST", "/v1/files")) == 1
+
+
+async def test_the_providers_own_price_is_told_and_kept_to(
+    running: ExitStack, paths: Paths, ledger: Ledger, tmp_path: Path
+) -> None:
+    server = running.enter_context(CrusoeServer())
+    file = tmp_path / "train.jsonl"
+    file.write_text('{"messages": []}\n')
+    free = Preflight((), None, None, False)
+    request = LaunchRequest(file, "base", hyperparameters={"n_epochs": 2}, max_cost=1.0)
+    said: list[str] = []
+
+    def tell(_state: Any, words: str) -> None:
+        said.append(words)
+
+    async with opened(server, paths, "crusoe") as provider:
+        with pytest.raises(SafetyError, match=r"1\.25 USD.*over the limit") as caught:
+            await launch(request, free, provider, ledger, tell)
+        assert caught.value.code == "over_max_cost"
+        assert not server.jobs
+        enough = dataclasses.replace(request, max_cost=2.0)
+        await launch(enough, free, provider, ledger, tell)
+        assert "lab estimates 1.25 USD for 120,000 tokens" in said
+        # No price stops no launch.
+        server.on("POST", "/fine_tuning/jobs/estimate_price", Answer(b"", 500))
+        await launch(request, free, provider, ledger, tell)
+    assert len(server.jobs) == 2
+    assert any("does not tell a price" in words for words in said)
 
 
 async def test_what_mistral_cannot_do_is_said_without_asking(

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tui.errors import FileError, SafetyError
+from tui.jobs.asked_price import keep_to_price
 from tui.jobs.files import UploadProgress
 from tui.jobs.ledger import Ledger
 from tui.jobs.models import LAUNCH_KEY, Job
@@ -192,10 +193,16 @@ class _Launch:
             upload = await self._training_file()
             validation = await self._validation_file()
             await self._advance(LaunchState.UPLOADED, file_id=upload.file_id)
+            body = request_body(self.request, self.id, upload.file_id, validation)
+            await keep_to_price(
+                self.provider,
+                body,
+                self.request.max_cost,
+                lambda words: self.on_state(LaunchState.UPLOADED, words),
+            )
         except BaseException as error:
             await self._close(LaunchState.REFUSED, str(error) or "stopped before any job")
             raise
-        body = request_body(self.request, self.id, upload.file_id, validation)
         return await self._create(body, upload)
 
     def _look_at_file(self) -> tuple[int, str]:

@@ -85,13 +85,16 @@ def kept_models(
         shutdown = entry.shutdown_date or (str(info.shutdown_date) if info.shutdown_date else None)
         ours = info.provider == profile or (profile == "azure" and info.provider == "openai")
         gone = bool(shutdown and today and shutdown <= today)
+        # Azure and Mistral say it themselves.
+        says = entry.trainable
+        able = says if says is not None else bool(ours and info.trainable)
         final = entry.id.partition(":ckpt-step-")[0]
         row = made.get(entry.id) or made.get(final)
         found.append(
             KeptModel(
                 name=entry.id,
                 tuned=entry.tuned,
-                trainable=bool(ours and info.trainable and not entry.tuned and not gone),
+                trainable=able and not entry.tuned and not gone,
                 owned_by=entry.owned_by,
                 created_at=entry.created_at or (row.job.finished_at if row else None),
                 shutdown_date=shutdown,
