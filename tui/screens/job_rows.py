@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.strip import Strip
 
 from tui.run import words
 from tui.run.facts import GAP
@@ -80,7 +81,6 @@ class RunsList(VirtualList):
         """List these runs; the cursor stays on its run, and only rows that differ are drawn."""
         under = self.current
         before = len(self._rows)
-        old = self._shown
         self._rows = tuple(rows)
         if under is not None and not self._stands_on(under):
             place = next((i for i, row in enumerate(self._rows) if row.key == under.key), None)
@@ -88,8 +88,8 @@ class RunsList(VirtualList):
                 self.cursor = place
         self.rows_changed(before)
         self.ensure_visible(self.cursor)
-        self._shown = self._texts()
-        self.refresh_row(*(i for i, text in self._shown.items() if old.get(i) != text))
+        seen = range(self.top, min(len(self._rows), self.top + self.page))
+        self.refresh_row(*(i for i in seen if self._shown.get(i) != self._text(i)))
 
     def _stands_on(self, row: RunRow) -> bool:
         return self.cursor < len(self._rows) and self._rows[self.cursor].key == row.key
@@ -99,13 +99,15 @@ class RunsList(VirtualList):
         changed, self.marked = marked ^ self.marked, marked
         self.refresh_row(*(i for i, row in enumerate(self._rows) if row.key in changed))
 
-    def _texts(self) -> dict[int, str]:
-        """Return what the rows in view say, the cursor's place included."""
-        width = self.row_width
-        return {
-            i: joined([(f"{i == self.cursor}", ""), *self.row_pieces(i, width)])
-            for i in range(self.top, min(len(self._rows), self.top + self.page))
-        }
+    def _text(self, index: int) -> str:
+        """Return what a row says, the cursor's place included."""
+        return joined([(f"{index == self.cursor}", ""), *self.row_pieces(index, self.row_width)])
+
+    def render_line(self, y: int) -> Strip:
+        """One row, whose words are kept to know later whether they are still the same."""
+        if self.top + y < len(self._rows):
+            self._shown[self.top + y] = self._text(self.top + y)
+        return super().render_line(y)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer the panel only where there is a run."""
