@@ -29,6 +29,7 @@ from tui.jobs import (
     open_ledger,
     sorted_checkpoints,
 )
+from tui.jobs.bills import billed_tokens
 from tui.jobs.rows import Owner
 from tui.pricing import estimate
 from tui.tokens import ExampleCounter
@@ -275,6 +276,20 @@ def test_estimates_equal_the_bill_at_azure(
     assert bill is not None
     assert (bill.estimated, bill.billed, bill.rounded, bill.agrees) == (tokens, billed, True, True)
     assert bill.ratio == 1.0
+
+
+def test_recorded_events_tell_the_bill_of_azure() -> None:
+    raws = [item["event"] for item in json.loads((WIRE / "events.json").read_text())]
+    events = [event for raw in raws if (event := Event.from_wire(raw))]
+    told = [event for event in events if "billed" in event.message]
+    assert {billed_tokens(ended("j", 1), [event], "azure") for event in told} <= {
+        None,
+        (5000, True),
+        (0, True),
+    }
+    assert any("tokens billed" in event.message for event in told)
+    assert billed_tokens(ended("j", 6720), [], "azure") is None
+    assert billed_tokens(ended("j", 6720), events[:0], "openai") == (6720, False)
 
 
 def test_recorded_jobs_bill_what_was_estimated() -> None:

@@ -89,6 +89,15 @@ async def test_one_failure_does_not_stop_the_others() -> None:
     assert sum(n for (model, _), n in lab.sent.items() if model == "a") == 1
 
 
+async def test_an_unknown_model_is_told_where_to_look() -> None:
+    error = CallError("no such model", "check the id", code="model_not_found", status=400)
+    lab = Talker({"a": error})
+    sampling = Sampling([lab.model("a")], [prompt("p"), prompt("q")], SETTINGS)
+    await ran(sampling)
+    assert "tunedeck models" in sampling.answers[0, 1].hint
+    assert sum(lab.sent.values()) == 1
+
+
 async def test_a_prompt_that_is_refused_is_passed_over() -> None:
     def says(text: str) -> str | Exception:
         return CallError("too long", status=400) if text == "1" else "fine"

@@ -36,7 +36,9 @@ _AT_ONE_PLACE = 4
 """Requests under way at one provider."""
 _GIVE_UP_AFTER = 3
 _HOPELESS = (401, 403, 404, 405, 501)
-_HOPELESS_CODES = ("model_not_trained", "model_not_found", "missing_key", "not_supported")
+_NO_MODEL = ("model_not_trained", "model_not_found")
+_HOPELESS_CODES = (*_NO_MODEL, "missing_key", "not_supported")
+_MODEL_HINT = "see 'tunedeck models' for those that answer, or name the job it came of: job:ID"
 _MOST_WORDS = 2_000
 # Scripts that are written without blanks count a character as a word.
 _WORD = re.compile(r"[^\W\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+|\S")
@@ -247,7 +249,8 @@ async def ask(
             raise
         except TunedeckError as error:
             wait = _wait_for(error, attempt) if not answer.text else None
-            answer.trouble, answer.hint = error.message, error.hint
+            answer.trouble = error.message
+            answer.hint = _MODEL_HINT if error.code in _NO_MODEL else error.hint
             if wait is None:
                 answer.state = AnswerState.FAILED
                 answer.hopeless = _is_hopeless(error)
