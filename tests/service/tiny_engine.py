@@ -39,6 +39,12 @@ def train(mode, folder):
     job = json.loads((folder / "job.json").read_text())
     examples = [json.loads(line) for line in (folder / job["training_file"]).open()]
     assert len(examples) == job["n_examples"]
+    if job["method"] != "supervised":
+        # What each method comes with, and nothing left for the engine to decide.
+        assert job["method"] == "dpo" or job["grader"]["type"] == "string_check"
+        assert "auto" not in job["hyperparameters"].values()
+    with (folder / "pids").open("a") as pids:
+        pids.write(f"{os.getpid()}\n")
     total = job["hyperparameters"]["n_epochs"] * 4
     first = 0
     if job["resume"]:
