@@ -101,6 +101,9 @@ def preflight(
     problems += grader_fields(request, cancelled)
     problems += validation_problems(request, provider, sha256, cancelled)
     cost, trouble = _price(request, provider, result.table, today)
+    if any(problem.code == "bad_n_epochs" for problem in problems):
+        # Said already, with the provider's own limits.
+        trouble = [problem for problem in trouble if problem.code != "no_price"]
     found = Preflight((), report, cost, False, sha256)
     return with_problems(request, found, [*problems, *trouble])
 
@@ -195,6 +198,14 @@ def _read(
 # --- price ------------------------------------------------------------------------------------
 
 
+def _company(provider: ProviderConfig) -> str:
+    """Return whose prices apply: another company's copy of a model has a price of its own."""
+    if provider.kind != "compatible":
+        return provider.profile
+    known = provider.known
+    return known.name if known.owns(provider.base_url or "") else provider.name
+
+
 def _price(
     request: LaunchRequest,
     provider: ProviderConfig,
@@ -212,8 +223,7 @@ def _price(
         cost = estimate(
             table,
             request.model,
-            # Another company's copy of a model has a price of its own.
-            provider=provider.name if provider.kind == "compatible" else provider.profile,
+            provider=_company(provider),
             epochs=epochs,
             today=today or datetime.datetime.now(datetime.UTC).date(),
         )

@@ -174,4 +174,4 @@ def left_open_lines(
         lines.append(Line("  f fills the form to finish it, d drops it.", "muted"))
     if not lines:
         return ()
-    return (Line("Left open", "head"), *lines, Line(""))
+    return (Line("Left open", "head"), *lines, Line(" "))

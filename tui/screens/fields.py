@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.widgets import Checkbox, Select
 from textual.widgets._select import SelectCurrent, SelectOverlay
 
@@ -46,8 +49,12 @@ class ChoiceRows(SelectOverlay):
             self.highlighted = max(0, min((self.highlighted or 0) + rows, self.option_count - 1))
 
 
-class Choice(Select[str]):
-    """A list that drops down."""
+class Choice(Select[str], inherit_bindings=False):
+    """A list that drops down; the arrows move past it, as past the other fields of a form."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "show_overlay", "Show menu", show=False)
+    ]
 
     def compose(self) -> ComposeResult:
         """What is chosen, and the rows."""

@@ -219,8 +219,8 @@ class LaunchScreen(GoingLaunch):
         self._fill_all(message.found.request)
         notes = [note[:1].upper() + note[1:] for note in message.found.notes]
         words = [f"As {message.job_id} was launched; change what you like.", *notes]
-        self.open_ones.update(content_of([*(Line(word, "warning") for word in words), Line("")]))
-        self.open_ones.display = True
+        self._about_past = (*(Line(word, "warning") for word in words), Line(" "))
+        self.show_open()
 
     def _choose_model(self, model: str) -> None:
         self._wanted_model = model

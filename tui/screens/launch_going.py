@@ -43,6 +43,9 @@ class GoingLaunch(DeckScreen):
         self._task: asyncio.Task[LaunchResult] | None = None
         self._log: list[tuple[str, Line]] = []
         self._standings: tuple[Standing, ...] = ()
+        self._about_past: tuple[Line, ...] = ()
+        self._about_drop: tuple[Line, ...] = ()
+        self._about_open: tuple[Line, ...] = ()
 
     def _sync(self) -> None:
         """Let the button say whether a launch is possible now."""
@@ -187,10 +190,16 @@ class GoingLaunch(DeckScreen):
         self._standings = message.standings if not self._launching else ()
         lines = left_open_lines(self._standings, message.settled)
         if message.said:
-            lines = (Line(message.said, "muted"), Line(""), *lines)
+            self._about_drop = (Line(message.said, "muted"), Line(" "))
+        self._about_open = tuple(lines)
+        self.show_open()
+        self.refresh_bindings()
+
+    def show_open(self) -> None:
+        """Show where the form comes from and what was left open, above the preflight."""
+        lines = (*self._about_past, *self._about_drop, *self._about_open)
         self.open_ones.update(content_of(lines))
         self.open_ones.display = bool(lines)
-        self.refresh_bindings()
 
     @property
     def _unfinished(self) -> LaunchRow | None:
@@ -224,6 +233,7 @@ class GoingLaunch(DeckScreen):
         row = self._unfinished
         if row is None:
             return
+        self._about_drop = ()
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -233,7 +243,7 @@ class GoingLaunch(DeckScreen):
         question = Confirm("Drop this launch?", lines, yes="drop it", no="keep it")
         self.app.push_screen(question, answered)
 
-    @work(group="left-open", exit_on_error=False)
+    @work(group="drop", exit_on_error=False)
     async def _drop(self, row: LaunchRow) -> None:
         from tui.jobs import clear_launch, leftovers
 
