@@ -11,7 +11,7 @@ from typing import Any
 from tui.dataset.checking import check_file
 from tui.dataset.convert.detect import READY, convert_record
 from tui.dataset.convert.model import SkipError, message
-from tui.dataset.convert.outward import CHECKED, for_target
+from tui.dataset.convert.outward import TAKES_TOOLS, TOOLS_SKIPPED, CHECKED, for_target
 from tui.dataset.convert.table import Table, is_table
 from tui.dataset.model import Format
 from tui.dataset.repair.file import verdict_json
@@ -252,6 +252,13 @@ class _Converter:
             raise TunedeckError(
                 f"none of {report.records:,} records could be converted; of {count:,}: {reason}",
                 "name a file of JSON objects, or a table with --from csv",
+                code="nothing_converted",
+            )
+        if TOOLS_SKIPPED in report.skipped:
+            others = ", ".join(TAKES_TOOLS)
+            raise TunedeckError(
+                f"none of {report.records:,} records could be converted; of {count:,}: {reason}",
+                f"write them for a provider whose tuning takes tools: {others}",
                 code="nothing_converted",
             )
         keys = ", ".join(self._keys[:12])

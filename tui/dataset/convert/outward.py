@@ -18,6 +18,9 @@ from tui.dataset.convert.model import Message, SkipError
 _INSTRUCTIONS = ("system", "developer")
 _ID_LETTERS = 9
 
+TOOLS_SKIPPED = "tools, which this format has no place for"
+"""Why a record with tools is passed over."""
+
 
 class Chat:
     """A chat record taken apart.
@@ -80,7 +83,7 @@ class Chat:
             SkipError: There are calls, or the turns do not alternate.
         """
         if self.has_tools:
-            raise SkipError("tools, which this format has no place for")
+            raise SkipError(TOOLS_SKIPPED)
         found: list[tuple[str, str]] = []
         for entry in self.turns:
             role, text = str(entry.get("role")), self.text(entry)
@@ -263,6 +266,9 @@ TARGETS: Mapping[str, Callable[[Chat], Message]] = {
     "completion": _completion,
 }
 """How a chat record is written for each, by the name ``--to`` knows it by."""
+
+TAKES_TOOLS = ("gemini", "mistral", "together", "fireworks", "sharegpt")
+"""Those that records with tools can be written for."""
 
 CHECKED = {"mistral": "mistral", "together": "nebius", "fireworks": "nebius"}
 """Those that are chat data too, and whose rules come nearest, so that the result can be checked."""

@@ -97,13 +97,11 @@ def _role(entry: dict[str, object], path: JsonPath) -> Iterator[Finding]:
         meant = _repair_role(role)
         # Which call an answer belongs to is not known where its id is missing.
         lost = meant == "tool" and "tool_call_id" not in entry and role.strip().lower() != "tool"
-        close = get_close_matches(role[:40].lower(), ROLES, n=1, cutoff=0.75)
         if meant:
             hint = f"write {meant}"
-        elif close:
-            hint = f"did you mean {close[0]}?"
         else:
-            hint = f"use one of {', '.join(ROLES)}"
+            close = get_close_matches(role[:40].lower(), ROLES, n=1, cutoff=0.75)
+            hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(ROLES)}"
         yield Finding(
             "unrecognized_role",
             here,
