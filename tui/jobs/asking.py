@@ -51,8 +51,10 @@ async def ask_provider(
         return with_problems(request, found, [problem])
     refused = _body_refused(request, provider)
     if provider.config.kind == LOCAL:
-        # Nothing else it could say is not known here, and asking would start it.
-        return with_problems(request, found, refused)
+        # Nothing else it could say is not known here, and asking would start it; only which
+        # graders its engine can run is for it to say.
+        graded = await _graded(request, provider)
+        return with_problems(request, found, [*refused, *graded])
     try:
         async with asyncio.timeout(_SECONDS):
             models = await _models(provider)

@@ -41,7 +41,7 @@ _NUMBERS = {
 }
 _EFFORTS = ("default", "low", "medium", "high")
 _MAX_INTEGRATIONS = 5
-_SUPERVISED_ONLY = {"local": "the built-in engine", "nebius": "Nebius", "mistral": "Mistral"}
+_SUPERVISED_ONLY = {"nebius": "Nebius", "mistral": "Mistral"}
 
 
 def settings_problems(
