@@ -18,7 +18,7 @@ from tui.service.engines import BUILTIN, Engine
 
 KEY = "test-key"
 TINY = Path(__file__).with_name("tiny_engine.py")
-MODES = ("tiny", "gated", "stubborn", "crashing", "failing", "garbage", "lying")
+MODES = ("tiny", "gated", "stubborn", "crashing", "failing", "garbage", "lying", "careful")
 ENGINES = {mode: Engine(model=mode, command=(sys.executable, str(TINY), mode)) for mode in MODES}
 ENGINES["absent"] = Engine(model="absent", command=("/nowhere/engine",))
 ENDED = ("succeeded", "failed", "cancelled")

@@ -20,7 +20,7 @@ import pytest
 from tests.service.conftest import CHAT, TINY, Deck, jsonl
 from tests.service.test_runs import gone
 
-ENGINES = ("gated", "stubborn")
+ENGINES = ("gated", "stubborn", "careful")
 BEFORE = """
 CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, created_at INTEGER NOT NULL,
@@ -137,6 +137,25 @@ def test_an_engine_that_heard_nothing_of_the_kill_is_ended_first(
         wait_for(lambda job_id=job_id: served.status(job_id) == "succeeded")
         assert served.steps(job_id) == list(range(1, 13))
     assert len(served.pids(second)) == 1
+
+
+def test_a_snapshot_saves_what_came_after_the_checkpoint(start: Callable[[], Served]) -> None:
+    served = start()
+    job_id = served.launch("careful")
+    reached(served, job_id, 6)
+    kept = served.folder / "jobs" / job_id / "checkpoints"
+    wait_for(lambda: {path.name for path in kept.iterdir()} == {"step-4", "snapshot-6"})
+    served.kill()
+    served = start()
+    wait_for(lambda: len(served.pids(job_id)) == 2)
+    said = json.loads((served.folder / "jobs" / job_id / "job.json").read_text())
+    assert said["resume"] == "checkpoints/snapshot-6"
+    # Nobody sees it.
+    assert [c.step_number for c in served.jobs.checkpoints.list(job_id)] == [4]
+    (served.folder / "jobs" / job_id / "go").touch()
+    wait_for(lambda: served.status(job_id) == "succeeded")
+    assert served.steps(job_id) == list(range(1, 13))
+    wait_for(lambda: {path.name for path in kept.iterdir()} == {"step-4", "step-8", "step-12"})
 
 
 def test_a_run_killed_again_and_again_comes_to_its_end(start: Callable[[], Served]) -> None:

@@ -17,6 +17,7 @@ from tui.service.engines import Engine
 from tui.service.engines.micro.model import Network
 from tui.service.engines.micro.preferences import Preferences
 from tui.service.engines.micro.reinforcement import ANSWER_BYTES, draw
+from tui.service.engines.micro.train import Trainer
 
 BOTH = ("yes", "no")
 PAIRS = [
@@ -70,6 +71,20 @@ def test_preferences_are_learnt_and_a_resumed_run_gives_the_same(tmp_path: Path)
     train(folder)
     again = write_job(folder, PAIRS, method="dpo", hyperparameters=DPO, resume="checkpoints/step-3")
     assert metrics(train(again)) == whole[3:]
+
+
+def test_a_run_goes_on_from_a_snapshot_as_if_never_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.service.engines.micro.train.SNAPSHOT_SECONDS", 0.0)
+    folder, lines = write_job(tmp_path / "a", CHAT), list[Any]()
+    Trainer(folder, lines.append, lambda: False).run()
+    snapshots = [line for line in lines if line["type"] == "snapshot"]
+    assert [line["step"] for line in snapshots] == [n for n in range(1, 20) if n != 10]
+    write_job(folder, CHAT, resume="checkpoints/snapshot-15")
+    again: list[Any] = []
+    Trainer(folder, again.append, lambda: False).run()
+    assert metrics(again) == metrics(lines)[15:]
 
 
 def tuned(folder: Path) -> str:

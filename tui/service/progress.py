@@ -25,6 +25,7 @@ class Progress:
         store: Where events go.
         job: The job as it was at the start.
         keep_checkpoint: Told of each checkpoint, after everything before it is stored.
+        keep_snapshot: Told of each snapshot in the same way.
         give_up: Called when events cannot be stored any more.
 
     Attributes:
@@ -33,13 +34,19 @@ class Progress:
     """
 
     def __init__(
-        self, store: Store, job: Row, keep_checkpoint: KeepCheckpoint, give_up: Callable[[], None]
+        self,
+        store: Store,
+        job: Row,
+        keep_checkpoint: KeepCheckpoint,
+        keep_snapshot: KeepCheckpoint,
+        give_up: Callable[[], None],
     ) -> None:
         self.done: str | None = None
         self.error: tuple[str, str] | None = None
         self._store = store
         self._job_id = job["id"]
         self._keep_checkpoint = keep_checkpoint
+        self._keep_snapshot = keep_snapshot
         self._give_up = give_up
         self._last_step: int = job["last_step"]
         self._total: int | None = job["total_steps"]
@@ -58,7 +65,9 @@ class Progress:
             case "metrics":
                 self._metrics(line)
             case "checkpoint":
-                self._checkpoint(line)
+                self._kept(line, self._keep_checkpoint)
+            case "snapshot":
+                self._kept(line, self._keep_snapshot)
             case "started":
                 self._total = _whole(line.get("total_steps")) or self._total
             case "log":
@@ -101,15 +110,13 @@ class Progress:
         data = {key: value for key, value in line.items() if key != "type"}
         self._add(event(_message(step, self._total, data), kind="metrics", data=data))
 
-    def _checkpoint(self, line: Mapping[str, Any]) -> None:
+    def _kept(self, line: Mapping[str, Any], keep: KeepCheckpoint) -> None:
         step, metrics = _whole(line.get("step")), line.get("metrics")
         self._flush()
         if step is None or self._trouble is not None:
             return
         try:
-            self._keep_checkpoint(
-                step, str(line.get("path", "")), metrics if isinstance(metrics, dict) else {}
-            )
+            keep(step, str(line.get("path", "")), metrics if isinstance(metrics, dict) else {})
         except Exception as trouble:  # noqa: BLE001 - raised again by finish()
             self._fail(trouble)
 

@@ -190,7 +190,9 @@ class JobRun:
         command = (*engine.command, "train", str(self._folder))
         child = await self._start_child(command, "engine.log")
         self._store.update_job(self.job_id, engine_pid=child.pid)
-        progress = Progress(self._store, job, self._keep_checkpoint, child.kill)
+        progress = Progress(
+            self._store, job, self._keep_checkpoint, self._keep_snapshot, child.kill
+        )
         async for line in self._run_child(child):
             progress.take(line)
         code = self._code
@@ -232,7 +234,11 @@ class JobRun:
         }
 
     def _resume_point(self) -> Row | None:
-        for row in self._store.checkpoints(self.job_id, after=None, limit=CHECKPOINTS_KEPT).rows:
+        """Return the latest of the checkpoints and the snapshot that is still there."""
+        kept = self._store.checkpoints(self.job_id, after=None, limit=CHECKPOINTS_KEPT).rows
+        snapshot = self._job()["snapshot"]
+        rows: list[Row] = [*kept, *([snapshot] if snapshot else [])]
+        for row in sorted(rows, key=_step, reverse=True):
             if (self._config.data_dir / row["path"]).is_dir():
                 return row
         return None
@@ -296,6 +302,17 @@ class JobRun:
             if not self._store.path_in_use(old["path"]):
                 shutil.rmtree(self._config.data_dir / old["path"], ignore_errors=True)
 
+    def _keep_snapshot(self, step: int, name: str, _metrics: Mapping[str, Any]) -> None:
+        """Remember where a killed run goes on from; nobody else sees it."""
+        path = self._inside(name)
+        if path is None:
+            return
+        old = self._job()["snapshot"]
+        relative = str(path.relative_to(self._config.data_dir.resolve()))
+        self._store.update_job(self.job_id, snapshot={"step": step, "path": relative}, restarts=0)
+        if old and old["path"] != relative and not self._store.path_in_use(old["path"]):
+            shutil.rmtree(self._config.data_dir / old["path"], ignore_errors=True)
+
     def _inside(self, name: str) -> Path | None:
         """Return the folder an engine named, if it lies in the job's own folder and is there."""
         path = (self._folder / name).resolve()
@@ -355,6 +372,10 @@ class JobRun:
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 return
+
+
+def _step(row: Row) -> int:
+    return int(row["step"])
 
 
 def _opening(job: Row, resume: Row | None) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 from tui.service.tables import prepare
 
 _JSON = ("result_files", "error", "hyperparameters", "method", "metadata", "integrations", "data",
-         "metrics", "messages", "answer")  # fmt: skip
+         "metrics", "messages", "answer", "snapshot")  # fmt: skip
 UNFINISHED = ("validating_files", "queued", "running")
 TERMINAL = ("succeeded", "failed", "cancelled")
 

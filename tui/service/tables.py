@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     metadata TEXT, integrations TEXT NOT NULL DEFAULT '[]',
     n_examples INTEGER, tokens_per_epoch INTEGER, last_step INTEGER NOT NULL DEFAULT 0,
     total_steps INTEGER, restarts INTEGER NOT NULL DEFAULT 0, engine_pid INTEGER,
-    turn INTEGER NOT NULL DEFAULT 0, wanted TEXT);
+    turn INTEGER NOT NULL DEFAULT 0, wanted TEXT, snapshot TEXT);
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, job_id TEXT NOT NULL,
     created_at INTEGER NOT NULL, level TEXT NOT NULL, message TEXT NOT NULL, type TEXT NOT NULL,
@@ -44,7 +44,7 @@ CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, turn, seq);
 _ADDED = {
     "files": {"expires_at": "INTEGER"},
     "uploads": {"purpose": "TEXT NOT NULL DEFAULT 'fine-tune'", "lifetime": "INTEGER"},
-    "jobs": {"turn": "INTEGER NOT NULL DEFAULT 0", "wanted": "TEXT"},
+    "jobs": {"turn": "INTEGER NOT NULL DEFAULT 0", "wanted": "TEXT", "snapshot": "TEXT"},
 }
 
 

@@ -27,10 +27,13 @@ Training: ``COMMAND train FOLDER``
         {"type": "metrics", "step": 1, "total_steps": 150, "train_loss": 5.54,
          "train_mean_token_accuracy": 0.01, "valid_loss": …, "full_valid_loss": …}
         {"type": "checkpoint", "step": 50, "path": "checkpoints/step-50", "metrics": {…}}
+        {"type": "snapshot", "step": 70, "path": "checkpoints/snapshot-70"}
         {"type": "log", "level": "info", "message": "…"}
         {"type": "done", "path": "checkpoints/step-150"}
         {"type": "error", "code": "training_diverged", "message": "…"}
 
+    A checkpoint is a model that people can use, one an epoch; a snapshot is only for going on after
+    a kill, is shown to nobody, and replaces the one before it.
     Metrics of preference jobs are ``train_loss``, ``valid_loss``, ``full_valid_loss`` and nested
     ``rewards``; those of reinforcement ``train_mean_reward`` and ``full_valid_mean_reward``.
     Steps count from 1 and never go back, except after ``resume``: steps that were reported before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from tui.service.order import epoch_order
 
 WARMUP = 5
 LOST = 1e6
+SNAPSHOT_SECONDS = 30.0
 
 Emit = Callable[[Mapping[str, Any]], None]
 
@@ -57,7 +59,10 @@ class Trainer:
         self.total_steps = self._steps_an_epoch * self._epochs
         self._gradient = np.zeros_like(self.network.flat)
         self._last: dict[str, Any] = {}
-        self._saved_step = self._optimiser.steps
+        self._saved_at = time.monotonic()
+        # A snapshot is no checkpoint: a stop right after it still writes one.
+        snapshot = "snapshot-" in (job.get("resume") or "")
+        self._saved_step = -1 if snapshot else self._optimiser.steps
         self._saved = [folder / job["resume"]] if job.get("resume") else []
 
     def _load(self, job: Mapping[str, Any]) -> tuple[Network, Adam]:
@@ -114,6 +119,8 @@ class Trainer:
             self._emit({"type": "metrics", "step": step, "total_steps": self.total_steps, **values})
             if epoch_ends:
                 self._save(step, final=step == self.total_steps)
+            elif time.monotonic() - self._saved_at > SNAPSHOT_SECONDS:
+                self._save_snapshot(step)
         self._task.finish()
         self._emit({"type": "done", "path": self._relative(self.total_steps)})
 
@@ -146,6 +153,15 @@ class Trainer:
         if step > 0 and step != self._saved_step:
             self._save(step, final=False)
 
+    def _save_snapshot(self, step: int) -> None:
+        """Keep what a run that is killed goes on from, where an epoch takes long."""
+        folder = self._checkpoints / f"snapshot-{step}"
+        checkpoint.save(folder, self.network, self._optimiser, step)
+        self._saved_at = time.monotonic()
+        self._emit(
+            {"type": "snapshot", "step": step, "path": f"{self._checkpoints.name}/{folder.name}"}
+        )
+
     def _relative(self, step: int) -> str:
         return f"{self._checkpoints.name}/step-{step}"
 
@@ -154,6 +170,7 @@ class Trainer:
         checkpoint.save(folder, self.network, None if final else self._optimiser, step)
         # The one before stays resumable: the service may die before it hears of this one.
         self._saved_step = step
+        self._saved_at = time.monotonic()
         self._saved = [path for path in self._saved if path != folder] + [folder]
         for old in self._saved[:-2]:
             checkpoint.drop_state(old)
