@@ -9,8 +9,9 @@ import pytest
 
 from tests.app.job_fakes import application, screen_text, until
 from tests.jobs.keeper import Keeper
-from tui.config import ProviderConfig
-from tui.jobs import CallError, Checkpoint, ModelEntry
+from tests.jobs.test_results import launched
+from tui.config import Paths, ProviderConfig
+from tui.jobs import CallError, Checkpoint, ModelEntry, open_ledger
 from tui.messages import SampleRun
 from tui.screens.sample import SampleScreen
 from widgets.answer_pane import AnswerPane
@@ -252,6 +253,16 @@ async def test_the_open_dataset_gives_the_prompts_unless_named(app) -> None:
     async with app.run_test(size=(120, 30)) as pilot:
         await sample_screen(pilot, "good")
         await until(pilot, lambda: "prompt 1 of 12" in screen_text(app))
+
+
+async def test_a_run_brings_the_file_it_was_validated_on(app, lab, held) -> None:
+    ledger = open_ledger(Paths.resolve().state)
+    launched(ledger, "ftjob-1", {}, at=lab.endpoint, recipe={"validation": str(held)})
+    ledger.close()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await sample_screen(pilot, "job:ftjob-1")
+        await until(pilot, lambda: "held.jsonl" in screen_text(app))
+        assert "prompt 1 of 4" in screen_text(app)
 
 
 async def test_money_is_asked_about_once(app, lab, held) -> None:

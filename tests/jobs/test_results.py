@@ -220,7 +220,13 @@ def ledger(home: Path) -> Any:
     opened.close()
 
 
-def launched(ledger: Ledger, job_id: str, estimate_row: dict[str, Any], at: str = "lab") -> None:
+def launched(
+    ledger: Ledger,
+    job_id: str,
+    estimate_row: dict[str, Any],
+    at: str = "lab",
+    recipe: dict[str, Any] | None = None,
+) -> None:
     row = LaunchRow(
         id=f"launch-{job_id}",
         endpoint=at,
@@ -238,6 +244,7 @@ def launched(ledger: Ledger, job_id: str, estimate_row: dict[str, Any], at: str 
         planned_at=1.0,
         creating_at=2.0,
         updated_at=3.0,
+        recipe=recipe or {},
     )
     assert ledger.plan(row) is None
 

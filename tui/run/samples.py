@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from tui.config import LOCAL
 from tui.errors import UsageError
 from tui.run.named import short_name
 from widgets.answer_data import AnswerView, Span
@@ -15,6 +16,7 @@ from widgets.numbers import counted, duration
 from widgets.text import clean
 
 if TYPE_CHECKING:
+    from tui.config import ProviderConfig
     from tui.jobs import Answer, SampledModel, SamplePrompt, SampleSettings, Sampling
     from tui.run.heldout import HeldOut
 
@@ -270,3 +272,11 @@ def _with(settings: SampleSettings, name: str, value: str) -> SampleSettings:
     if name == "seed":
         return replace(settings, seed=None if value.lower() in _FREE else int(value))
     raise ValueError(name)
+
+
+def answers_untuned(config: ProviderConfig) -> bool:
+    """Return whether base models answer under the names that jobs give them.
+
+    The local one has learnt nothing before it is tuned; Azure knows names of deployments only.
+    """
+    return config.kind not in (LOCAL, "azure")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -16,12 +17,11 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
-from tui.config import LOCAL
 from tui.errors import TunedeckError
 from tui.jobs import SamplePrompt, SampleSettings
 from tui.run.feed import feed_of
 from tui.run.named import short_name
-from tui.run.samples import SampleColumn, Samples, read_settings, warning_of
+from tui.run.samples import SampleColumn, Samples, answers_untuned, read_settings, warning_of
 from tui.screens.base import DeckScreen
 from tui.screens.prompt import Prompt
 from tui.screens.sample_news import Asked, Offered, PromptsRead, Resolved, Trouble
@@ -33,7 +33,6 @@ from widgets.rows import RowsView
 from widgets.text import cell_width, clean, fit
 
 if TYPE_CHECKING:
-    from tui.config import ProviderConfig
     from tui.jobs import Provider, Sampling
 
 FRAME = 0.5
@@ -147,9 +146,8 @@ class SampleScreen(DeckScreen):
         """Read the prompts, and look the models up."""
         # What is coming is shown in frames: a piece of an answer at a time is a lot on a slow link.
         self._frame = self.set_interval(FRAME, self._draw_answers, pause=True)
-        path = self._file or self.deck.workspace.path
-        if path and path != "-":
-            self._read(path)
+        self._reading = True
+        self._find_prompts()
         for column in self._samples.columns:
             self._look_up(column)
         self._arrange()
@@ -176,6 +174,30 @@ class SampleScreen(DeckScreen):
             self.post_message(PromptsRead(None, str(error)))
         else:
             self.post_message(PromptsRead(found))
+
+    @work(group="find", exit_on_error=False)
+    async def _find_prompts(self) -> None:
+        """Read the file named, else what the run was validated on, else the open dataset."""
+        path = self._file or await self._validation() or self.deck.workspace.path
+        if path and path != "-":
+            self._read(path)
+        else:
+            self.post_message(PromptsRead(None))
+
+    async def _validation(self) -> str:
+        """Return the validation file of the first run named, where it is still on this machine."""
+        from tui.run.named import parse_model
+
+        with contextlib.suppress(TunedeckError):
+            for column in self._samples.columns:
+                name = parse_model(column.name, self.deck.provider_choices())
+                provider = feed_of(self.deck).provider(name.provider or self._provider)
+                ledger = await feed_of(self.deck).ledger()
+                launch = await asyncio.to_thread(ledger.launch_of, provider.endpoint, name.job)
+                path = launch.recipe.get("validation") if launch is not None else None
+                if isinstance(path, str) and os.path.isfile(path):
+                    return path
+        return ""
 
     @work(group="look-up", exit_on_error=False)
     async def _look_up(self, column: SampleColumn) -> None:
@@ -257,7 +279,7 @@ class SampleScreen(DeckScreen):
     def _resolved(self, message: Resolved) -> None:
         model = message.column.model
         alone = len(self._samples.columns) == 1
-        if alone and model is not None and model.base and _answers_untuned(model.provider.config):
+        if alone and model is not None and model.base and answers_untuned(model.provider.config):
             # What a run was good for shows beside the model it began with.
             self._add(f"{model.provider.name}/{model.base}")
         self._draw_answers()
@@ -468,11 +490,3 @@ class SampleScreen(DeckScreen):
         lines += self._samples.totals() if not self._asking else []
         self.state.set_class(bool(self._trouble), "-trouble")
         self.state.update(Content("\n".join(lines[:3])))
-
-
-def _answers_untuned(config: ProviderConfig) -> bool:
-    """Whether base models answer under the names that jobs give them.
-
-    The local one has learnt nothing before it is tuned; Azure knows names of deployments only.
-    """
-    return config.kind not in (LOCAL, "azure")
