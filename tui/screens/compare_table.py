@@ -84,8 +84,9 @@ class RunTable(VirtualList):
         """A run's row as text; the headings for ``None``."""
         name = "Run" if place is None else clean(self.runs[place].title)
         parts = [pad(fit(name, self._name_width()), self._name_width())]
-        widths = self._widths()
-        for column, width in list(zip(self.columns, widths, strict=True))[self.first :]:
+        last = len(self.columns) - self.hidden()[1]
+        shown = list(zip(self.columns, self._widths(), strict=True))[self.first : last]
+        for column, width in shown:
             text = column.label if place is None else clean(column.cells[place])
             side = "right" if column.right else "left"
             parts.append(pad(fit(text, width), width, align=side))
@@ -96,7 +97,7 @@ class RunTable(VirtualList):
         room, shown = self.row_width - 4 - self._name_width(), 0
         for width in self._widths()[self.first :]:
             room -= width + 2
-            if room < 0:
+            if room < 0 and shown:
                 break
             shown += 1
         return self.first, len(self.columns) - self.first - shown
