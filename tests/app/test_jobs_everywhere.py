@@ -32,7 +32,7 @@ def job_of(name: str, job_id: str, status: str = "running", **fields) -> Job:
 def quick(monkeypatch) -> None:
     """The screen looks again soon: what is tested is what it shows then."""
     for name in ("BUSY", "CALM", "IDLE", "_WORST"):
-        monkeypatch.setattr(f"tui.screens.jobs.{name}", 0.1)
+        monkeypatch.setattr(f"tui.screens.runs_asked.{name}", 0.1)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ async def test_several_are_cancelled_with_one_question(app, places) -> None:
         screen = await jobs_screen(pilot)
         await until(pilot, lambda: screen.runs.row_count == 4)
         await until(pilot, lambda: "30/60" in screen_text(app))
-        await pilot.press("space", "down", "space", "space")
+        await pilot.press("g", "space", "down", "space", "space")
         await until(pilot, lambda: "3 runs marked" in screen_text(app))
         for key in ("enter", "n"):
             await pilot.press("x")

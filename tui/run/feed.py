@@ -235,7 +235,7 @@ class JobFeed:
                 jobs[job_id] = await provider.retrieve(job_id, attempts=1)
             except ProviderError as error:
                 if error.status != 404:
-                    raise
+                    return  # What is listed stands; the next turn asks again.
                 await asyncio.to_thread(ledger.mark_gone, provider.endpoint, job_id)
 
     async def _settle(self, ledger: Ledger, provider: Provider) -> None:

@@ -64,6 +64,9 @@ class RunsList(VirtualList):
         self._shown: dict[int, str] = {}
         self.marked: frozenset[RunKey] = frozenset()
         self.several = False
+        self.filling = False
+        """Whether runs still come in for the first time: until then the cursor waits at the top."""
+        self._led = False
         self.status_of: Callable[[RunRow], str] = lambda row: row.job.status
         self.clock: Callable[[], float] = time.time
 
@@ -82,7 +85,9 @@ class RunsList(VirtualList):
         under = self.current
         before = len(self._rows)
         self._rows = tuple(rows)
-        if under is not None and not self._stands_on(under):
+        if self.filling and not self._led:
+            self.cursor = 0
+        elif under is not None and not self._stands_on(under):
             place = next((i for i, row in enumerate(self._rows) if row.key == under.key), None)
             if place is not None:
                 self.cursor = place
@@ -93,6 +98,11 @@ class RunsList(VirtualList):
 
     def _stands_on(self, row: RunRow) -> bool:
         return self.cursor < len(self._rows) and self._rows[self.cursor].key == row.key
+
+    def move_cursor(self, index: int) -> bool:
+        """Put the cursor on a row, as somebody asked for."""
+        self._led = True
+        return super().move_cursor(index)
 
     def mark(self, marked: frozenset[RunKey]) -> None:
         """Mark these runs, and no others."""

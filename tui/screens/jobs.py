@@ -4,42 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import ClassVar
 
-from textual import events, getters, on, work
+from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
 
 from tui.errors import TunedeckError
 from tui.messages import CompareRuns, GoLaunch, LaunchPrefill, OpenJob, SampleRun
 from tui.run.feed import feed_of
-from tui.run.runlist import RunKey, RunList, RunRow
+from tui.run.runlist import RunKey, RunRow
 from tui.screens.job_actions import DoneTo
 from tui.screens.job_rows import RunsList
 from tui.screens.prompt import Prompt
 from tui.screens.run_columns import headings, state_of, text_of
+from tui.screens.runs_asked import AskedRuns, Listed
 from tui.screens.runs_said import ORDERS, Said, in_order
-from tui.screens.several import SeveralRuns
 from widgets.text import clean
 
-BUSY = 5.0
-"""Seconds between two looks at a provider while something happens to its runs."""
-CALM = 15.0
-"""Seconds between two looks while runs go on and nothing is new."""
-IDLE = 30.0
-"""Seconds between two looks while none does."""
-_WORST = 15.0
-_LONGEST = 900.0
-_FIRST_ROWS = 60
-_WHOLE_EVERY = 20
-_ASLEEP = "the service on this machine is not running, so its runs stand still; r starts it"
 
-
-class JobsScreen(SeveralRuns):
+class JobsScreen(AskedRuns):
     """All runs everywhere; Enter opens one, ``x`` cancels the marked ones or the one at hand.
 
     Args:
@@ -72,14 +58,6 @@ class JobsScreen(SeveralRuns):
         Binding("escape", "all_runs", "all runs", id="jobs.all", show=False),
     ]
 
-    class Listed(Message):
-        """What is known of one provider's runs now."""
-
-        def __init__(self, provider: str, found: RunList) -> None:
-            super().__init__()
-            self.provider = provider
-            self.found = found
-
     runs = getters.query_one("#runs", RunsList)
     heads = getters.query_one("#heads", Static)
     state = getters.query_one("#state", Static)
@@ -89,8 +67,6 @@ class JobsScreen(SeveralRuns):
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
         self._clock = clock
-        self._names: tuple[str, ...] = ()
-        self._lists: dict[str, RunList] = {}
         self._words: tuple[str, ...] = ()
         self._order = ORDERS[0]
         self._marked: frozenset[RunKey] = frozenset()
@@ -114,92 +90,36 @@ class JobsScreen(SeveralRuns):
 
     @on(events.ScreenResume)
     def _seen(self) -> None:
-        self._poll()
+        self.ask_everywhere()
 
     @on(events.ScreenSuspend)
     def _unseen(self) -> None:
-        # Nobody looks, so nobody asks.
-        self.workers.cancel_group(self, "poll")
+        self.ask_no_more()
 
     def _provider_changed(self, _name: str) -> None:
         if self.is_current:
-            self._poll()
+            self.ask_everywhere()
 
     def on_resize(self) -> None:
         """The headings stand over their columns."""
         self._draw_heads()
         self._draw_state(self.runs.row_count)
 
-    # What workers do, one a provider: they ask, and post what they heard.
-
-    def _poll(self, *, wake: bool = False) -> None:
-        """Begin to follow every provider, each by itself: one that is away delays no other."""
-        self.workers.cancel_group(self, "poll")
-        self._names = feed_of(self.deck).everywhere()
-        self._order_lists()
-        for name in self._names:
-            self._follow(name, wake)
-
-    def _order_lists(self) -> None:
-        known = self._lists
-        self._lists = {name: known[name] for name in self._names if name in known}
-
-    @work(group="poll", exit_on_error=False)
-    async def _follow(self, name: str, wake: bool) -> None:
-        """Post what is known of a provider's runs, then ask it again and again."""
-        feed, pace = feed_of(self.deck), _Pace()
-        rest = feed.rest()
-        last: RunList | None = None
-        turn = 0
-        while True:
-            if turn == 0 and name not in self._lists:
-                last = await self._post_known(name, RunList(), _FIRST_ROWS)
-            error: TunedeckError | None = None
-            asleep = not wake and await feed.asleep(name)
-            try:
-                if not asleep:
-                    await feed.fetch(name, whole=turn % _WHOLE_EVERY == 0)
-            except TunedeckError as caught:
-                error = caught
-            found = await self._known(name) or last or RunList()
-            if not asleep:
-                found = found.after_asking(str(error) if error else None)
-            elif any(row.going for row in found.rows):
-                found = replace(found, trouble=_ASLEEP)
-            self.post_message(self.Listed(name, found))
-            going = any(row.going for row in found.rows)
-            wait = pace.next(error, going, changed=last is None or last.rows != found.rows)
-            last, turn = found, turn + 1
-            await feed.pause(name, rest, wait)
-
-    async def _post_known(self, name: str, found: RunList, limit: int) -> RunList:
-        found = await self._known(name, limit) or found
-        self.post_message(self.Listed(name, found))
-        return found
-
-    async def _known(self, name: str, limit: int | None = None) -> RunList | None:
-        feed = feed_of(self.deck)
-        try:
-            return await (feed.known(name) if limit is None else feed.known(name, limit))
-        except TunedeckError as error:
-            self.deck.tell(str(error), severity="error")
-            return None
-
     # What handlers do: they alone change what is shown.
 
     @on(Listed)
     def _listed(self, message: Listed) -> None:
-        self._lists[message.provider] = message.found
-        self._order_lists()
-        first = next(iter(self._names), "")
-        self._asked = first in self._lists and self._lists[first].asked
+        self.runs.filling = not self.heard.issuperset(self.names)
+        self.take(message)
+        first = next(iter(self.names), "")
+        self._asked = first in self.lists and self.lists[first].asked
         self._draw()
 
     @on(DoneTo)
     def _done_to(self, message: DoneTo) -> None:
         if message.job is None:
             self.say_trouble(message)
-        self._poll()
+        self.ask_everywhere()
         self._draw()
 
     @on(RunsList.Chosen)
@@ -332,7 +252,7 @@ class JobsScreen(SeveralRuns):
 
     def action_refresh_runs(self) -> None:
         """Ask the providers now; the embedded service is started if it is not running."""
-        self._poll(wake=True)
+        self.ask_everywhere(wake=True)
 
     def action_filter(self) -> None:
         """Ask for words that runs must have in them."""
@@ -367,7 +287,7 @@ class JobsScreen(SeveralRuns):
     # Drawing: only what reads differently.
 
     def _all(self) -> list[RunRow]:
-        return [row for found in self._lists.values() for row in found.rows]
+        return [row for found in self.lists.values() for row in found.rows]
 
     def _status_of(self, row: RunRow) -> str:
         if row.gone:
@@ -414,7 +334,7 @@ class JobsScreen(SeveralRuns):
         self._say("heads", self.heads, text)
 
     def _said(self) -> Said:
-        return Said(self._lists, feed_of(self.deck).cancels(), self._clock())
+        return Said(self.lists, feed_of(self.deck).cancels(), self._clock())
 
     def _draw_state(self, shown: int) -> None:
         text, trouble = self._said().lines(
@@ -431,28 +351,3 @@ class JobsScreen(SeveralRuns):
         if self._shown.get(key) != text:
             self._shown[key] = text
             widget.update(Content(text))
-
-
-class _Pace:
-    """How long to wait between two looks at one provider."""
-
-    def __init__(self) -> None:
-        self._failures = 0
-        self._calm = BUSY
-
-    def next(self, error: TunedeckError | None, going: bool, *, changed: bool) -> float:
-        """Return the seconds to wait.
-
-        Args:
-            error: Why the provider did not answer, if it did not.
-            going: Whether any of its runs goes on.
-            changed: Whether the list says something new.
-        """
-        if error is not None:
-            self._failures += 1
-            asked: float | None = getattr(error, "retry_after", None)  # seconds, where told
-            wait = min(_WORST, BUSY * 1.5 ** min(self._failures - 1, 4))
-            return min(_LONGEST, max(asked or 0.0, wait))
-        self._failures = 0
-        self._calm = BUSY if changed else min(CALM, self._calm * 1.3)
-        return self._calm if going else IDLE
