@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.jobs.keeper import Keeper
+from tests.jobs.test_results import ended, launched
 from tui.cli import run
 from tui.config import Paths
 from tui.jobs import CallError, Checkpoint, FileEntry, ModelEntry, open_ledger
@@ -180,6 +181,14 @@ def test_a_job_that_is_not_there_is_told_and_the_rest_is_asked(out: Out, prompts
     code, printed, _ = out("sample", "--model", "ftjob-x", "--prompts", str(prompts), "--json")
     assert code == 3
     assert json.loads(printed)["error"]["code"] == "not_found"
+
+
+def test_prompts_that_were_trained_on_are_told(out: Out, prompts: Path, lab: Keeper) -> None:
+    ledger = open_ledger(Paths.resolve().state)
+    launched(ledger, "ftjob-1", {}, at=lab.endpoint, file=str(prompts))
+    ledger.close()
+    _, _, told = out("sample", "--model", "ftjob-1", "--prompts", str(prompts), "--json")
+    assert "ftjob-1 was trained on these very prompts" in told
 
 
 def test_what_the_file_holds_is_not_asked_again(
@@ -369,8 +378,6 @@ def test_read_only_is_refused_before_a_question(
 
 
 def test_bills_are_told_with_the_results(out: Out, lab: Keeper) -> None:
-    from tests.jobs.test_results import launched
-
     lab.add(result_files=["file-r"], trained_tokens=110)
     lab.contents["file-r"] = b"step,train_loss\n1,2.5\n"
     ledger = open_ledger(Paths.resolve().state)
@@ -386,8 +393,6 @@ def test_bills_are_told_with_the_results(out: Out, lab: Keeper) -> None:
 
 
 def test_past_bills_stand_beside_an_estimate(out: Out, lab: Keeper, sample_data: Path) -> None:
-    from tests.jobs.test_results import ended, launched
-
     file = str(sample_data / "support_chat.jsonl")
     before = out("cost", file, "--model", "micro", "--json")
     ledger = open_ledger(Paths.resolve().state)

@@ -226,12 +226,13 @@ def launched(
     estimate_row: dict[str, Any],
     at: str = "lab",
     recipe: dict[str, Any] | None = None,
+    file: str = "train.jsonl",
 ) -> None:
     row = LaunchRow(
         id=f"launch-{job_id}",
         endpoint=at,
         provider=at,
-        file="train.jsonl",
+        file=file,
         sha256=job_id,
         model="m",
         state=LaunchState.CREATED,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -166,7 +167,8 @@ async def _models(
             for name in names:
                 if name.provider is not None and name.provider not in providers:
                     providers[name.provider] = _open(opened, settings, name.provider)
-            yield await _resolved(opened, dict(zip(args.model, names, strict=True)), providers)
+            named = dict(zip(args.model, names, strict=True))
+            yield await _resolved(opened, named, providers, args.prompts)
         finally:
             for provider in providers.values():
                 if not isinstance(provider, ProviderError) and provider is not opened.provider:
@@ -198,6 +200,7 @@ async def _resolved(
     opened: Session,
     names: Mapping[str, ModelName],
     providers: Mapping[str, Provider | ProviderError],
+    prompts: str,
 ) -> tuple[list[SampledModel], dict[str, ProviderError]]:
     """Return the models; one that cannot be found is told, and the others are asked all the same.
 
@@ -205,6 +208,13 @@ async def _resolved(
         ProviderError: None can be found.
     """
     from tui.run.named import resolve_model
+
+    async def find(text: str) -> str:
+        job_id = await find_job(opened, text)
+        launch = opened.ledger.launch_of(opened.provider.endpoint, job_id)
+        if launch is not None and os.path.realpath(launch.file) == os.path.realpath(prompts):
+            note(f"{job_id} was trained on these very prompts: give a held-out file to judge it by")
+        return job_id
 
     found: list[SampledModel] = []
     missing: dict[str, ProviderError] = {}
@@ -215,9 +225,7 @@ async def _resolved(
             continue
         here = provider is opened.provider
         try:
-            model = await resolve_model(
-                name, provider, (lambda job: find_job(opened, job)) if here else None
-            )
+            model = await resolve_model(name, provider, find if here else None)
         except ProviderError as error:
             missing[text] = error
             continue
