@@ -268,6 +268,16 @@ def test_the_next_start_says_it_and_resume_finishes_it(
     assert json.loads(out("jobs", "--json")[1])["launches"] == []
 
 
+def test_resume_does_not_train_on_another_file(server: FaultServer, out: Out, file: Path) -> None:
+    cut_short(server, out, file)
+    out("jobs")
+    file.write_text(file.read_text().replace("Question", "Riddle"))
+    code, printed, _ = out("launch", "--resume", "--yes", "--json")
+    assert code == 4
+    assert json.loads(printed)["error"]["code"] == "file_changed"
+    assert not server.jobs
+
+
 def test_clear(server: FaultServer, out: Out, file: Path) -> None:
     cut_short(server, out, file)
     code, printed, _ = out("launch", "--clear")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from tui.cli.asked import add_arguments, changed_request, check_combination, new_request
@@ -24,6 +25,8 @@ from widgets.text import clean
 if TYPE_CHECKING:
     from tui.cli.session import Session
     from tui.jobs import LaunchRequest, LaunchResult, LaunchState, Preflight
+
+_NOTHING = "No job was created; nothing had been sent yet."
 
 
 def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -132,13 +135,15 @@ async def _launch(args: argparse.Namespace) -> str:
             found = preflight(request, opened.config)
         if args.yes or is_interactive():
             found = await ask_provider(request, found, opened.provider)
+        if args.resume is not None:
+            _same_file(opened, args.resume, found)
         _tell_problems(found)
         if found.blocked:
             raise found.refusal()
         _tell_leftovers(opened, request, found)
         with interruptible():
             _agree(args, opened, request, found)
-        teller = _Teller()
+        teller, begun = _Teller(), time.time()
         try:
             result = await launch_job(
                 request,
@@ -150,12 +155,30 @@ async def _launch(args: argparse.Namespace) -> str:
                 told=False,
             )
         except asyncio.CancelledError:
-            teller.interrupted()
+            teller.interrupted(opened, begun)
             raise
         _report(args, result)
         # Only now: started again after a kill before this, it tells of the same job once more.
         await acknowledge(opened.ledger, result.launch_id)
     return result.job.id
+
+
+def _same_file(opened: Session, launch_id: str, found: Preflight) -> None:
+    """Refuse to finish a launch with another file than it was begun with.
+
+    Raises:
+        SafetyError: The file changed since.
+    """
+    from tui.jobs import find_launch
+
+    row = find_launch(opened.ledger, launch_id)
+    if found.sha256 and found.sha256 != row.sha256:
+        short = launch_id[:8]
+        raise SafetyError(
+            f"{row.file} changed since that launch",
+            f"launch it anew, and drop the old launch with 'tunedeck launch --clear {short}'",
+            code="file_changed",
+        )
 
 
 def _tell_leftovers(opened: Session, request: LaunchRequest, found: Preflight) -> None:
@@ -215,17 +238,19 @@ class _Teller:
         self._state = state
         note(words)
 
-    def interrupted(self) -> None:
+    def interrupted(self, opened: Session, begun: float) -> None:
+        """Say what was left where."""
+        from tui.jobs import what_is_left
+
         if self._state == "creating":
             note(
                 "interrupted while the job was being created: launch the same file again, "
                 "it looks for the job first; or see 'tunedeck jobs'"
             )
-        else:
-            note(
-                "interrupted; no job was created. What was uploaded is used again when the same "
-                "file is launched"
-            )
+            return
+        rows = opened.ledger.launches(opened.provider.endpoint, 1)
+        mine = [row for row in rows if row.planned_at >= begun]
+        note(f"interrupted. {what_is_left(opened.ledger, mine[0]) if mine else _NOTHING}")
 
     def progress(self, done: int, total: int) -> None:
         tenth = done * 10 // total if total else 10

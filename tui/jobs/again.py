@@ -80,7 +80,7 @@ def _with_file(
     if file_id is None:
         notes.append("the training file is not known: name one")
         return request
-    name = request.file.name or file_id
+    name = request.file.name or (places[0].name if places else file_id)
     if places:
         notes.append(
             f"{places[0]} is not what that job was trained on any more; the provider's copy "
