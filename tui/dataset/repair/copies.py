@@ -35,7 +35,14 @@ class Originals:
         self._edited: dict[int, bytes] = {}
 
     def is_copy(
-        self, source: Source | None, row: Row, raw: bytes, value: object, *, edited: bool
+        self,
+        source: Source | None,
+        row: Row,
+        raw: bytes,
+        value: object,
+        *,
+        size: int,
+        edited: bool,
     ) -> bool:
         """Return whether a record says what an earlier one says; else keep it in mind.
 
@@ -44,6 +51,7 @@ class Originals:
             row: The record as it was read.
             raw: As it would be written.
             value: Its value.
+            size: Bytes it takes in the file.
             edited: Whether a person's text stands in its place, which is not in the file.
 
         Raises:
@@ -56,7 +64,7 @@ class Originals:
                 if edited:
                     self._edited[known] = row.raw
                 self._offsets.append(row.offset)
-                self._sizes.append(len(row.raw) if not edited else 0)
+                self._sizes.append(size)
             return False
         number = self.seen.number(key)
         before = self._edited.get(number)

@@ -28,6 +28,7 @@ from tui.dataset.rows import (
     parse,
     rows,
 )
+from tui.dataset.signature import BOM
 from tui.dataset.source import Source
 from tui.dataset.writing import NewFile
 from tui.errors import FileError, TunedeckError
@@ -267,6 +268,8 @@ class Fixer:
         self._checker = checker
         self._edits = edits or {}
         self._array = self._is_edited = False
+        # Bytes the record that is looked at takes in the file.
+        self._size = 0
 
     def run(self, source: Source, progress: Progress | None, cancelled: Cancelled | None) -> None:
         """Take every record of a file."""
@@ -306,6 +309,7 @@ class Fixer:
             position: Its place in the file; see `fix_source`.
         """
         del position
+        self._size = len(row.raw)
         if row.mark:
             self._mark(row)
         if row.value is BLANK:
@@ -342,14 +346,20 @@ class Fixer:
     def _mark(self, row: Row) -> None:
         if "byte_order_mark" in self._codes:
             self._note(Repair(row.line, "byte_order_mark", "", "removed", "\ufeff"))
-        elif row.value is not BLANK or "blank_line" not in self._codes:
-            self._raw(b"\xef\xbb\xbf")
+        elif row.line == 1:
+            # It is the file's, whatever becomes of the first record.
+            self._raw(BOM)
+
+    def _kept_mark(self, row: Row) -> bytes:
+        """Return the mark before a record inside the file, where it is to stay."""
+        kept = row.mark and row.line > 1 and "byte_order_mark" not in self._codes
+        return BOM if kept else b""
 
     def _blank(self, row: Row) -> None:
         if "blank_line" in self._codes:
             self._note(Repair(row.line, "blank_line", "", "removed", ""))
         else:
-            self._raw(row.raw + row.end)
+            self._raw(self._kept_mark(row) + row.raw + row.end)
 
     def _fence(self, row: Row) -> bool:
         """Leave out a code fence; return whether the line was one."""
@@ -392,7 +402,9 @@ class Fixer:
     def _is_copy(self, row: Row, raw: bytes, value: object) -> bool:
         if "duplicate_example" not in self._codes or not isinstance(value, dict):
             return False
-        return self.originals.is_copy(self._source, row, raw, value, edited=self._is_edited)
+        return self.originals.is_copy(
+            self._source, row, raw, value, size=self._size, edited=self._is_edited
+        )
 
     def _again(self, codes: frozenset[str], raw: bytes) -> tuple[bytes, object]:
         """Repair a record that was written before, to compare it with another."""
@@ -440,7 +452,7 @@ class Fixer:
 
     def _write(self, row: Row, raw: bytes) -> None:
         self.report.written += 1
-        self._raw(raw + (b"\n" if row.element else row.end))
+        self._raw(self._kept_mark(row) + raw + (b"\n" if row.element else row.end))
 
     def _raw(self, data: bytes) -> None:
         if data and self._new is not None:

@@ -256,7 +256,9 @@ def preview(
     if not body.strip():
         gone = "blank_line" in wanted
         done = (*changes, Repair(line, "blank_line", "", "removed")) if gone else tuple(changes)
-        return Preview(before, None if gone else before, done, "a blank line" if gone else "")
+        left = raw if marked else body
+        text = None if gone else left.decode("utf-8", "replace")
+        return Preview(before, text, done, "a blank line" if gone else "")
     if "invalid_json" in wanted and is_fence(body):
         done = (*changes, Repair(line, "invalid_json", "", "removed"))
         return Preview(before, None, done, "a code fence of Markdown")
