@@ -265,6 +265,18 @@ async def test_a_run_brings_the_file_it_was_validated_on(app, lab, held) -> None
         assert "prompt 1 of 4" in screen_text(app)
 
 
+async def test_the_jobs_screen_leads_here(app) -> None:
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.pause()
+        app.action_mode("jobs")
+        await until(pilot, lambda: "ftjob-1" in screen_text(app), "the run")
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, SampleScreen), "the Sample screen")
+        await until(pilot, lambda: "support:abc" in screen_text(app), "its model")
+        await pilot.press("q")
+        await until(pilot, lambda: "ftjob-1" in screen_text(app), "the Jobs screen again")
+
+
 async def test_money_is_asked_about_once(app, lab, held) -> None:
     lab.config = FAR
     async with app.run_test(size=(120, 30)) as pilot:

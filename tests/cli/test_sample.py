@@ -268,6 +268,29 @@ def test_money_is_said_and_much_of_it_needs_a_yes(
     assert out(*base, "--max-tokens", "5")[0] == 0
 
 
+@pytest.mark.parametrize("yes", [False, True])
+def test_a_person_is_asked_about_money_once(
+    out: Out, prompts: Path, lab: Keeper, monkeypatch: pytest.MonkeyPatch, yes: bool
+) -> None:
+    asked: list[str] = []
+
+    def confirm(question: str) -> bool:
+        asked.append(question)
+        return yes
+
+    monkeypatch.setattr("tui.cli.sample.is_interactive", lambda: True)
+    monkeypatch.setattr("tui.cli.sample.confirm", confirm)
+    base = ("sample", "--model", "far/echo", "--model", "far/fixed", "--prompts", str(prompts))
+    code, _, told = out(*base)
+    assert len(asked) == 1
+    assert "price not known" in told
+    assert (code, sum(lab.sent.values())) == ((0, 6) if yes else (4, 0))
+    # What costs nothing is not asked about, and --yes has answered.
+    assert out("sample", "--model", "echo", "--prompts", str(prompts))[0] == 0
+    assert out(*base, "--yes")[0] == 0
+    assert len(asked) == 1
+
+
 # --- checkpoints, models, files -----------------------------------------------------------------
 
 
