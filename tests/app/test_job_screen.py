@@ -125,14 +125,15 @@ async def test_a_failed_run_names_the_line_and_e_goes_there(
         said(1, "Example 7 has no role", "error"),
     )
     async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("6")  # a panel lies over the list of runs
         screen = await panel(pilot)
         await until(pilot, lambda: "Failed" in screen_text(app))
         assert "Example 7 has no" in screen_text(app)
         assert "\x1b" not in screen_text(app)
         assert "Line 7 of the training file" in screen_text(app)
-        screen._file = app.workspace.path
+        screen.file = app.workspace.path
         await pilot.press("e")
-        await until(pilot, lambda: app.current_mode == "data", "the Data screen")
+        await until(pilot, lambda: "Record 7 of 12" in screen_text(app), "the record at fault")
 
 
 async def test_trouble_is_one_line_and_goes_when_the_provider_is_back(app, provider) -> None:

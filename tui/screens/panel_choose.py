@@ -88,6 +88,14 @@ class OptionRows(VirtualList, can_focus=False):
             self.refresh_row(self.cursor)
 
 
+class NameInput(Input):
+    """A line for a part of a name, in which a space ticks instead."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Leave the space to the dialog."""
+        return key != "space" and super().check_consume_key(key, character)
+
+
 class ChooseScreen(FramedDialog["list[str] | None"]):
     """Choose some of a list; the result is the keys in the order chosen, ``None`` for no change.
 
@@ -129,7 +137,7 @@ class ChooseScreen(FramedDialog["list[str] | None"]):
         with Vertical() as box:
             box.border_title = self._title
             box.border_subtitle = f"Space ticks up to {self._most}, Enter shows them, Esc closes"
-            entry = Input(placeholder=self.placeholder())
+            entry = NameInput(placeholder=self.placeholder())
             entry.cursor_blink = False
             yield entry
             yield OptionRows(self._chosen)
