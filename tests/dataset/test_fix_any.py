@@ -21,8 +21,8 @@ def _pieces(number: int) -> list[str]:
     return [
         line, line, f"{line},", f"{line[:-2]},]}}", spread, f"{spread} ,", f"{spread},,", "```json",
         " ~~~", "``` x y", MARK + line, f"{MARK}{line},", MARK + spread, MARK, f"{MARK}```", "",
-        " ", "\t\r", line.replace("assistant", "gpt"), line[:30], line[:-1], "{", "}", "{}", '{"a":',
-        line.replace('"content"', '"id": 1, "content"', 1), "[1, 2]", "7",
+        " ", "\t\r", line.replace("assistant", "gpt"), line[:30], line[:-1], "{", "}", '{"a":',
+        line.replace('"content"', '"id": 1, "content"', 1), "[1, 2]", "7", "{}",
     ]  # fmt: skip
 
 

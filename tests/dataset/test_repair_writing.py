@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dataset import generate
 from tests.dataset.test_repair import among_good, good, write
 from tui.dataset import fix_file
 from tui.errors import FileError, UsageError
