@@ -9,7 +9,6 @@ is said. Bytes a second are counted while one step of six metrics comes every ha
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import shutil
@@ -32,7 +31,7 @@ from tui.logs.checksum import masked
 SIZE = (120, 40)
 METRICS = 6
 SHORT, LONG = 1_000, 50_000
-ROUNDS = 3
+ROUNDS = int(os.environ.get("TUNEDECK_BENCH_ROUNDS", "3"))
 LIVE_SECONDS = 12.0
 LIVE_PAUSE = 0.5
 PEERS = "TUNEDECK_BENCH_PEERS"
@@ -157,7 +156,7 @@ def _opened(command: Sequence[str], folder: Path) -> Measured:
         with Terminal(command, size=SIZE, env=_env(folder)) as terminal:
             terminal.wait_for(_charted)
             first = time.perf_counter() - terminal.started
-            terminal.read(0.5)
+            _take_for(terminal, 0.5)
             found.append(Measured(first, _memory(terminal.process.pid)))
     return Measured(
         statistics.median(each.first for each in found),
@@ -207,7 +206,7 @@ def _live(folder: Path, command: Callable[[str], Sequence[str]]) -> float:
     writer.steps(0, SHORT)
     with Terminal(command(str(writer.folder)), size=SIZE, env=_env(folder)) as terminal:
         terminal.wait_for(_charted)
-        terminal.read(1.5)
+        _take_for(terminal, 1.5)
         step, before, began = SHORT, len(terminal.sent), time.monotonic()
         while time.monotonic() - began < LIVE_SECONDS:
             writer.steps(step, 1)
@@ -229,7 +228,7 @@ def _live_leet(folder: Path, leet: str) -> float:
         run = str(next(where.glob("**/*.wandb")))
         with Terminal((leet, "leet", run), size=SIZE, env=_env(folder)) as terminal:
             terminal.wait_for(_charted)
-            terminal.read(1.5)
+            _take_for(terminal, 1.5)
             before, began = len(terminal.sent), time.monotonic()
             _take_for(terminal, LIVE_SECONDS)
             return (len(terminal.sent) - before) / (time.monotonic() - began)
@@ -239,6 +238,6 @@ def _live_leet(folder: Path, leet: str) -> float:
 
 
 def _take_for(terminal: Terminal, seconds: float) -> None:
+    """Take in what comes for so long; some programs are never quiet."""
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        terminal.read(min(0.05, left) if math.isfinite(left) else 0.05)
+    terminal.wait_for(lambda _: time.monotonic() >= end, timeout=seconds + 60)

@@ -233,3 +233,34 @@ async def test_a_log_that_stands_still_ends_when_told_so(tmp_path: Path) -> None
     assert seen[-1].job is not None
     assert seen[-1].job.status == "unknown"
     assert [point.step for point in points_of(seen)] == [1, 2]
+
+
+def test_two_runs_in_one_output(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    one = (DATA / "hf_output.txt").read_text()
+    path.write_text(one + "\n" + one)
+    updates = read_log(path)
+    restarts = [event for event in events_of(updates) if event.type == "restart"]
+    assert [event.data for event in restarts] == [{"step": 5}]
+    assert len(points_of(updates)) == 30
+    # The second run is shorter, and the first one was killed: nothing said that it was over.
+    killed = one[: one.index("train_runtime") - 2]
+    path.write_text(killed + "\n" + one.replace("/60 [", "/30 ["))
+    totals = [point.total_steps for point in points_of(read_log(path))]
+    assert totals[0] == 60
+    assert totals[-1] == 30
+
+
+def test_a_training_that_goes_on_from_a_checkpoint_forgets_what_it_measures_again(
+    tmp_path: Path,
+) -> None:
+    from tui.run.state import RunState
+
+    path = tmp_path / "log.jsonl"
+    rows = [(1, 4.0), (2, 3.0), (3, 2.0), (2, 2.5)]
+    path.write_text("".join(json.dumps({"step": s, "loss": v}) + "\n" for s, v in rows))
+    state = RunState("x")
+    for update in read_log(path):
+        state.apply(update)
+    track = state.metrics["loss"]
+    assert (list(track.steps), list(track.values)) == ([1, 2], [4.0, 2.5])

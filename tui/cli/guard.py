@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tui.cli.following import Printer, alert
 from tui.cli.output import note
-from tui.errors import TunedeckError, UsageError
+from tui.errors import TunedeckError
 
 if TYPE_CHECKING:
     from tui.cli.session import Session
@@ -28,7 +28,7 @@ class Guard:
         rules: The rules.
         state: The run; whoever follows it folds the updates into it.
         printer: Where to tell what happens.
-        cancel: Cancels the run; ``None`` where it cannot be.
+        cancel: Cancels the run; ``None`` where no rule asks for it.
         opened: Where to keep what happened; ``None`` for a local log.
     """
 
@@ -41,13 +41,8 @@ class Guard:
         cancel: Callable[[], Awaitable[str]] | None = None,
         opened: Session | None = None,
     ) -> None:
-        from tui.run.stops import Action, StopWatch
+        from tui.run.stops import StopWatch
 
-        if cancel is None and any(rule.action is Action.CANCEL for rule in rules):
-            raise UsageError(
-                "a local training cannot be cancelled from here",
-                "write 'then run kill PID' with the trainer's process id, or leave it at the alert",
-            )
         self._watch = StopWatch(rules, time.time())
         self._state = state
         self._printer = printer

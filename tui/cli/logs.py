@@ -34,6 +34,8 @@ def watch_log(args: argparse.Namespace, rules: Sequence[StopRule]) -> int:
     logs = find_logs(args.log)
     if not logs:
         raise FileError(f"no training log in {args.log}", "give the folder a trainer writes to")
+    if rules:
+        _check_rules(args, logs, rules)
     if args.once:
         return run(_once(args, logs))
     if is_plain(args):
@@ -41,6 +43,20 @@ def watch_log(args: argparse.Namespace, rules: Sequence[StopRule]) -> int:
     from tui.app import run_app
 
     return run_app([], open_logs=[log.path for log in logs], stop_rules=rules)
+
+
+def _check_rules(
+    args: argparse.Namespace, logs: Sequence[FoundLog], rules: Sequence[StopRule]
+) -> None:
+    from tui.run.stops import Action
+
+    if len(logs) > 1:
+        raise UsageError(f"{args.log} holds {len(logs)} runs", "watch one of them with stop rules")
+    if any(rule.action is Action.CANCEL for rule in rules):
+        raise UsageError(
+            "a local training cannot be cancelled from here",
+            "write 'then run kill PID' with the trainer's process id, or leave it at the alert",
+        )
 
 
 async def _once(args: argparse.Namespace, logs: Sequence[FoundLog]) -> int:
@@ -61,8 +77,6 @@ async def _follow(
     args: argparse.Namespace, logs: Sequence[FoundLog], rules: Sequence[StopRule]
 ) -> int:
     several = len(logs) > 1
-    if several and rules:
-        raise UsageError(f"{args.log} holds {len(logs)} runs", "watch one of them with stop rules")
     printers = [printer_of(args, log.title if several else None) for log in logs]
     codes = await asyncio.gather(
         *[

@@ -238,6 +238,7 @@ class Output(LineReader):
         if self._bar is not None and total != self._bar[1] and not self._is_new_run(done):
             return
         self._bar, self._rival = (done, total), 0
+        self._over = self._over and done >= total
         batch.total = total
         self._release(batch, done)
 
@@ -249,7 +250,6 @@ class Output(LineReader):
         """
         self._rival += int(bool(self._waiting))
         if self._over and done == 0:
-            self._over = False
             return True
         return self._rival >= _RIVAL_ROWS
 
@@ -273,6 +273,7 @@ class Output(LineReader):
     def _release(self, batch: Batch, step: int | None) -> None:
         for row in self._waiting:
             row.step = step
+            row.total = self._bar[1] if self._bar else None
             batch.rows.append(row)
         self._waiting.clear()
 

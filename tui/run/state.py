@@ -146,6 +146,7 @@ class RunState:
             if not len(track):
                 del self.metrics[name]
         self.step = int(max((track.steps[-1] for track in self.metrics.values()), default=0))
+        self.total_steps = 0  # the points that follow tell it, and it may be another
         self._recent.clear()
 
     def take(self, points: Sequence[MetricPoint]) -> None:
