@@ -402,7 +402,7 @@ async def test_what_a_stopped_launch_left_where(
 ) -> None:
     left = row(provider, request_, LaunchState.PLANNED)
     ledger.plan(left)
-    assert "nothing of it is left" in what_is_left(ledger, left)
+    assert "had not ended" in what_is_left(ledger, left)
     partial = PartialUpload("upload-1", 900, 300, ("part-1",), time.time() + 1000)
     ledger.keep_partial_upload(provider.endpoint, left.sha256, partial.state())
     assert "1 of 3 parts" in what_is_left(ledger, left)

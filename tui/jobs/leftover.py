@@ -200,4 +200,4 @@ def what_is_left(ledger: Ledger, launch: LaunchRow) -> str:
             f"No job was created. {name} stays at the provider as {kept}; launching it again "
             "uses it."
         )
-    return "No job was created, and nothing of it is left at the provider."
+    return "No job was created. The upload had not ended; launching it again begins it anew."
