@@ -31,6 +31,7 @@ _MAX_BACKOFF = 30.0
 # How many times that, at most, where a provider refuses, and where it asks for a longer wait.
 _MAX_REFUSED, _MAX_ASKED = 10, 30
 _MAX_LAST_LOOKS = 30
+_MANY = 1000
 # Failures after which the connections that are left may be dead too.
 _DEAD = ("connection_lost", "timeout", "connect_timeout")
 
@@ -109,7 +110,7 @@ class Watcher:
     async def updates(self) -> AsyncGenerator[Update, None]:
         """Yield what is new until the job has ended; the first comes from the ledger."""
         finished = await self._replay()
-        first = self._released(everything=finished)
+        first = await asyncio.to_thread(self._released, everything=finished)
         if first.job is not None or first.events:
             yield first
         while True:
@@ -146,7 +147,7 @@ class Watcher:
             return False
         # A row made by events alone has no status yet.
         self.job = row.job if row is not None and row.job.status != "unknown" else None
-        self._timeline.take(events, time.monotonic())
+        await self._take(events)
         return self.job is not None and self.job.terminal and not self._gap
 
     def _released(self, *, everything: bool = False, ended: bool = False) -> Update:
@@ -248,7 +249,7 @@ class Watcher:
             if not got:
                 raise
             error = caught
-        fresh = self._timeline.take(oldest_first(got), time.monotonic())
+        fresh = await self._take(oldest_first(got))
         self._unsaved += fresh
         if self._unsaved or whole or error is not None:
             await self._keep(lambda: self._save(complete=error is None))
@@ -257,6 +258,12 @@ class Watcher:
         # Many pages a turn are asked for less often.
         self._breath = min(_LONG_BREATH, 2 * (time.monotonic() - started))
         return len(fresh)
+
+    async def _take(self, events: list[Event]) -> list[Event]:
+        """Take events into the timeline; many of them in a thread, so that no key waits."""
+        if len(events) < _MANY:
+            return self._timeline.take(events, time.monotonic())
+        return await asyncio.to_thread(self._timeline.take, events, time.monotonic())
 
     def _read_gap(self) -> None:
         self._gap = self._ledger.gap(self._provider.endpoint, self.job_id)
