@@ -15,7 +15,8 @@ from tests.jobs.faultserver import metrics
 from tui.config import Paths
 from tui.errors import FileError
 from tui.jobs import Event, Job, LaunchState, Ledger, open_ledger, point_of
-from tui.jobs.rows import LaunchRow, Owner
+from tui.jobs.rows import LaunchRow, Owner, provider_of
+from tui.jobs.storage import _STEPS, VERSION
 
 ENDPOINT = "lab http://x/v1"
 
@@ -193,3 +194,71 @@ def test_full_disk(ledger: Ledger) -> None:
 
 def test_file_is_private(ledger: Ledger) -> None:
     assert Path(ledger.path).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("version", range(1, VERSION))
+def test_a_file_of_every_earlier_version_is_brought_on(tmp_path: Path, version: int) -> None:
+    db = sqlite3.connect(tmp_path / "ledger.db")
+    for step in _STEPS[:version]:
+        db.executescript(step)
+    db.execute(
+        "INSERT INTO jobs (endpoint, id, created_at, body, seen_at) VALUES (?,?,?,?,?)",
+        (ENDPOINT, "ftjob-1", 7, '{"id": "ftjob-1", "status": "running"}', 8.0),
+    )
+    db.execute(f"PRAGMA user_version={version}")
+    db.commit()
+    db.close()
+    opened = open_ledger(tmp_path)
+    found = opened.job(ENDPOINT, "ftjob-1")
+    assert found is not None
+    assert (found.job.status, found.cancel_asked, found.gone) == ("running", None, False)
+    assert opened.plan(row()) is None
+    opened.close()
+    open_ledger(tmp_path).close()
+
+
+def test_nothing_is_written_for_what_is_known(ledger: Ledger) -> None:
+    jobs = [Job.from_wire({"id": f"j{n}", "status": "running"}, "lab") for n in range(3)]
+    known = [job for job in jobs if job is not None]
+    ledger.keep_jobs(ENDPOINT, known)
+    before = ledger._db.total_changes
+    ledger.keep_jobs(ENDPOINT, known)
+    ledger.keep_heard(ENDPOINT)
+    ledger.keep_heard(ENDPOINT)
+    assert ledger._db.total_changes <= before + 1
+    assert ledger.heard_at(ENDPOINT) is not None
+
+
+def test_a_job_is_gone_until_it_is_seen_again(ledger: Ledger) -> None:
+    job = Job.from_wire({"id": "j", "status": "running"}, "lab")
+    assert job is not None
+    ledger.keep_jobs(ENDPOINT, [job])
+    ledger.keep_cancel(ENDPOINT, "j")
+    ledger.mark_gone(ENDPOINT, "j")
+    gone = ledger.job(ENDPOINT, "j")
+    assert gone is not None
+    assert (gone.gone, gone.cancel_asked) == (True, None)
+    ledger.keep_jobs(ENDPOINT, [job])
+    back = ledger.job(ENDPOINT, "j")
+    assert back is not None
+    assert not back.gone
+
+
+def test_the_further_progress_stays(ledger: Ledger) -> None:
+    job = Job.from_wire({"id": "j", "status": "running"}, "lab")
+    assert job is not None
+    ledger.keep_jobs(ENDPOINT, [job])
+    for step in (5, 9, 7):
+        ledger.keep_events(ENDPOINT, "j", [], point_of(event(step)), complete=True)
+    found = ledger.job(ENDPOINT, "j")
+    assert found is not None
+    assert found.progress is not None
+    assert found.progress.step == 9
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name"),
+    [("local", "local"), ("lab http://x/v1", "lab"), ("my lab https://x/v1", "my lab")],
+)
+def test_the_name_in_an_endpoint(endpoint: str, name: str) -> None:
+    assert provider_of(endpoint) == name
