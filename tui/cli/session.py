@@ -124,7 +124,9 @@ def _home_of(ledger: Ledger, job: str) -> str | None:
     if job == "last":
         launched = [row for row in ledger.launches(limit=20) if row.job_id]
         return launched[0].provider if launched else None
-    names = {endpoint.partition(" ")[0] for endpoint, _ in ledger.find_jobs(job)}
+    from tui.jobs.rows import provider_of
+
+    names = {provider_of(endpoint) for endpoint, _ in ledger.find_jobs(job)}
     return names.pop() if len(names) == 1 else None
 
 
