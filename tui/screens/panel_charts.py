@@ -45,7 +45,12 @@ class PanelCharts(PanelBase):
         Binding("y", "log", "log y", id="job.log", tooltip="Logarithmic y, or linear", show=False),
         Binding("m", "measures", "metrics", id="job.measures", tooltip="Choose what is charted"),
         Binding(
-            "v", "count", "charts", id="job.count", tooltip="One, two, four or six", show=False
+            "v",
+            "count",
+            "charts",
+            id="job.count",
+            tooltip="One, two, four or six charts",
+            show=False,
         ),
         Binding(
             "plus,equals_sign",
