@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -171,11 +172,12 @@ def row_of(found: Mapping[str, Any]) -> Row | None:
     """Return the row that a mapping is; ``None`` when no number of it is a metric."""
     values: dict[str, float] = {}
     for name, value in _leaves(found):
-        if name in _SILENT or name.endswith(SILENT_ENDS) or len(values) >= _MOST_NAMES:
+        known = _kept_name(name)
+        if known is None or len(values) >= _MOST_NAMES:
             continue
-        amount = number(value)
+        amount = value if type(value) is float else number(value)
         if amount is not None:
-            values[metric_name(name)] = amount
+            values[known] = amount
     if values.keys() <= {"epoch"} or is_summary(found):
         return None
     return Row(
@@ -185,6 +187,14 @@ def row_of(found: Mapping[str, Any]) -> Row | None:
         total=_first(found, _TOTALS, whole),
         epoch=number(found.get("epoch")),
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _kept_name(name: str) -> str | None:
+    """Return the name a number goes by here; ``None`` where it is no metric of the run."""
+    if name in _SILENT or name.endswith(SILENT_ENDS):
+        return None
+    return metric_name(name)
 
 
 def _leaves(found: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
@@ -198,8 +208,8 @@ def _leaves(found: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
 def _first(found: Mapping[str, Any], names: Iterable[str], read: Any) -> Any:
     for name in names:
-        value = read(found.get(name))
-        if value is not None:
+        given = found.get(name)
+        if given is not None and (value := read(given)) is not None:
             return value
     return None
 

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import orjson
+
 from tui.logs.literal import dictionary_in
 from tui.logs.rows import STEPS, Batch, Note, Row, is_summary, number, row_of, whole
 
@@ -139,9 +141,13 @@ def _json(line: bytes) -> dict[str, Any] | None:
     if not text.startswith(b"{"):
         return None
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+        found = orjson.loads(text)
+    except ValueError:
+        # NaN and infinities are no JSON, but trainers write them.
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
     return found if isinstance(found, dict) else None
 
 
