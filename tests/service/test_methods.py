@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -17,7 +18,7 @@ from tui.service.engines import Engine
 from tui.service.engines.micro.model import Network
 from tui.service.engines.micro.preferences import Preferences
 from tui.service.engines.micro.reinforcement import ANSWER_BYTES, draw
-from tui.service.engines.micro.train import Trainer
+from tui.service.engines.micro.train import StoppedError, Trainer
 
 BOTH = ("yes", "no")
 PAIRS = [
@@ -48,14 +49,14 @@ def test_the_gradient_is_the_slope_of_the_preference_loss(tmp_path: Path) -> Non
     job = {"hyperparameters": DPO, "seed": 1, "training_file": "training.jsonl"}
     task, chosen = Preferences(tmp_path, job, network, reference), np.arange(10)
     gradient, unused = np.empty_like(network.flat), np.empty_like(network.flat)
-    values = task.learn(chosen, 1, gradient)
+    values = task.learn(chosen, 1, gradient, lambda: None)
     assert values
     before = network.flat.copy()
     for _ in range(10):
         direction, losses = rng.standard_normal(network.flat.size), []
         for side in (1e-6, -1e-6):
             network.flat[...] = before + side * direction
-            moved = task.learn(chosen, 1, unused)
+            moved = task.learn(chosen, 1, unused, lambda: None)
             assert moved
             losses.append(moved["train_loss"])
         slope = (losses[0] - losses[1]) / 2e-6
@@ -71,6 +72,30 @@ def test_preferences_are_learnt_and_a_resumed_run_gives_the_same(tmp_path: Path)
     train(folder)
     again = write_job(folder, PAIRS, method="dpo", hyperparameters=DPO, resume="checkpoints/step-3")
     assert metrics(train(again)) == whole[3:]
+
+
+@pytest.mark.parametrize("asked", [1, 4, 7, 10, 13])
+@pytest.mark.parametrize("kind", ["supervised", "dpo"])
+def test_a_stop_at_any_moment_loses_no_step(tmp_path: Path, kind: str, asked: int) -> None:
+    settings = {**DPO, "n_epochs": 1}
+    records = PAIRS if kind == "dpo" else CHAT
+    if kind == "supervised":
+        settings.pop("beta")
+    more = {"method": kind, "hyperparameters": settings, "validation_file": "validation.jsonl"}
+    folder = write_job(tmp_path / "a", records, **more)
+    (folder / "validation.jsonl").write_bytes(jsonl(records))
+    before: list[Any] = []
+    questions = iter(range(asked))
+    # The engine asks between pieces of work; here it is told at the question with this number.
+    with contextlib.suppress(StoppedError):
+        Trainer(folder, before.append, lambda: next(questions, None) is None).run()
+    kept = [line["path"] for line in before if line["type"] == "checkpoint"]
+    after: list[Any] = []
+    write_job(folder, records, **more, resume=kept[-1] if kept else None)
+    Trainer(folder, after.append, lambda: False).run()
+    steps = [line["step"] for line in metrics(before) + metrics(after)]
+    assert steps == [1, 2, 3]
+    assert after[-1]["type"] == "done"
 
 
 def test_a_run_goes_on_from_a_snapshot_as_if_never_killed(

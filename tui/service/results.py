@@ -107,7 +107,7 @@ def _flat(data: Mapping[str, Any], prefix: str = "", depth: int = 0) -> dict[str
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and depth < 8:
             found |= _flat(value, f"{name}/", depth + 1)
-        elif not isinstance(value, bool):
+        elif not isinstance(value, bool) and name != "total_steps":
             found[name] = value
     return found
 

@@ -396,8 +396,6 @@ def _unexpected(error: Exception) -> dict[str, Any]:
     }
 
 
-def _billed(job: Row) -> int | None:
-    """Return what a finished job bills; reinforcement is billed by time at the hosted service."""
-    if job["method"]["type"] == "reinforcement":
-        return None
+def _billed(job: Row) -> int:
+    """Return what a finished job bills: the tokens of its file, epoch by epoch."""
     return int(job["hyperparameters"]["n_epochs"] * (job["tokens_per_epoch"] or 0))

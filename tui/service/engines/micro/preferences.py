@@ -9,7 +9,7 @@ the reference being the network before the first step::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tui.service.engines.micro.corpus import Sampler, read_pairs
 from tui.service.engines.micro.model import Batch, Floats, Network
-from tui.service.engines.micro.tasks import JUDGED_STEPS, Examples, turn
+from tui.service.engines.micro.tasks import JUDGED_STEPS, CheckStop, Examples, turn
 
 # Pairs at a time, so that a large batch does not take the memory of all its positions.
 PAIRS = 8
@@ -53,11 +53,14 @@ class Preferences:
             self._validation_count = corpus.count // 2
             self._validation = Sampler(corpus, shape, seed)
 
-    def learn(self, examples: Examples, step: int, out: Floats) -> dict[str, Any] | None:
+    def learn(
+        self, examples: Examples, step: int, out: Floats, check_stop: CheckStop
+    ) -> dict[str, Any] | None:
         """Take the gradient of the mean loss of these pairs."""
         out[...] = 0
         rewards = []
         for at in range(0, len(examples), PAIRS):
+            check_stop()
             batch, counts = _pairs(self._sampler, examples[at : at + PAIRS], step)
             if batch is not None:
                 rewards.append(self._add(batch, counts, len(examples), out))
@@ -94,15 +97,16 @@ class Preferences:
         out += self._scratch
         return found.reshape(-1, 2)
 
-    def judge_part(self, step: int, total: int) -> dict[str, Any]:
+    def judge_part(self, step: int, total: int, check_stop: CheckStop) -> dict[str, Any]:
         """Judge some pairs of the validation file."""
         every = max(1, total // JUDGED_STEPS)
         if self._validation is None or (step % every and step != total):
             return {}
+        check_stop()
         chosen = turn(step, self._validation_count, self._batch_size)
         return {"valid_loss": _loss(self._rewards(self._validation, chosen, step))}
 
-    def judge_all(self, check_stop: Callable[[], None]) -> dict[str, Any]:
+    def judge_all(self, check_stop: CheckStop) -> dict[str, Any]:
         """Judge every pair of the validation file."""
         if self._validation is None:
             return {}

@@ -11,7 +11,7 @@ and the run says so at its end.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tui.service.engines.micro.corpus import CALL, END, PER_STEP, read_records
 from tui.service.engines.micro.model import Batch, Floats, Network
 from tui.service.engines.micro.sample import question
-from tui.service.engines.micro.tasks import Examples, NoSignalError
+from tui.service.engines.micro.tasks import CheckStop, Examples, NoSignalError
 from tui.service.graders import Grade, grade
 
 ANSWERS = 8
@@ -93,18 +93,22 @@ class Reinforcement:
         self._scratch: Floats = np.zeros_like(network.flat)
         self._learnt = bool(job.get("resume"))
 
-    def learn(self, examples: Examples, step: int, out: Floats) -> dict[str, Any] | None:
+    def learn(
+        self, examples: Examples, step: int, out: Floats, check_stop: CheckStop
+    ) -> dict[str, Any] | None:
         """Answer these prompts and take the gradient."""
         rng = np.random.default_rng((self._seed, 3, step))
         start, sampling = time.perf_counter(), 0.0
         found: list[_Answers] = []
         for at in range(0, len(examples), PROMPTS):
+            check_stop()
             prompts = [self._prompts[int(index)] for index in examples[at : at + PROMPTS]]
             found.append(self._answer(prompts, self._answers, rng))
         sampling = time.perf_counter() - start
         out[...] = 0
         total = sum(int(answers.lengths.sum()) for answers in found)
         for at, answers in zip(range(0, len(examples), PROMPTS), found, strict=True):
+            check_stop()
             prompts = [self._prompts[int(index)] for index in examples[at : at + PROMPTS]]
             self._add(prompts, answers, total, out)
         values = _values(found, "train", self._grader)
@@ -139,20 +143,21 @@ class Reinforcement:
             self._network.weighted_gradient(batch, weigh, self._scratch)
             out += self._scratch
 
-    def judge_part(self, step: int, total: int) -> dict[str, Any]:
+    def judge_part(self, step: int, total: int, check_stop: CheckStop) -> dict[str, Any]:
         """Grade answers to the validation file at every evaluation step, and at the last one."""
         if not self._validation or (step % self._interval and step != total):
             return {}
         start, rng = time.perf_counter(), np.random.default_rng((self._seed, 4, step))
-        found = [
-            self._answer(self._validation[at : at + PROMPTS], self._eval_samples, rng)
-            for at in range(0, len(self._validation), PROMPTS)
-        ]
+        found = []
+        for at in range(0, len(self._validation), PROMPTS):
+            check_stop()
+            prompts = self._validation[at : at + PROMPTS]
+            found.append(self._answer(prompts, self._eval_samples, rng))
         values = _values(found, "valid", self._grader)
         values["timing"] = {"step": {"eval": time.perf_counter() - start}}
         return values
 
-    def judge_all(self, check_stop: Callable[[], None]) -> dict[str, Any]:  # noqa: ARG002
+    def judge_all(self, check_stop: CheckStop) -> dict[str, Any]:  # noqa: ARG002
         """Nothing more: `judge_part` goes through all of it."""
         return {}
 

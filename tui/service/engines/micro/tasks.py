@@ -15,6 +15,8 @@ from tui.service.engines.micro.model import Floats, Network, Score
 JUDGED_STEPS = 100
 
 Examples = NDArray[np.int64]
+# Asked between pieces of work; ends the run by an exception when it was told to stop.
+CheckStop = Callable[[], None]
 
 
 class NoSignalError(Exception):
@@ -32,14 +34,19 @@ class Task(Protocol):
     count: int
     rate: float
 
-    def learn(self, examples: Examples, step: int, out: Floats) -> dict[str, Any] | None:
-        """Write the gradient of a step to ``out`` and return its metrics; ``None`` for no step."""
+    def learn(
+        self, examples: Examples, step: int, out: Floats, check_stop: CheckStop
+    ) -> dict[str, Any] | None:
+        """Write the gradient of a step to ``out`` and return its metrics; ``None`` for no step.
 
-    def judge_part(self, step: int, total: int) -> dict[str, Any]:
+        The network stays as it is: a stop in here leaves the run before this step.
+        """
+
+    def judge_part(self, step: int, total: int, check_stop: CheckStop) -> dict[str, Any]:
         """Return metrics of some validation examples, where this step has any."""
 
-    def judge_all(self, check_stop: Callable[[], None]) -> dict[str, Any]:
-        """Return metrics of all validation examples; ``check_stop`` may end it by an exception."""
+    def judge_all(self, check_stop: CheckStop) -> dict[str, Any]:
+        """Return metrics of all validation examples."""
 
     def finish(self) -> None:
         """Say after the last step whether there was anything to learn.
@@ -72,7 +79,13 @@ class Supervised:
             corpus = read_corpus(folder / job["validation_file"], network.shape)
             self._validation = corpus, Sampler(corpus, network.shape, self._seed)
 
-    def learn(self, examples: Examples, step: int, out: Floats) -> dict[str, Any] | None:
+    def learn(
+        self,
+        examples: Examples,
+        step: int,
+        out: Floats,
+        check_stop: CheckStop,  # noqa: ARG002 - a step is short
+    ) -> dict[str, Any] | None:
         """Take the gradient of the mean loss."""
         batch = self._sampler.batch(examples, step)
         if batch is None:
@@ -81,11 +94,12 @@ class Supervised:
         score = self._network.gradient(batch, out)
         return {"train_loss": score.loss, "train_mean_token_accuracy": score.accuracy}
 
-    def judge_part(self, step: int, total: int) -> dict[str, Any]:
+    def judge_part(self, step: int, total: int, check_stop: CheckStop) -> dict[str, Any]:
         """Judge a batch of the validation file."""
         every = max(1, total // JUDGED_STEPS)
         if self._validation is None or (step % every and step != total):
             return {}
+        check_stop()
         corpus, sampler = self._validation
         batch = sampler.batch(turn(step, corpus.count, self._batch_size), step)
         if batch is None:
@@ -93,7 +107,7 @@ class Supervised:
         score = self._network.score(batch)
         return {"valid_loss": score.loss, "valid_mean_token_accuracy": score.accuracy}
 
-    def judge_all(self, check_stop: Callable[[], None]) -> dict[str, Any]:
+    def judge_all(self, check_stop: CheckStop) -> dict[str, Any]:
         """Judge the whole validation file."""
         if self._validation is None:
             return {}

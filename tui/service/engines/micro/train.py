@@ -111,12 +111,12 @@ class Trainer:
                 order, order_of = epoch_order(self._seed, epoch, self._task.count), epoch
             chosen = order[place * self._batch_size : (place + 1) * self._batch_size]
             values = self._learn(chosen, step)
-            values = _merged(values, self._task.judge_part(step, self.total_steps))
+            check_stop = partial(self._check_stop, step, values)
+            values = _merged(values, self._task.judge_part(step, self.total_steps, check_stop))
             epoch_ends = place + 1 == self._steps_an_epoch
             if epoch_ends:
-                values |= self._task.judge_all(partial(self._check_stop, step))
-            self._last = values
-            self._emit({"type": "metrics", "step": step, "total_steps": self.total_steps, **values})
+                values |= self._task.judge_all(check_stop)
+            self._tell(step, values)
             if epoch_ends:
                 self._save(step, final=step == self.total_steps)
             elif time.monotonic() - self._saved_at > SNAPSHOT_SECONDS:
@@ -125,7 +125,9 @@ class Trainer:
         self._emit({"type": "done", "path": self._relative(self.total_steps)})
 
     def _learn(self, examples: Examples, step: int) -> dict[str, Any]:
-        values = self._task.learn(examples, step, self._gradient)
+        values = self._task.learn(
+            examples, step, self._gradient, partial(self._check_stop, step - 1)
+        )
         if values is None:
             self._optimiser.steps += 1
             return {}
@@ -143,8 +145,15 @@ class Trainer:
         left = (self.total_steps - step) / max(1, self.total_steps - WARMUP)
         return self._rate * (0.1 + 0.9 * left)
 
-    def _check_stop(self, step: int) -> None:
+    def _tell(self, step: int, values: dict[str, Any]) -> None:
+        self._last = values
+        self._emit({"type": "metrics", "step": step, "total_steps": self.total_steps, **values})
+
+    def _check_stop(self, step: int, values: dict[str, Any] | None = None) -> None:
+        """End the run after ``step`` if it was told to; what that step gave is told first."""
         if self._stopped():
+            if values is not None:
+                self._tell(step, values)
             self.save_stopped(step)
             raise StoppedError
 
