@@ -151,6 +151,23 @@ def _model(
                 "see 'tunedeck models'",
             )
         ]
+    return [*_tunable(entry), *_shutdown(entry, today)]
+
+
+def _tunable(entry: ModelEntry) -> list[Problem]:
+    if entry.trainable is not False:
+        return []
+    return [
+        Problem(
+            ERROR,
+            "not_trainable",
+            f"{entry.id} cannot be tuned, as the provider says",
+            "choose another model: see 'tunedeck models'",
+        )
+    ]
+
+
+def _shutdown(entry: ModelEntry, today: datetime.date) -> list[Problem]:
     date = _date(entry.shutdown_date)
     if date is None:
         return []

@@ -18,7 +18,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from tui.errors import TunedeckError
-from tui.messages import SampleRun
+from tui.messages import GoLaunch, LaunchPrefill, SampleRun
 from tui.run import words
 from tui.run.end import Ending, ending_of
 from tui.run.facts import facts
@@ -250,6 +250,8 @@ class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
             return not over and (status == "paused") == (deed == "resume") and self._can(deed)
         if action == "show_line":
             return self._line_at_fault() is not None
+        if action == "again":
+            return self._can("relaunch")
         if action == "sample":
             return self.state.status == "succeeded" and self._can("sample")
         return super().check_action(action, parameters)
@@ -280,6 +282,10 @@ class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
         self.app.post_message(
             SampleRun((f"job:{self.job_id}",), provider=self.provider, trained_on=self.file)
         )
+
+    def action_again(self) -> None:
+        """Go to the launch form with what this run was made of."""
+        self.app.post_message(GoLaunch(LaunchPrefill(provider=self.provider, job=self.job_id)))
 
     def action_hold(self) -> None:
         """Hold the view still, or let it go on."""

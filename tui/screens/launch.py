@@ -24,7 +24,7 @@ from tui.run.launchwords import Line, preflight_lines, question
 from tui.run.words import status_sign as mark
 from tui.screens.fields import Choice, Tick
 from tui.screens.launch_going import GoingLaunch
-from tui.screens.launch_news import Checked, Offered, Reading, Recalled, content_of
+from tui.screens.launch_news import Checked, Offered, Reading, content_of
 from widgets.confirm import Confirm
 from widgets.text import ascii_only, clean
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 OTHER = "\0other"
 _ROOMY = 32
+_MOST_MODELS = 200
 _AFTER_TYPING = 0.4
 _PROGRESS_EVERY = 0.5
 # The switch for the settings that few need stands after this one.
@@ -171,7 +172,7 @@ class LaunchScreen(GoingLaunch):
         if prefill.job is not None:
             if prefill.provider in self.deck.provider_choices():
                 self.provider.value = str(prefill.provider)
-            self._recall(prefill.job, prefill.provider)
+            self.recall(prefill.job, prefill.provider)
             return
         if prefill.file is not None:
             self.query_one("#file", Input).value = prefill.file
@@ -198,29 +199,6 @@ class LaunchScreen(GoingLaunch):
         self._choose_model(request.model)
 
     _finish = _fill_all
-
-    @work(group="recall", exclusive=True, exit_on_error=False)
-    async def _recall(self, job_id: str, provider: str | None) -> None:
-        from tui.jobs import relaunch
-
-        feed = feed_of(self.deck)
-        try:
-            found = await relaunch(job_id, feed.provider(provider), await feed.ledger())
-        except TunedeckError as error:
-            self.post_message(Recalled(job_id, None, str(error)))
-        else:
-            self.post_message(Recalled(job_id, found))
-
-    @on(Recalled)
-    def _recalled(self, message: Recalled) -> None:
-        if message.found is None:
-            self.deck.tell(message.trouble, severity="error")
-            return
-        self._fill_all(message.found.request)
-        notes = [note[:1].upper() + note[1:] for note in message.found.notes]
-        words = [f"As {message.job_id} was launched; change what you like.", *notes]
-        self._about_past = (*(Line(word, "warning") for word in words), Line(" "))
-        self.show_open()
 
     def _choose_model(self, model: str) -> None:
         self._wanted_model = model
@@ -302,8 +280,23 @@ class LaunchScreen(GoingLaunch):
         else:
             self.post_message(Offered(provider, found))
 
+    @work(group="listed", exclusive=True, exit_on_error=False)
+    async def _offer_listed(self, provider: str) -> None:
+        """Offer what the provider itself lists, where no table knows its models."""
+        try:
+            listed = await feed_of(self.deck).provider(provider).models()
+        except TunedeckError:
+            return  # The preflight says why it cannot be asked.
+        names = [entry.id for entry in listed if entry.trainable is not False]
+        if names:
+            self.post_message(Offered(provider, tuple(names[:_MOST_MODELS])))
+
     @on(Offered)
     def _offered(self, message: Offered) -> None:
+        if message.provider != self._provider_name():
+            return  # Another one was chosen meanwhile.
+        if not message.models and not message.trouble:
+            self._offer_listed(message.provider)
         options = [(clean(model, limit=80), model) for model in message.models]
         with self.model.prevent(Select.Changed):
             self.model.set_options([*options, (clean("another model …"), OTHER)])

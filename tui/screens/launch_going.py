@@ -16,7 +16,7 @@ from tui.run.feed import feed_of
 from tui.run.launchwords import Line, left_open_lines
 from tui.run.words import status_sign as mark
 from tui.screens.base import DeckScreen
-from tui.screens.launch_news import Ended, LeftOpen, Told, content_of
+from tui.screens.launch_news import Ended, LeftOpen, Recalled, Told, content_of
 from widgets.confirm import Confirm
 from widgets.numbers import size
 
@@ -159,6 +159,32 @@ class GoingLaunch(DeckScreen):
             lines.append(Line("Esc stops it", "muted"))
         self.told.update(content_of(lines))
         self.query_one("#found", VerticalScroll).scroll_end(animate=False)
+
+    # A past run again
+
+    @work(group="recall", exclusive=True, exit_on_error=False)
+    async def recall(self, job_id: str, provider: str | None) -> None:
+        """Find out what a past run was asked for."""
+        from tui.jobs import relaunch
+
+        feed = feed_of(self.deck)
+        try:
+            found = await relaunch(job_id, feed.provider(provider), await feed.ledger())
+        except TunedeckError as error:
+            self.post_message(Recalled(job_id, None, str(error)))
+        else:
+            self.post_message(Recalled(job_id, found))
+
+    @on(Recalled)
+    def _recalled(self, message: Recalled) -> None:
+        if message.found is None:
+            self.deck.tell(message.trouble, severity="error")
+            return
+        self._finish(message.found.request)
+        notes = [note[:1].upper() + note[1:] for note in message.found.notes]
+        words = [f"As {message.job_id} was launched; change what you like.", *notes]
+        self._about_past = (*(Line(word, "warning") for word in words), Line(" "))
+        self.show_open()
 
     # Launches that were left open
 

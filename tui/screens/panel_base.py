@@ -42,6 +42,14 @@ class PanelBase(JobActions):
             tooltip="Show the line of the training file that the provider complains of",
         ),
         Binding("t", "sample", "try it", id="job.sample", tooltip="Ask the tuned model something"),
+        Binding(
+            "A",
+            "again",
+            "launch again",
+            id="job.again",
+            tooltip="Launch this run again, with changes",
+            show=False,
+        ),
     ]
 
     state: RunState
