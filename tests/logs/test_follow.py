@@ -264,3 +264,18 @@ def test_a_training_that_goes_on_from_a_checkpoint_forgets_what_it_measures_agai
         state.apply(update)
     track = state.metrics["loss"]
     assert (list(track.steps), list(track.values)) == ([1, 2], [4.0, 2.5])
+
+
+def test_the_model_and_the_adapter_are_known_from_what_stands_beside(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "events_hf", tmp_path / "runs" / "Nov22")
+    for number, rank in ((20, 8), (100, 16)):
+        folder = tmp_path / f"checkpoint-{number}"
+        folder.mkdir()
+        adapter = {"base_model_name_or_path": "some/base", "r": rank, "lora_alpha": 32}
+        (folder / "adapter_config.json").write_text(json.dumps(adapter))
+    (tmp_path / "config.json").write_text("[1, 2")
+    job = read_log(tmp_path)[-1].job
+    assert job is not None
+    assert job.model == "some/base"
+    assert job.hyperparameters["lora_r"] == 16
+    assert job.hyperparameters["learning_rate"] == 0.01

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from tui.errors import FileError
+from tui.logs.beside import facts_beside
 from tui.logs.detect import HEAD, KINDS, kind_of, reader_of
 from tui.logs.find import find_logs
 from tui.logs.rows import Batch
@@ -14,6 +15,7 @@ from tui.logs.state import TrainerState
 from tui.logs.text import Reader
 
 _CHUNK = 4 << 20
+_MOST_STATE = 256 << 20
 # Enough of the beginning to tell that another file stands in its place.
 _MARK = 256
 
@@ -41,6 +43,7 @@ class Follower:
         self.modified = 0.0
         self._folder = given if given.is_dir() else None
         self._state: _State | None = None
+        self._looked_beside = False
         if self._folder is None:
             self._logs.append(_File(given))
             if not given.exists():
@@ -57,6 +60,13 @@ class Follower:
 
     def poll(self) -> Batch:
         """Return what is new; blocks for the reading of 4 MB at most."""
+        batch = self._poll()
+        if not self._looked_beside and batch.rows:
+            self._looked_beside = True
+            batch.facts = {**facts_beside(Path(self.path)), **batch.facts}
+        return batch
+
+    def _poll(self) -> Batch:
         if self._state is None and self._folder is not None:
             self._more_files()
         if self._state is not None:
@@ -71,7 +81,7 @@ class Follower:
                 break
         if self._logs and self._logs[0].is_state:
             self._state = _State(Path(self.path))
-            return self.poll()
+            return self._poll()
         return batch
 
     def finish(self) -> Batch:
@@ -196,6 +206,8 @@ class _State:
             if newest is None:
                 return Batch(trouble="the trainer state is gone")
             path, found = newest
+            if found.st_size > _MOST_STATE:
+                return Batch(trouble="the trainer state is larger than 256 MB")
             known = (str(path), found.st_mtime_ns, found.st_size)
             if known == self._known:
                 return Batch()

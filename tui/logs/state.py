@@ -15,7 +15,6 @@ _FACTS = {
     "num_train_epochs": "n_epochs",
     "train_batch_size": "per_device_train_batch_size",
 }
-_MOST = 256 << 20
 
 
 class TrainerState:
@@ -31,8 +30,6 @@ class TrainerState:
 
         The state of a run that began again has another history: then all of it is new.
         """
-        if len(data) > _MOST:
-            return Batch(trouble="the trainer state is larger than 256 MB")
         try:
             state = json.loads(data)
         except (ValueError, RecursionError):
