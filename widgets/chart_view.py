@@ -356,8 +356,27 @@ def next_position(curves: list[Curve], axes: Axes, x: float, columns: int, way: 
     return x if math.isnan(best) else best
 
 
-def readout(title: str, curves: list[Curve], view: View, marks: Marks) -> list[tuple[str, str]]:
-    """What stands at the cursor, as pieces of text with the keys of their styles."""
+def readout(
+    title: str, curves: list[Curve], view: View, marks: Marks, width: int
+) -> list[tuple[str, str]]:
+    """What stands at the cursor, as pieces of text with the keys of their styles.
+
+    Where the width is too small for all of it, what is left out first is where a line was last
+    measured, then its value under smoothing, then the distance to the best.
+    """
+    pieces = _pieces(title, curves, view, marks)
+    for told in (" at ", " ~", f"  {sign('best')}", "to best"):
+        if sum(len(text) for text, _ in pieces) <= width:
+            break
+        pieces = [
+            piece
+            for piece in pieces
+            if piece[1] == "T" or not (piece[0].startswith(told) or piece[0].endswith(told))
+        ]
+    return pieces
+
+
+def _pieces(title: str, curves: list[Curve], view: View, marks: Marks) -> list[tuple[str, str]]:
     x = view.cursor if view.cursor is not None else 0.0
     own = [curve for curve in curves if not curve.guest] or curves
     steps = [step for curve in own if (step := raw_at(curve, x)[0]) == step]

@@ -352,7 +352,9 @@ class LossChart(CellPane):
 
     def _title_row(self, curves: list[Curve], axes: Axes | None, width: int) -> CellRow:
         if self.view.cursor is not None and curves:
-            return _laid(chart_view.readout(self.title, curves, self.view, self.marks), width)
+            return _laid(
+                chart_view.readout(self.title, curves, self.view, self.marks, width), width
+            )
         pieces = [(f" {self.title} ", "T")]
         for curve in curves:
             if curve.guest:

@@ -176,6 +176,22 @@ async def test_pause_and_resume(app, provider) -> None:
         assert provider.calls == [("pause", "ftjob-1"), ("resume", "ftjob-1")]
 
 
+async def test_nothing_is_changed_where_the_provider_is_read_only(
+    app, provider, monkeypatch
+) -> None:
+    monkeypatch.setattr("tui.run.feed.JobFeed.read_only", lambda feed, name=None: True)
+    provider.add(job(), metrics(3))
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        screen = await panel(pilot)
+        await until(pilot, lambda: "3 / 60" in screen_text(app))
+        await pilot.press("x")
+        await until(pilot, lambda: "Read-only" in screen_text(app))
+        await pilot.press("p", "y")
+        await pilot.pause()
+        assert app.screen is screen
+        assert provider.calls == []
+
+
 async def test_odd_numbers_are_gaps_and_never_fatal(app, provider) -> None:
     odd = [metrics(step, valid_loss=math.nan if step % 2 else math.inf) for step in range(1, 9)]
     provider.add(job(), *odd, metrics(3), metrics(9, train_loss=math.nan))

@@ -73,6 +73,12 @@ def test_every_number_that_arrives_has_its_place(names: list[str]) -> None:
         assert len(set(labels)) == len(labels)
 
 
+def test_a_chart_has_four_lines_and_the_rest_another() -> None:
+    names = ["train_loss", "train/loss", "valid_loss", "eval_loss", "test_loss", "loss"]
+    found = measures_of(names)
+    assert [(measure.name, len(measure.parts)) for measure in found] == [("loss", 4), ("loss 2", 2)]
+
+
 def test_the_best_step_is_judged_on_the_whole_validation_file_where_that_is_told() -> None:
     rows = [{"train_loss": 1.0, "valid_loss": v} for v in (2.0, 0.5, 1.0)]
     assert state_of(rows).best == ("valid_loss", 2.0, 0.5)

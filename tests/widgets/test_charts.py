@@ -109,12 +109,28 @@ def test_the_readout_tells_every_line_and_the_distance_to_the_best() -> None:
     train, valid = curve([3.0, 2.0, 1.0]), curve([2.5, 2.0], key="v", points=True)
     view = View(cursor=3.0)
     text = "".join(
-        piece for piece, _ in readout("Loss", [train, valid], view, Marks(best=(2.0, 2.0)))
+        piece for piece, _ in readout("Loss", [train, valid], view, Marks(best=(2.0, 2.0)), 120)
     )
     assert "Loss at step 3" in text
     assert "train 1.0000" in text
     assert "valid 2.0000 at 2" in text
     assert "+0.0000 to best" in text
+
+
+def test_a_narrow_readout_leaves_out_the_least_needed_first() -> None:
+    lines = [curve([3.0] * 50), curve([2.5, 2.0], key="v", points=True)]
+    view = View(cursor=50.0, factor=0.6)
+
+    def told(width: int) -> str:
+        pieces = readout("Loss", lines, view, Marks(best=(2.0, 2.0)), width)
+        return "".join(piece for piece, _ in pieces)
+
+    assert " at 2" in told(200)
+    assert " at 2" not in told(75)
+    assert "~3.0" in told(75)
+    assert "~3.0" not in told(68)
+    assert "to best" in told(68)
+    assert told(50) == " Loss at step 50  ━ train 3.0000  • valid 2.0000"
 
 
 def test_marks_stand_where_they_belong() -> None:

@@ -16,6 +16,7 @@ _TRAIN = re.compile(r"^train(?:ing)?[_/. -]+", re.IGNORECASE)
 _MEAN = re.compile(r"(?:^mean[_/. -]+|[_/. -]+mean$)", re.IGNORECASE)
 # What a run is judged by comes first, what only describes its course comes last.
 _FIRST = ("loss", "reward", "token_accuracy", "accuracy")
+_MOST_PARTS = 4
 _LAST = ("epoch", "learning_rate", "lr", "current_epoch", "percentage")
 
 
@@ -62,6 +63,10 @@ def measures_of(names: Iterable[str]) -> tuple[Measure, ...]:
     parts: dict[str, dict[str, Part]] = {}
     for name in names:
         stem, label = _split(name)
+        number, first = 1, stem
+        while len(parts.get(stem, ())) == _MOST_PARTS:
+            number += 1
+            stem = f"{first} {number}"
         lines = parts.setdefault(stem, {})
         # Two spellings of the same line would hide each other: the second has its own name.
         if label in lines:
