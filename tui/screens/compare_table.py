@@ -83,6 +83,8 @@ class RunTable(VirtualList):
     def line(self, place: int | None) -> str:
         """A run's row as text; the headings for ``None``."""
         name = "Run" if place is None else clean(self.runs[place].title)
+        if place is not None and self.runs[place].trouble:
+            return f"{name}  {clean(self.runs[place].trouble)}"
         parts = [pad(fit(name, self._name_width()), self._name_width())]
         last = len(self.columns) - self.hidden()[1]
         shown = list(zip(self.columns, self._widths(), strict=True))[self.first : last]
@@ -106,13 +108,9 @@ class RunTable(VirtualList):
         """The run's letter on the chart, its name, its figures."""
         run = self.runs[index]
         letter = LETTERS[index] if index < len(LETTERS) else " "
-        if run.trouble:
-            text = f"{clean(run.title)}  {clean(run.trouble)}"
-            return [
-                (f"{self.cursor_sign(index)}{letter} ", ""),
-                (fit(text, width - 3), "rows--error"),
-            ]
-        return [(f"{self.cursor_sign(index)}{letter} ", ""), (self.line(index), "")]
+        style = "rows--error" if run.trouble else ""
+        text = fit(self.line(index), width - 3)
+        return [(f"{self.cursor_sign(index)}{letter} ", ""), (text, style)]
 
     def action_shift(self, step: int) -> None:
         """Show the columns further left or right."""
