@@ -303,7 +303,6 @@ class StopWatch:
                 found.append(verdict)
         return found
 
-
     def _since(self, state: RunState, rule: StopRule, name: str) -> int:
         """Return the place of the first measurement of a metric that is to be judged."""
         times = state.metrics[name].times
