@@ -289,3 +289,16 @@ async def test_points_are_in_the_ledger_before_they_are_shown(
     assert row is not None
     assert row.progress is not None
     assert row.progress.step == 10
+
+
+@pytest.mark.parametrize("status", [404, 405])
+async def test_a_provider_without_events_is_followed_by_its_status(
+    server: FaultServer, watcher: Watcher, status: int
+) -> None:
+    growing(server, [metrics(n, n) for n in range(1, 6)])
+    server.fault("GET", EVENTS, "status", times=1000, status=status)
+    seen = await follow(watcher)
+    assert seen.ids == []
+    assert not any(update.trouble for update in seen.updates)
+    assert seen.updates[-1].job is not None
+    assert seen.updates[-1].job.status == "succeeded"

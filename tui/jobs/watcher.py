@@ -32,6 +32,7 @@ _MAX_BACKOFF = 30.0
 _MAX_REFUSED, _MAX_ASKED = 10, 30
 _MAX_LAST_LOOKS = 30
 _MANY = 1000
+_NO_EVENTS = (404, 405, 501)
 # Failures after which the connections that are left may be dead too.
 _DEAD = ("connection_lost", "timeout", "connect_timeout")
 
@@ -246,6 +247,9 @@ class Watcher:
         try:
             whole = await self._pages(got, whole)
         except CallError as caught:
+            if not got and caught.status in _NO_EVENTS:
+                # The job was just told of, so it is its list of events that is not there.
+                return 0
             if not got:
                 raise
             error = caught

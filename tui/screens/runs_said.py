@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tui.run import words
 from tui.run.cancels import Going
+from tui.run.feed import MOST_JOBS
 from tui.run.runlist import RunKey, RunList, RunRow
 from tui.screens.run_columns import usd_of
 from tui.screens.several import cancels_said, marked_words
@@ -116,6 +117,8 @@ class Said:
             by = f", sorted by {order}" if order != ORDERS[0] else ""
             runs = counted(len(rows), "run")
             about = f"{of}{runs} {self._where()}, {going or 'none'} going on{by}"
+            if any(len(found.rows) >= MOST_JOBS for found in self._worth.values()):
+                about += f"; the newest {MOST_JOBS} of a provider are listed"
         most = _MOST_LINES - bool(about)
         if len(lines) > most:
             lines = [*lines[: most - 1], f"… and {len(lines) - most + 1} more like these"]
