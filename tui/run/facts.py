@@ -135,7 +135,8 @@ def _made_of(state: RunState, said: set[str]) -> list[Fact]:
         found.append(
             Fact("checkpoints", "Checkpoints", f"{len(steps)}, at {', '.join(steps[-3:])}")
         )
-    found.append(Fact("model", "Model", job.model or "–", "muted"))
+    if job.model:
+        found.append(Fact("model", "Model", job.model, "muted"))
     if job.fine_tuned_model:
         found.append(Fact("result", "Result", job.fine_tuned_model, "success"))
     if job.method and job.method != "supervised":

@@ -45,6 +45,7 @@ FRAME = 0.5
 _TICK = 5.0
 _SLICE = 400
 """Points taken in between two looks at the keyboard."""
+_LARGE_SLICE = 2_500
 
 
 class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
@@ -395,7 +396,7 @@ def _slices(update: Update) -> list[Update]:
     points, events = update.points, update.events
     most = max(len(points), len(events))
     # A long history that is read at the start goes in larger parts than a burst of news.
-    size = max(_SLICE, len(points) // 20)
+    size = max(_SLICE, min(len(points) // 20, _LARGE_SLICE))
     if most <= size:
         return [update]
     parts = [
