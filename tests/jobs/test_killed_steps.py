@@ -191,15 +191,14 @@ def test_the_next_start_says_where_it_stands_and_resume_finishes_it(
     assert "interrupted" in said
 
 
-@pytest.mark.parametrize("number", [0.4, 0.6, 0.8])
+@pytest.mark.parametrize("number", [0.4, 0.5, 0.6])
 def test_clear_drops_what_was_interrupted(
     program: Program, server: FaultServer, steps: list[str], number: float
 ) -> None:
     program.fresh(server)
     program.launch(kill_at=int(number * len(steps)))
     done = program.run("jobs", "--json")
-    if not json.loads(done["out"])["launches"]:
-        pytest.skip("nothing was left open at this step")
+    assert json.loads(done["out"])["launches"], done
     for _ in range(20):
         done = program.run("launch", "--clear")
         if done["code"] != 4:
