@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 FRAME = 0.5
 """Seconds between two frames of what moves by itself, at least."""
 _TICK = 5.0
-_SLICE = 400
+_SLICE = 200
 """Points taken in between two looks at the keyboard."""
 _LARGE_SLICE = 2_500
 
