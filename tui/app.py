@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from textual import events, on
 from textual.app import SystemCommand
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
@@ -101,6 +102,7 @@ class TunedeckApp(KeyConsent, AfterRun, Comparing, Mending):
         self._folder = first
         self._wanted = tuple(opening)
         self._beginning = beginning or Beginning(open_job)
+        self.opens_run = bool(self._beginning)
         self.stop_rules = {}
         self._trail: list[str] = []
         self._noticed: set[str] = set()
@@ -111,12 +113,16 @@ class TunedeckApp(KeyConsent, AfterRun, Comparing, Mending):
         self._watch_signals()
         self.call_after_refresh(self._begin)
 
+    @on(events.Mount)
+    async def _open_beginning(self) -> None:
+        """Go to the run that is asked for before anything is drawn that it would cover."""
+        if self._beginning:
+            await self.open_first(self._beginning)
+
     def _begin(self) -> None:
         self.workspace.start()
         self._remember(self.workspace.paths)
-        if self._beginning:
-            self.open_first(self._beginning)
-        elif self.workspace.source is None:
+        if self.workspace.source is None and not self._beginning:
             self.action_open()
         self.run_worker(warm, group="warm", thread=True, exit_on_error=False)
         # What is alive now lives to the end; the collector need not look at it again and again.
@@ -255,20 +261,6 @@ class TunedeckApp(KeyConsent, AfterRun, Comparing, Mending):
         self._prefill = message.prefill
         self.action_mode("launch")
 
-    async def on_open_job(self, message: messages.OpenJob) -> None:
-        """Open the live panel of a run over the list of runs."""
-        from tui.screens.job import JobScreen
-
-        self.action_mode("jobs")
-        await self.push_screen(JobScreen(message.job_id, provider=message.provider))
-
-    async def on_open_run(self, message: messages.OpenRun) -> None:
-        """Open the live panel of a run that is followed from somewhere, such as a log."""
-        from tui.screens.job import JobScreen
-
-        self.action_mode("jobs")
-        await self.push_screen(JobScreen(message.source))
-
     def _from_worker(self, message: messages.FromWorker) -> None:
         self.workspace.apply(message)
 
@@ -348,6 +340,12 @@ class TunedeckApp(KeyConsent, AfterRun, Comparing, Mending):
         yield SystemCommand("Quit", "Leave tunedeck (ctrl+q)", self.action_quit)
 
 
+class RunsFirst(TunedeckApp):
+    """The deck opened on runs: what shows a dataset is not even loaded."""
+
+    DEFAULT_MODE = "jobs"
+
+
 def run_app(
     paths: Sequence[str] = (),
     *,
@@ -391,11 +389,12 @@ def run_app(
             raise FileError(f"{folder} holds no datasets", "name a .jsonl file, or its folder")
     elif "-" not in paths:
         at_once = opens_at_once(paths)
-    app = TunedeckApp(
+    beginning = Beginning(open_job, tuple(open_logs), tuple(compare), tuple(stop_rules))
+    app = (RunsFirst if beginning else TunedeckApp)(
         first=folder,
         others=paths[1:] if folder is not None else (),
         opening=() if at_once else paths,
-        beginning=Beginning(open_job, tuple(open_logs), tuple(compare), tuple(stop_rules)),
+        beginning=beginning,
         paths=where,
         settings=settings,
         provider=provider,

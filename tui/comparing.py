@@ -49,14 +49,35 @@ class Comparing(Deck):
         """Go to a screen; the application knows how."""
         raise NotImplementedError
 
-    def open_first(self, beginning: Beginning) -> None:
+    async def on_open_job(self, message: messages.OpenJob) -> None:
+        """Open the live panel of a run over the list of runs."""
+        from tui.screens.job import JobScreen
+
+        self.action_mode("jobs")
+        await self.push_screen(JobScreen(message.job_id, provider=message.provider))
+
+    async def on_open_run(self, message: messages.OpenRun) -> None:
+        """Open the live panel of a run that is followed from somewhere, such as a log."""
+        from tui.screens.job import JobScreen
+
+        self.action_mode("jobs")
+        await self.push_screen(JobScreen(message.source))
+
+    async def open_first(self, beginning: Beginning) -> None:
         """Open what the command line asked for."""
         if beginning.job is not None:
             self.stop_rules[beginning.job] = beginning.stop_rules
-            self.post_message(messages.OpenJob(beginning.job, self.provider_name))
+            await self.on_open_job(messages.OpenJob(beginning.job, self.provider_name))
+        elif len(beginning.logs) == 1:
+            from tui.logs import LogSource
+
+            (path,) = beginning.logs
+            self.stop_rules[path] = beginning.stop_rules
+            try:
+                await self.on_open_run(messages.OpenRun(LogSource(path)))
+            except TunedeckError as error:
+                self.tell(str(error), severity="error")
         elif beginning.logs:
-            if len(beginning.logs) == 1:
-                self.stop_rules[beginning.logs[0]] = beginning.stop_rules
             self.open_logs(beginning.logs)
         else:
             self.compare(beginning.compare)

@@ -66,6 +66,8 @@ class Deck(InkApp[int]):
         left, or nothing."""
         self.closers: list[Callable[[], Awaitable[None]]] = []
         """What lets go of connections and files when every screen is gone."""
+        self.opens_run = False
+        """Whether a run is about to cover the first screen, which need not begin its work."""
         self._prefill: LaunchPrefill | None = None
         self._keys = KeysInOrder(self, super().on_event)
 

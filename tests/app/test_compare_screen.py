@@ -85,7 +85,7 @@ async def test_a_log_that_is_gone_is_told_in_its_row(app, tmp_path: Path) -> Non
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause()
         app.post_message(CompareRuns((("log", str(tmp_path / "gone.csv")),)))
-        await until(pilot, lambda: "is not there" in screen_text(app), "the trouble")
+        await until(pilot, lambda: "there is no" in screen_text(app), "the trouble")
 
 
 async def test_a_rule_in_the_panel_of_a_log(app, log) -> None:

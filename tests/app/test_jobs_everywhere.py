@@ -159,7 +159,7 @@ async def test_a_cancel_of_an_earlier_start_is_remembered(app, places, heard) ->
         await jobs_screen(pilot)
         words = "still says running" if heard else "may not have heard it"
         await until(pilot, lambda: words in screen_text(app))
-        assert ("◌ cancelling" in screen_text(app)) is heard
+        await until(pilot, lambda: ("◌ cancelling" in screen_text(app)) is heard)
         await pilot.press("x")
         await until(pilot, lambda: "Cancel this run?" in screen_text(app))
         await pilot.press("y")

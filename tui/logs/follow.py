@@ -47,7 +47,7 @@ class Follower:
         if self._folder is None:
             self._logs.append(_File(given))
             if not given.exists():
-                raise FileError(f"{given} is not there", "check the path")
+                raise FileError(f"there is no {given}", "check the path")
         elif not any(".tfevents." in p.name for p in self._folder.iterdir()):
             self._state = _State(self._folder)
 

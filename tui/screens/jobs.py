@@ -90,7 +90,10 @@ class JobsScreen(AskedRuns):
 
     @on(events.ScreenResume)
     def _seen(self) -> None:
-        self.ask_everywhere()
+        # Seen again, and then in need of news, when the run that is about to open is closed.
+        if not self.deck.opens_run:
+            self.ask_everywhere()
+        self.deck.opens_run = False
 
     @on(events.ScreenSuspend)
     def _unseen(self) -> None:
