@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.opened.search import Ask, Matches, calm, context, snippet, walk
-from tui.opened.views import View
+from tui.opened.search import Ask, Matches, calm, context, snippet
+from tui.opened.views import View, walk
 
 POSITIONS = st.lists(st.integers(0, 60), unique=True, max_size=20)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from tui.cli.following import Printer, Trouble
 from tui.cli.guard import Guard
+from tui.cli.printed import Frame, is_plain, print_all, printer_of
 from tui.cli.session import run
-from tui.cli.watch import Frame, is_plain, print_all, printer_of
 from tui.errors import FileError, UsageError
 
 if TYPE_CHECKING:

@@ -186,6 +186,50 @@ def file_slug(wanted: Wish, extra: str = "") -> str:
     return re.sub(_UNSAFE, "-", words.lower()).strip("-")[:40].strip("-") or "records"
 
 
+class Step(NamedTuple):
+    """Where a step from match to match leads.
+
+    Attributes:
+        row: The row of the list; ``None`` when there is none in that direction so far.
+        number: Which match it is, from 1, among ``of``.
+        of: Matches in the list so far.
+        wrapped: Whether the way went round the end.
+    """
+
+    row: int | None
+    number: int = 0
+    of: int = 0
+    wrapped: bool = False
+
+
+def walk(view: View, matches: Matches, row: int, step: int) -> Step:
+    """Return the next match in the list, or the one before.
+
+    Args:
+        view: What the list shows.
+        matches: What was found.
+        row: Where the way begins; matches beside it count, itself only with a step of 0.
+        step: 1 for the next, -1 for the one before, 0 for the next from here, here included.
+
+    Returns:
+        Where it leads; it goes round only where nothing can come any more before what is there.
+    """
+    rows = view.rows(matches.positions())
+    if not len(rows):
+        return Step(None)
+    if step < 0:
+        at = int(rows.searchsorted(row)) - 1
+        wrapped = at < 0
+    else:
+        at = int(rows.searchsorted(row, side="right" if step else "left"))
+        wrapped = at >= len(rows)
+    round_the_end = matches.turned and step >= 0 and view.everything
+    if wrapped and not (matches.ended or round_the_end):
+        return Step(None, of=len(rows))
+    at %= len(rows)
+    return Step(int(rows[at]), at + 1, len(rows), wrapped)
+
+
 def issue_row(view: View, facets: Facets, cursor: int, step: int) -> int | None:
     """Return the next row of a view, or the one before, whose record has issues."""
     import numpy as np

@@ -12,8 +12,8 @@ from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
 from tui.errors import TunedeckError
-from tui.opened.search import Ask, Matches, calm, walk
-from tui.opened.views import View, file_slug
+from tui.opened.search import Ask, Matches, calm
+from tui.opened.views import View, file_slug, walk
 from tui.screens.searchrun import Found, SearchRun
 from tui.screens.shownkeys import ShownKeys
 from widgets.numbers import integer

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tui.dataset.checking import check_file
+from tui.dataset.convert.chat import TOOLS_SKIPPED
 from tui.dataset.convert.detect import READY, convert_record
 from tui.dataset.convert.model import SkipError, message
-from tui.dataset.convert.outward import CHECKED, TAKES_TOOLS, TOOLS_SKIPPED, for_target
+from tui.dataset.convert.outward import CHECKED, TAKES_TOOLS, for_target
 from tui.dataset.convert.table import Table, is_table
 from tui.dataset.model import Format
 from tui.dataset.repair.file import verdict_json

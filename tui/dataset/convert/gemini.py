@@ -9,12 +9,10 @@ in capitals. A conversation may end with a call.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tui.dataset.convert.chat import Chat
 from tui.dataset.convert.model import Message, SkipError
-
-if TYPE_CHECKING:
-    from tui.dataset.convert.outward import Chat
 
 _ROLES = {"user": "user", "assistant": "model", "tool": "user"}
 # The part of JSON Schema (OpenAPI 3.0) that declarations are written in.
