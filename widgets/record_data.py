@@ -1,7 +1,7 @@
 """One record of a dataset as plain data, ready to be read as a conversation. No Textual.
 
 The widgets know nothing of rules or files: whoever shows a record hands over `RecordData`.
-`conversation` turns any parsed JSON value into turns, as far as it looks like one.
+`widgets.conversation` makes turns of any parsed JSON value, as far as it looks like one.
 """
 
 from __future__ import annotations
@@ -113,18 +113,3 @@ class RecordData(NamedTuple):
     size: int = 0
     cut: bool = False
     extra: tuple[tuple[str, str], ...] = ()
-
-
-def conversation(value: object) -> tuple[tuple[Turn, ...], tuple[tuple[str, str], ...]]:
-    """Any parsed JSON value as turns: chat, preference, and prompt/completion records.
-
-    Args:
-        value: What the line parsed to; any shape, however broken.
-
-    Returns:
-        The turns and the other top-level fields as (key, JSON text). No turns when the value is
-        nothing like a conversation.
-    """
-    from widgets._conversation import read
-
-    return read(value)

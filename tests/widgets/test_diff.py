@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
+from widgets.conversation import conversation
 from widgets.diff import MOST_TOKENS, json_diff, word_spans
 from widgets.diff_view import DiffView
-from widgets.record_data import Mark, RecordData, conversation
+from widgets.record_data import Mark, RecordData
 from widgets.record_layout import chat_rows
 from widgets.text import cell_width, use_ascii
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from widgets import numbers, plain
 from widgets.axes import Axes, StillLimits, nice_step, round_up, ticks, x_end
 from widgets.cells import changed_runs
+from widgets.conversation import conversation
 from widgets.raster import Series, buckets, draw, runs
-from widgets.record_data import Mark, RecordData, conversation
+from widgets.record_data import Mark, RecordData
 from widgets.record_layout import (
     chat_rows,
     fault_span,

@@ -15,11 +15,12 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from widgets.confirm import Confirm
+from widgets.conversation import conversation
 from widgets.event_log import KEPT, EventLog, LogRow
 from widgets.histogram import Histogram
 from widgets.issue_list import IssueGroup, IssueList, IssueRow
 from widgets.loss_chart import LossChart
-from widgets.record_data import Mark, RecordData, conversation
+from widgets.record_data import Mark, RecordData
 from widgets.record_list import RecordList, RowView
 from widgets.record_view import RecordView
 from widgets.text import use_ascii

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from widgets.record_data import Mark, RecordData, Turn, conversation
+from widgets.conversation import conversation
+from widgets.record_data import Mark, RecordData, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

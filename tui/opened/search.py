@@ -173,7 +173,8 @@ def context(head: bytes, size: int, pattern: re.Pattern[str]) -> str:
     """
     import orjson
 
-    from widgets.record_data import Turn, conversation
+    from widgets.conversation import conversation
+    from widgets.record_data import Turn
 
     turns: tuple[Turn, ...] = ()
     if size <= len(head):

@@ -21,7 +21,8 @@ from tui.messages import OpenJob, OpenRun
 from tui.run import compare, words
 from tui.run.compare import LETTERS, LOG, Compared
 from tui.run.feed import feed_of
-from tui.run.source import JobSource, RunSource
+from tui.run.jobsource import JobSource
+from tui.run.source import RunSource
 from tui.run.state import RunState
 from tui.screens.compare_table import RunTable
 from tui.screens.panel_data import DatasetOf

@@ -23,7 +23,8 @@ from tui.run import words
 from tui.run.end import Ending, ending_of
 from tui.run.facts import facts
 from tui.run.feed import feed_of
-from tui.run.source import JobSource, RunSource
+from tui.run.jobsource import JobSource
+from tui.run.source import RunSource
 from tui.run.state import Price, RunState
 from tui.screens.job_actions import DoneTo
 from tui.screens.job_rows import FactsColumn

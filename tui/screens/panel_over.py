@@ -14,7 +14,8 @@ from textual.worker import WorkerCancelled
 from tui.errors import TunedeckError
 from tui.run import words
 from tui.run.feed import feed_of
-from tui.run.source import JobSource, RunSource
+from tui.run.jobsource import JobSource
+from tui.run.source import RunSource
 from tui.run.state import RunState
 from tui.screens.panel_charts import Guest, PanelCharts
 from tui.screens.panel_choose import ChooseScreen, Option

@@ -27,7 +27,8 @@ from tui.screens.prompt import Prompt
 from tui.screens.sample_news import Asked, Offered, PromptsRead, Resolved, Trouble
 from widgets.answer_pane import AnswerPane, columns_of, spread
 from widgets.confirm import Confirm
-from widgets.record_data import RecordData, conversation
+from widgets.conversation import conversation
+from widgets.record_data import RecordData
 from widgets.record_view import RecordView
 from widgets.rows import RowsView
 from widgets.text import cell_width, clean, fit

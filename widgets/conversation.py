@@ -1,4 +1,4 @@
-"""Reads any JSON value as a conversation; the work behind `widgets.record_data.conversation`."""
+"""Reads any JSON value as a conversation, as far as it looks like one. No Textual."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from widgets.record_data import PREFERRED, REJECTED, Call, Part, Turn
 
 Fields = tuple[tuple[str, str], ...]
+"""Keys and their values as JSON text."""
 
 _MESSAGE_KEYS = frozenset(
     ("role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "refusal"),
@@ -22,8 +23,16 @@ def json_text(value: object) -> str:
         return f"({type(value).__name__}, too deep to show here)"
 
 
-def read(value: object) -> tuple[tuple[Turn, ...], Fields]:
-    """See `widgets.record_data.conversation`."""
+def conversation(value: object) -> tuple[tuple[Turn, ...], Fields]:
+    """Any parsed JSON value as turns: chat, preference, and prompt/completion records.
+
+    Args:
+        value: What the line parsed to; any shape, however broken.
+
+    Returns:
+        The turns and the other top-level fields as (key, JSON text). No turns when the value is
+        nothing like a conversation.
+    """
     if not isinstance(value, dict):
         return (), ()
     if isinstance(value.get("messages"), list):
