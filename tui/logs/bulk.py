@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tui.logs.checksum import masked, masked_all
-from tui.logs.events import Event, read_event
+from tui.logs.event import Event, read_event
 
 # Tensors with more numbers than one, pictures: read one by one.
 _LONGEST = 512
