@@ -7,7 +7,7 @@ import json
 import os
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ from textual.pilot import Pilot
 
 from tui.app import TunedeckApp
 from tui.config import Paths, Settings
+from tui.opened import patience
+from widgets.text import use_ascii
 
 GOLDENS = Path(__file__).parent / "goldens"
 PATIENCE = 20.0
@@ -47,6 +49,20 @@ def write_lines(path: Path, records: list[object]) -> Path:
     lines = [json.dumps(record, ensure_ascii=False) for record in records]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _drawn_as_usual() -> Iterator[None]:
+    """No test draws in ASCII because the one before it did."""
+    use_ascii(False)
+    yield
+    use_ascii(False)
+
+
+@pytest.fixture(autouse=True)
+def _patient_with_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no silent disk."""
+    monkeypatch.setattr(patience, "SECONDS", PATIENCE)
 
 
 @pytest.fixture

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.app.conftest import screen_text, wait_for
+import tui.dataset
+from tests.app.conftest import CHAT, screen_text, wait_for
 from tui.app import TunedeckApp
-from tui.dataset import source
+from tui.dataset import Record, record, source
 from tui.errors import FileError
 from tui.opened import patience
 from tui.opened.patience import Patience
+from tui.opened.workspace import Stage
 
 
 class Disk:
@@ -58,6 +62,85 @@ async def test_a_silent_disk_is_told_and_comes_back(
         await wait_for(pilot, "the record", lambda: "does not answer" not in screen_text(app))
         await pilot.press("k")
         await wait_for(pilot, "the same as before", lambda: screen_text(app) == before)
+
+
+async def test_a_record_whose_check_is_late_is_shown_meanwhile(
+    make_app: Callable[..., TunedeckApp], broken_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, checks = threading.Event(), 0
+    free.set()
+    really = record.check_record
+
+    def check(*args: Any, **options: Any) -> Record:
+        nonlocal checks
+        checks += 1
+        free.wait(60)
+        return really(*args, **options)
+
+    monkeypatch.setattr(tui.dataset, "check_record", check, raising=False)
+    app = make_app(broken_file)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await wait_for(pilot, "the check", lambda: app.workspace.stage is Stage.DONE)
+        await wait_for(pilot, "the first record", lambda: "37 tokens" in screen_text(app))
+        monkeypatch.setattr(patience, "SECONDS", 0.01)
+        free.clear()
+        before = checks
+        await pilot.press("e")
+        await wait_for(pilot, "the word", lambda: "being checked" in screen_text(app))
+        assert "Hello" in screen_text(app)
+        assert "does not answer" not in screen_text(app)
+        # Moving on is possible, and there is nothing to wait for twice.
+        free.set()
+        await wait_for(pilot, "its issues", lambda: "being checked" not in screen_text(app))
+        assert "unrecognized_role" in screen_text(app) or "gpt" in screen_text(app)
+        assert checks == before + 1
+
+
+async def test_the_editor_waits_for_no_silent_disk(
+    make_app: Callable[..., TunedeckApp], tmp_path: Path, disk: Disk
+) -> None:
+    file = tmp_path / "array.json"
+    file.write_text(json.dumps(CHAT, indent=1))
+    app = make_app(file)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await wait_for(pilot, "the check", lambda: app.workspace.stage is Stage.DONE)
+        await wait_for(pilot, "the record", lambda: "37 tokens" in screen_text(app))
+        disk.answers.clear()
+        await pilot.press("ctrl+e")
+        await wait_for(pilot, "a word", lambda: "try again in a moment" in screen_text(app))
+        await pilot.press("j")
+        await wait_for(pilot, "the word", lambda: "the disk does not answer" in screen_text(app))
+        disk.answers.set()
+        await wait_for(
+            pilot, "the record", lambda: "the disk does not answer" not in screen_text(app)
+        )
+
+
+def test_what_came_late_is_there_for_who_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "SECONDS", 0.01)
+    patient, back = Patience(), threading.Event()
+    with pytest.raises(FileError):
+        patient.call(lambda: back.wait(60) and "slow", ("one", 1))
+    back.set()
+    while patient.silent:
+        time.sleep(0.001)
+    assert patient.call(lambda: "never called", ("one", 1)) == "slow"
+    monkeypatch.setattr(patience, "SECONDS", 60)
+    assert patient.call(lambda: "anew", ("one", 1)) == "anew"
+
+
+def test_what_came_late_is_not_for_who_asks_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "SECONDS", 0.01)
+    patient, back = Patience(), threading.Event()
+    with pytest.raises(FileError):
+        patient.call(lambda: back.wait(60), ("one", 1))
+    assert patient.anew() is not patient
+    back.set()
+    while patient.silent:
+        time.sleep(0.001)
+    assert patient.anew() is patient
+    monkeypatch.setattr(patience, "SECONDS", 60)
+    assert patient.call(lambda: "other", ("one", 1)) == "other"
 
 
 def test_nobody_waits_twice_for_a_silent_disk(monkeypatch: pytest.MonkeyPatch) -> None:

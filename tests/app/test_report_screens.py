@@ -203,9 +203,16 @@ async def test_opening_another_file(make_app: MakeApp, chat_file: Path, broken_f
     ("content", "said"), [(None, "does not exist"), (b"", "empty"), (b"PK\x03\x04" * 9, "zip")]
 )
 async def test_a_file_that_cannot_be_opened_is_said_in_the_dialog(
-    make_app: MakeApp, chat_file: Path, tmp_path: Path, content: bytes | None, said: str
+    make_app: MakeApp,
+    chat_file: Path,
+    tmp_path: Path,
+    content: bytes | None,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bad = tmp_path / "bad.data"
+    # By a short name: a long one would break the sentence anywhere.
+    monkeypatch.chdir(tmp_path)
+    bad = Path("bad.data")
     if content is not None:
         bad.write_bytes(content)
     app = make_app(chat_file)

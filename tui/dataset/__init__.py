@@ -41,9 +41,11 @@ if TYPE_CHECKING:
     from tui.dataset.query.selecting import select as select
     from tui.dataset.query.writing import write_selection as write_selection
     from tui.dataset.record import Record as Record
+    from tui.dataset.record import check_record as check_record
     from tui.dataset.record import read_record as read_record
     from tui.dataset.record import record_from as record_from
     from tui.dataset.record import sniff_format as sniff_format
+    from tui.dataset.record import unchecked_record as unchecked_record
     from tui.dataset.repair.file import FixReport as FixReport
     from tui.dataset.repair.file import fix_file as fix_file
     from tui.dataset.repair.file import fix_source as fix_source
@@ -78,6 +80,7 @@ _HOMES = {
     "Change": "source",
     "add_issues": "grader",
     "check_file": "checking",
+    "check_record": "record",
     "CheckReport": "report",
     "convert_file": "convert.file",
     "ConvertReport": "convert.file",
@@ -135,6 +138,7 @@ _HOMES = {
     "SplitReport": "split",
     "stamp_of": "cache",
     "Survey": "repair.survey",
+    "unchecked_record": "record",
     "whole_record": "repair.survey",
     "write_selection": "query.writing",
 }

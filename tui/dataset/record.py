@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -70,18 +70,43 @@ def read_record(
         FileError: The file cannot be read.
         IndexError: The index does not reach that far.
     """
+    return check_record(unchecked_record(source, index, i, limit), profile=profile, format=format)
+
+
+def unchecked_record(
+    source: Source, index: LineIndex, i: int, limit: int = READ_LIMIT
+) -> tuple[Record, int]:
+    """Read record ``i`` (0-based) without a look at what is in it.
+
+    Returns:
+        The record, without value and issues, and the 1-based column it starts at.
+
+    Raises:
+        FileError: The file cannot be read.
+        IndexError: The index does not reach that far.
+    """
     offset, size = index.span(i)
     line, column = index.place(source, i)
     raw = source.read(offset, min(size, limit))
     if offset == 0 and raw.startswith(BOM):
         raw = raw[len(BOM) :]
-    cut = size > limit
     text = raw.decode("utf-8", "replace")
-    if cut or not raw or raw.isspace():
-        return Record(line, offset, size, raw, cut, text, None, ())
+    return Record(line, offset, size, raw, size > limit, text, None, ()), column
+
+
+def check_record(
+    unchecked: tuple[Record, int],
+    *,
+    profile: Profile | str = "openai",
+    format: Format | str = Format.CHAT,  # noqa: A002  (the word of the command line)
+) -> Record:
+    """Return what `unchecked_record` gave with its value and issues; reads nothing."""
+    record, column = unchecked
+    if record.cut or not record.raw or record.raw.isspace():
+        return record
     name = profile if isinstance(profile, str) else profile.name
-    checked = _checker(name, Format(format)).check(raw, line, column)
-    return Record(line, offset, size, raw, cut, text, checked.value, tuple(checked.issues))
+    checked = _checker(name, Format(format)).check(record.raw, record.line, column)
+    return replace(record, value=checked.value, issues=tuple(checked.issues))
 
 
 def record_from(

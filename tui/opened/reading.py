@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from tui.errors import FileError
-from tui.opened.patience import Patience
+from tui.opened.patience import Patience, busy
 from tui.opened.stages import Stage
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tui.opened.opening import Lease
 
 _Read = TypeVar("_Read")
+
+_MOST_COLUMNS = 4096
 
 
 class Reading:
@@ -38,6 +40,15 @@ class Reading:
 
     def __init__(self) -> None:
         self._patience = Patience()
+        self._checks = Patience(busy)
+        self._forget_reads()
+
+    def _forget_reads(self) -> None:
+        """Begin anew: what is owed of the file before must not keep this one waiting."""
+        self._patience = self._patience.anew()
+        self._checks = self._checks.anew()
+        self._columns: dict[int, int] = {}
+        self._checked: dict[int, tuple[object, Record]] = {}
 
     @property
     def lines(self) -> int:
@@ -53,31 +64,44 @@ class Reading:
         """Return the record ``i`` (0-based) with its issues.
 
         Raises:
-            FileError: The file can no longer be read there, or the disk does not answer.
+            FileError: The file can no longer be read there, the disk does not answer, or the rules
+                are still at work on it (see `tui.opened.patience`).
         """
-        from tui.dataset import Format, read_record, record_from
+        from tui.dataset import Format, check_record, unchecked_record
 
         if self.source is None or self.index is None:
             raise FileError("no dataset is open", "press o to open one")
         known = self.format or Format.CHAT
         edited = self.edits.get(i)
         if edited is not None:
-            return record_from(
-                edited,
-                line=self.line_of(i),
-                column=self.column_of(i),
-                profile=self.profile,
-                format=known,
-            )
+            return self._edited_record(i, edited, known)
         index, profile = self.index, self.profile
-        record = self._patiently(
-            lambda source: read_record(source, index, i, profile=profile, format=known)
+        span = index.span(i)
+        unchecked = self._patiently(
+            lambda source: unchecked_record(source, index, i), what=("record", span)
+        )
+        self._keep_column(i, unchecked[1])
+        # By its bytes: who asks again after the file has changed wants those of now.
+        what = (unchecked[0].raw, span, profile, known)
+        record = self._checks.call(
+            lambda: check_record(unchecked, profile=profile, format=known), what
         )
         if record.value is None and self._is_spread(record.line):
             return replace(record, issues=())
         return record
 
-    def _patiently(self, read: Callable[[Source], _Read]) -> _Read:
+    def _edited_record(self, i: int, edited: bytes, known: Format) -> Record:
+        from tui.dataset import record_from
+
+        what = (edited, self.profile, known)
+        kept = self._checked.get(i)
+        if kept is None or kept[0] != what:
+            place = {"line": self.line_of(i), "column": self.column_of(i)}
+            record = record_from(edited, **place, profile=self.profile, format=known)
+            kept = self._checked[i] = (what, record)
+        return kept[1]
+
+    def _patiently(self, read: Callable[[Source], _Read], what: object = None) -> _Read:
         """Read in a thread, so that a disk which does not answer holds up no key."""
         lease = self._lease
         if lease is None:
@@ -87,7 +111,22 @@ class Reading:
             with lease as source:
                 return read(source)
 
-        return self._patience.call(run)
+        return self._patience.call(run, what)
+
+    def read_patiently(self, read: Callable[[Source, LineIndex], _Read], what: object) -> _Read:
+        """Return what ``read`` returns, which is called with the open file in a thread.
+
+        Args:
+            read: Reads; must say the same each time for equal ``what``.
+            what: What is read, for who asks again.
+
+        Raises:
+            FileError: No file is open, or the disk does not answer.
+        """
+        index = self.index
+        if index is None:
+            raise FileError("no dataset is open", "press o to open one")
+        return self._patiently(lambda source: read(source, index), what)
 
     def _is_spread(self, line: int) -> bool:
         """Whether a line that is no JSON is part of an object on several lines: one issue's."""
@@ -110,7 +149,9 @@ class Reading:
         if edited is not None:
             return edited[:limit], len(edited)
         offset, length = self.index.span(i)
-        return self._patiently(lambda source: source.read(offset, min(length, limit))), length
+        size = min(length, limit)
+        what = ("head", offset, size)
+        return self._patiently(lambda source: source.read(offset, size), what), length
 
     def line_of(self, i: int) -> int:
         """Return the 1-based line of the file on which the record ``i`` (0-based) starts."""
@@ -137,10 +178,23 @@ class Reading:
         return f"{os.path.basename(name)}:{number}"
 
     def column_of(self, i: int) -> int:
-        """Return the 1-based column at which the record ``i`` (0-based) starts on its line."""
-        if self.index is None or self.source is None or not self.index.is_array:
+        """Return the 1-based column at which the record ``i`` (0-based) starts on its line.
+
+        Raises:
+            FileError: The record was not read before, and the disk does not answer.
+        """
+        index = self.index
+        if index is None or not index.is_array:
             return 1
-        return self.index.place(self.source, i)[1]
+        if i not in self._columns:
+            self._keep_column(i, self._patiently(lambda source: index.place(source, i))[1])
+        return self._columns[i]
+
+    def _keep_column(self, i: int, column: int) -> None:
+        if self.index is not None and self.index.is_array:
+            if len(self._columns) >= _MOST_COLUMNS:
+                self._columns.clear()
+            self._columns[i] = column
 
     def record_of(self, line: int) -> int:
         """Return the record (0-based) that a 1-based line of the file belongs to."""
@@ -151,7 +205,10 @@ class Reading:
         if self.report is None or self.index is None:
             return []
         if i in self.edits:
-            return list(self.record(i).issues)
+            try:
+                return list(self.record(i).issues)
+            except FileError:
+                return []
         log = self.report.issues
         first = self.line_of(i)
         found = log.for_line(first)

@@ -35,7 +35,6 @@ from tui.messages import (
 from tui.opened.diskwatch import DiskWatch
 from tui.opened.edits import Edits
 from tui.opened.opening import Lease, Opened, load
-from tui.opened.patience import Patience
 from tui.opened.reading import Reading
 from tui.opened.stages import Change as Change
 from tui.opened.stages import Stage as Stage
@@ -96,9 +95,7 @@ class Workspace(Reading):
         self._reset()
 
     def _reset(self) -> None:
-        if self._patience.silent:
-            # What the disk of the file before owes must not keep this one waiting.
-            self._patience = Patience()
+        self._forget_reads()
         self.source: Source | None = None
         self.index: LineIndex | None = None
         self.paths: tuple[str, ...] = ()

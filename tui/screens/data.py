@@ -12,6 +12,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from tui.errors import TunedeckError
+from tui.opened.patience import BUSY, SILENT
 from tui.opened.rows import ROW_BYTES, Row, plain_data, record_data, summary, worst
 from tui.opened.search import context
 from tui.opened.workspace import Change, Stage
@@ -122,6 +123,8 @@ class DataScreen(GoingScreen):
         self._lent = 0
         self._at = 0
         self._retry: Timer | None = None
+        # Whether the record under the cursor could not be shown yet.
+        self._late = False
 
     @property
     def position(self) -> int:
@@ -221,7 +224,8 @@ class DataScreen(GoingScreen):
             return text
         try:
             head, size = self.deck.workspace.head_of(i, ROW_BYTES)
-        except TunedeckError:
+        except TunedeckError as error:
+            self._retried(error)
             return ""
         return context(head, size, pattern)
 
@@ -274,27 +278,31 @@ class DataScreen(GoingScreen):
         except TunedeckError as error:
             self._not_read(error)
         else:
+            self._late = False
             self._show_marks()
 
-    def _glimpse(self, i: int) -> None:
-        """Show a record before the modules that check it are loaded: the first frame's way."""
+    def _glimpse(self, i: int, words: str = "") -> None:
+        """Show a record before it is checked: the first frame's way."""
         self._record = None
         try:
             self.view.show(plain_data(*self.deck.workspace.head_of(i, GLIMPSE_BYTES)))
         except TunedeckError as error:
             self._not_read(error)
         else:
-            self._caption(f"Record {integer(i + 1)}")
+            self._caption(f"Record {integer(i + 1)}{words}")
 
     def _not_read(self, error: TunedeckError) -> None:
+        self._late = self._retried(error)
+        if error.code == BUSY:
+            self._glimpse(self._at, "  being checked")
+            return
         self._record = None
-        self._retried(error)
         self.view.show(RecordData(raw=str(error)))
         self._caption(str(error))
 
     def _retried(self, error: TunedeckError) -> bool:
         """Whether a record that could not be read is tried again in a moment."""
-        if error.code != "disk_silent":
+        if error.code not in (SILENT, BUSY):
             return False
         if self._retry is None:
             self._retry = self.set_timer(AGAIN_SECONDS, self._try_again)
@@ -303,7 +311,11 @@ class DataScreen(GoingScreen):
     def _try_again(self) -> None:
         self._retry = None
         self.records.invalidate()
+        if not self._late:
+            return
         self._show_record(self._at)
+        if self._record is not None and self.is_match(self._at):
+            self.view.find(self.records.highlight)
 
     def _issues(self, record: Record) -> list[Issue]:
         """The record's own issues, then those that only the whole file shows."""

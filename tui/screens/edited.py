@@ -12,6 +12,7 @@ from textual.containers import Vertical
 
 from tui.errors import TunedeckError
 from tui.opened.edits import Edit
+from tui.opened.patience import SILENT
 from widgets.confirm import Confirm
 from widgets.dialog import Dialog
 from widgets.diff_view import DiffView
@@ -19,7 +20,7 @@ from widgets.numbers import counted, integer, size
 from widgets.text import ascii_only, clean
 
 if TYPE_CHECKING:
-    from tui.dataset import Issue, Record
+    from tui.dataset import Issue, LineIndex, Record, Source
     from tui.deck import Deck
     from tui.screens.base import DeckScreen
 
@@ -53,7 +54,8 @@ def edit_record(screen: DeckScreen, position: int) -> None:
     try:
         draft = _draft(screen.deck, position)
     except TunedeckError as error:
-        screen.say(clean(str(error), 300), "warning")
+        again = "The disk does not answer; try again in a moment"
+        screen.say(again if error.code == SILENT else clean(str(error), 300), "warning")
         return
     _run_editor(screen, draft, draft.shown)
 
@@ -64,23 +66,22 @@ def _draft(deck: Deck, position: int) -> Draft:
     Raises:
         TunedeckError: It cannot be read, or is too long.
     """
-    from tui.dataset import read_raw, record_from, whole_record
+    from tui.dataset import record_from
     from tui.opened.editor import EDIT_BYTES, pretty
 
     workspace = deck.workspace
-    source, index = workspace.source, workspace.index
-    if source is None or index is None or position >= index.lines:
+    index = workspace.index
+    if index is None or position >= index.lines:
         raise TunedeckError("no record is shown")
     known = workspace.edits.at(position)
+    raw: bytes | None
     if known is not None:
-        position, lines = known.position, known.lines
+        position, lines, raw = known.position, known.lines, known.before
     else:
-        position, lines = whole_record(source, index, position)
+        position, lines, raw = workspace.read_patiently(
+            partial(_stands, position), ("edit", position)
+        )
     offset, length = index.span(position)
-    if length <= EDIT_BYTES:
-        raw = known.before if known is not None else read_raw(source, index, position, lines)
-    else:
-        raw = None
     if raw is None or len(raw) > EDIT_BYTES:
         raise TunedeckError(
             f"this record has {size(length)}: too long to edit here",
@@ -97,6 +98,20 @@ def _draft(deck: Deck, position: int) -> Draft:
     )
     text = pretty(now.decode("utf-8", "surrogateescape"))
     return Draft(Edit(position, lines, offset, raw, now), text, old)
+
+
+def _stands(position: int, source: Source, index: LineIndex) -> tuple[int, int, bytes | None]:
+    """Return the first line of a record, how many it has, and its bytes unless they are too many.
+
+    May wait for the disk.
+    """
+    from tui.dataset import read_raw, whole_record
+    from tui.opened.editor import EDIT_BYTES
+
+    first, lines = whole_record(source, index, position)
+    if index.span(first)[1] > EDIT_BYTES:
+        return first, lines, None
+    return first, lines, read_raw(source, index, first, lines)
 
 
 def _run_editor(screen: DeckScreen, draft: Draft, text: str) -> None:
