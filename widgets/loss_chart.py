@@ -225,12 +225,6 @@ class LossChart(CellPane):
         else:
             self.draw_soon()
 
-    def set_total(self, total_steps: int | None) -> None:
-        """Tell how many steps the run has: the x axis then ends there."""
-        if total_steps != self._total:
-            self._total = total_steps
-            self.draw_soon()
-
     def clear(self, empty_text: str | None = None) -> None:
         """Forget everything; `empty_text` says why there is nothing."""
         if empty_text is not None:

@@ -204,25 +204,6 @@ class RecordView(RowsView):
 
     # Marks and search
 
-    def next_mark(self, *, backwards: bool = False) -> bool:
-        """Scroll to the next mark of the record.
-
-        Args:
-            backwards: To the one before instead.
-
-        Returns:
-            False when there is none in that direction.
-        """
-        rows = [index for index, row in enumerate(self._rows) if row.announces()]
-        if backwards:
-            rows = [index for index in rows if index < self.top][-1:]
-        else:
-            last = self.top + self.page
-            rows = [index for index in rows if index >= last][:1]
-        if not rows:
-            return False
-        return self.scroll_rows(max(0, rows[0] - self.page // 3))
-
     def go_to_mark(self, number: int) -> bool:
         """Scroll to where a mark of the record is said.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tui.jobs import MetricPoint, ResultsTable
+    from tui.jobs import ResultsTable
 
 _HEIGHT = 16
 _MAX_WIDTH = 120
@@ -18,18 +18,6 @@ _KINDS = (
     (("train_mean_reward",), ("full_valid_mean_reward", "valid_mean_reward")),
 )
 _NOTHING = "There is nothing to draw in these results."
-
-
-def loss_plot(points: Sequence[MetricPoint]) -> list[str]:
-    """Return the plot of the metrics of a run, or nothing when there is nothing to draw."""
-    from tui.jobs import common_name
-
-    total = max((point.total_steps or 0 for point in points), default=0)
-    lines: dict[str, list[tuple[float, float]]] = {}
-    for point in points:
-        for name, value in point.values.items():
-            lines.setdefault(common_name(name), []).append((float(point.step), value))
-    return _plot(lines, total)
 
 
 def table_plot(table: ResultsTable) -> list[str]:

@@ -56,7 +56,6 @@ class LineIndex:
         self._starts: list[array[int]] = []
         self._numbers: list[array[int]] = []
         self._closed = 0
-        self._open_from = 0
         self._end = 0
         self.lines = 0
         self.bytes_seen = 0

@@ -59,14 +59,12 @@ class Fault:
         offset: 0-based character in the text last fed.
         message: What is wrong.
         hint: What to do.
-        cut_off: The text ends before the value does, and is right so far.
         too_deep: Nothing is wrong but the depth.
     """
 
     offset: int
     message: str
     hint: str
-    cut_off: bool = False
     too_deep: bool = False
 
 
@@ -127,7 +125,7 @@ class JsonMachine:
             return None
         end = len(self._text.rstrip(" \t\r\n"))
         if not self._stack:
-            return Fault(end, "there is no value", "write one JSON object a line", cut_off=True)
+            return Fault(end, "there is no value", "write one JSON object a line")
         last = self._stack[-1]
         missing = "".join(_CLOSER[entry.bracket] for entry in reversed(self._stack[-8:]))
         more = f" and {len(self._stack) - 8} more" if len(self._stack) > 8 else ""
@@ -135,7 +133,6 @@ class JsonMachine:
             end,
             f"the line ends before the {last.bracket} opened at column {last.column} is closed",
             f"the record is cut off: write the rest, at least {missing}{more}, or remove the line",
-            cut_off=True,
         )
 
     # One small method a state keeps each message beside the test that finds it.

@@ -21,7 +21,6 @@ class Profile:
         min_examples: The fewest examples it trains on.
         max_examples: The most examples it takes; ``None`` where it names no limit.
         max_bytes: The largest file it takes by any way of upload; ``None`` where it names none.
-        plain_upload_bytes: The largest file it takes in one request; larger ones go in parts.
         max_images: The most images an example may have; ``None`` where it names no limit.
         max_image_bytes: The longest data URL of an image, likewise.
         max_pictured: The most examples with images in a file, likewise.
@@ -36,7 +35,6 @@ class Profile:
     min_examples: int
     max_examples: int | None = None
     max_bytes: int | None = None
-    plain_upload_bytes: int | None = None
     max_images: int | None = None
     max_image_bytes: int | None = None
     max_pictured: int | None = None

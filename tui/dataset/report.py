@@ -120,10 +120,6 @@ class IssueLog(Sequence[Issue]):
             made._codes.setdefault(codes[number], array("q")).append(place)
         return made
 
-    def set_file_issues(self, issues: Iterable[Issue]) -> None:
-        """Replace what is said about the whole file."""
-        self._file = list(issues)
-
     def __len__(self) -> int:
         return len(self._file) + len(self._lines)
 

@@ -36,11 +36,6 @@ class Standing:
     in_app: str
     can_finish: bool = False
 
-    @property
-    def short_id(self) -> str:
-        """Enough of its id to name it on the command line."""
-        return self.launch.id[:_SHORT]
-
 
 def standing(launch: LaunchRow) -> Standing:
     """Say where a launch stands that made no job yet, as far as this machine knows.

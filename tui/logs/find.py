@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui.errors import FileError
-from tui.logs.detect import HEAD, KINDS, kind_of
+from tui.logs.detect import HEAD, kind_of
 from tui.logs.text import Output
 
 _ENDS = (".jsonl", ".csv", ".tsv", ".log", ".txt", ".out", ".err", ".ndjson")
@@ -35,11 +35,6 @@ class FoundLog:
     path: str
     title: str
     kind: str
-
-    @property
-    def kind_words(self) -> str:
-        """What it is, for people."""
-        return KINDS[self.kind]
 
 
 def find_logs(path: str | os.PathLike[str]) -> list[FoundLog]:

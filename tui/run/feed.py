@@ -285,14 +285,6 @@ class JobFeed:
         """Return the cancels that no provider has confirmed yet."""
         return self._cancels.under_way()
 
-    async def cancels_heard(self, timeout: float) -> bool:
-        """Wait, at most ``timeout`` seconds, until providers have heard of every cancel.
-
-        Returns:
-            Whether they have.
-        """
-        return await self._cancels.all_heard(timeout)
-
     async def farewell(self) -> str:
         """See to it that every cancel agreed to is heard before the program ends.
 
