@@ -341,7 +341,7 @@ async def test_where_it_stands_is_said_until_it_is_finished_or_cleared(
     (one,) = leftovers(ledger, provider.endpoint)
     assert words in one.words
     assert "train.jsonl for gpt-4.1-mini" in one.words
-    assert one.short_id in one.next_step
+    assert one.launch.id[:8] in one.next_step
     assert one.can_finish
     found = find_launch(ledger, "aaaa")
     assert request_of(found) == request_
