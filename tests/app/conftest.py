@@ -19,7 +19,7 @@ from tui.opened import patience
 from widgets.text import use_ascii
 
 GOLDENS = Path(__file__).parent / "goldens"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 CHAT = [
     {
@@ -112,9 +112,14 @@ async def wait_for(pilot: Pilot[int], said: str, condition: Callable[[], bool]) 
     """Wait until a condition holds; fail with what was waited for."""
     end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, f"waited in vain for: {said}\n{screen_text(pilot.app)}"
+        assert time.monotonic() < end, _in_vain(pilot.app, said)
         await pilot.pause(0.02)
     await pilot.pause()
+
+
+def _in_vain(app: TunedeckApp, said: str) -> str:
+    why = app.workspace.failure if isinstance(app, TunedeckApp) else ""
+    return f"waited in vain for: {said} {why}\n{screen_text(app)}"
 
 
 def screen_lines(app: TunedeckApp) -> list[str]:

@@ -141,3 +141,12 @@ def test_keys_that_train_nothing_make_no_difference(tmp_path: Path) -> None:
     tools = [{"type": "function", "function": {"name": "f"}}]
     assert told(chat(tools=tools), chat(tools=tools, parallel_tool_calls=True)) == []
     assert told(chat(), chat(tools=tools)) == []
+
+
+def test_records_of_another_format_among_chat_are_compared_whole(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    others = [{"instruction": word, "input": "", "output": word} for word in ("one", "two", "two")]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [{"messages": turns}, *others]))
+    found = [issue for issue in check_file(path).issues if issue.code == "duplicate_example"]
+    assert [(issue.line, issue.message) for issue in found] == [(4, "the same as line 3")]

@@ -109,8 +109,9 @@ class Observer:
 
     def add(self, record: dict[str, Any], kind: Format, line: int, column: int, raw: bytes) -> None:
         """Add any other record that is an object."""
-        if kind is Format.CHAT:
-            # Of keys that train nothing no two records differ.
+        if kind is Format.CHAT and "messages" in record:
+            # Of keys that train nothing no two records differ; but what has no messages is of
+            # another format, and would lose all that it says.
             record = {
                 key: record[key] for key in record if key in RECORD_KEYS and record[key] is not None
             }
