@@ -24,12 +24,13 @@ from tui.run.feed import feed_of
 from tui.run.jobsource import JobSource
 from tui.run.source import RunSource
 from tui.run.state import RunState
+from tui.screens.chart_keys import ChartKeys
 from tui.screens.compare_table import RunTable
 from tui.screens.panel_data import DatasetOf
 from widgets.chart_data import GUEST_KEYS, KEYS
-from widgets.chart_view import FACTORS, MARKERS, Curve, Place, View
+from widgets.chart_view import Curve, View
 from widgets.loss_chart import LossChart
-from widgets.text import ascii_only, clean, fit
+from widgets.text import clean, fit
 
 if TYPE_CHECKING:
     from tui.jobs import Update
@@ -39,10 +40,9 @@ _FRAME = 0.5
 _MOST = 40
 _STYLES = KEYS + GUEST_KEYS
 _WHICH = ("train", "valid")
-_ALONG = ("step", "tokens", "time")
 
 
-class CompareScreen(DatasetOf):
+class CompareScreen(DatasetOf, ChartKeys):
     """Runs side by side.
 
     Args:
@@ -246,18 +246,11 @@ class CompareScreen(DatasetOf):
         if self.view.along == "time":
             return None
         totals = [
-            run.state.total_steps * self._place(run).factor
+            run.state.total_steps * self.place_of(run.state).factor
             for run in self.runs
             if run.state.total_steps
         ]
         return max(totals, default=None)
-
-    def _place(self, run: Compared) -> Place:
-        along = self.view.along
-        if along == "time":
-            return Place("time", origin=run.state.began_at or 0.0)
-        factor = (run.state.tokens_a_step() or 1.0) if along == "tokens" else 1.0
-        return Place(along, factor=factor)
 
     def _drawn(self) -> list[Curve]:
         curves = []
@@ -270,7 +263,7 @@ class CompareScreen(DatasetOf):
             if curve is None or curve.track is not track:
                 curve = self._curves[at] = Curve(track, run.title, style, letter)
             curve.label, curve.key, curve.sign = run.title, style, letter
-            curve.place, curve.guest = self._place(run), True
+            curve.place, curve.guest = self.place_of(run.state), True
             curves.append(curve)
         return curves
 
@@ -282,47 +275,18 @@ class CompareScreen(DatasetOf):
         self.chart.refit()
         self.show(now=True)
 
-    def action_smooth(self) -> None:
-        """The next factor of smoothing."""
-        place = FACTORS.index(self.view.factor) if self.view.factor in FACTORS else 0
-        self.view.factor = FACTORS[(place + 1) % len(FACTORS)]
-        self.chart.draw_now()
-        factor = self.view.factor
-        self.say(f"Exponential smoothing {factor:g}" if factor else "Not smoothed")
+    def charted(self) -> list[RunState]:
+        """Return the runs that have anything to draw."""
+        return [run.state for run in self.runs if run.state.metrics]
 
-    def action_log(self) -> None:
-        """Logarithmic y, or linear again."""
-        self.view.log = not self.view.log
+    def redraw_charts(self) -> None:
+        """Draw the chart now."""
         self.chart.draw_now()
 
-    def action_style(self) -> None:
-        """The next way to draw."""
-        if ascii_only():
-            self.say("This terminal is drawn in ASCII only")
-            return
-        self.view.marker = MARKERS[(MARKERS.index(self.view.marker) + 1) % len(MARKERS)]
-        self.chart.draw_now()
-
-    def action_align(self) -> None:
-        """Count the x axis in something else, where all runs know it."""
-        for _ in _ALONG:
-            place = _ALONG.index(self.view.along)
-            self.view.along = _ALONG[(place + 1) % len(_ALONG)]  # type: ignore[assignment]
-            reason = self._why_not_along()
-            if not reason:
-                break
-            self.say(reason, "warning")
-        self.view.window = self.view.cursor = None
+    def realign_charts(self) -> None:
+        """Draw the chart now, on a new scale."""
         self.chart.refit()
         self.show(now=True)
-
-    def _why_not_along(self) -> str:
-        states = [run.state for run in self.runs if run.state.metrics]
-        if self.view.along == "tokens" and not all(state.tokens_a_step() for state in states):
-            return "How many tokens a step takes is not known of every run here"
-        if self.view.along == "time" and not all(state.began_at for state in states):
-            return "When each step was is not known of every run here"
-        return ""
 
     @on(RunTable.Chosen)
     def _open(self) -> None:

@@ -10,14 +10,13 @@ from textual.binding import Binding, BindingType
 
 from tui.run.measures import Measure, measures_of
 from tui.run.state import RunState
+from tui.screens.chart_keys import ChartKeys
 from tui.screens.panel_base import PanelBase
 from widgets.chart_data import GUEST_KEYS, KEYS, signs
 from widgets.chart_grid import COUNTS, ChartGrid
-from widgets.chart_view import FACTORS, MARKERS, Curve, Marks, Place, View, next_position
+from widgets.chart_view import Curve, Marks, Place, View, next_position
 from widgets.loss_chart import LossChart
-from widgets.text import ascii_only
 
-_ALONG = ("step", "tokens", "time")
 _LEAST_WINDOW = 4.0
 
 
@@ -34,7 +33,7 @@ class Guest:
         self.name = name
 
 
-class PanelCharts(PanelBase):
+class PanelCharts(PanelBase, ChartKeys):
     """The part of the panel that draws; :class:`tui.screens.job.JobScreen` fills `state`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -187,29 +186,24 @@ class PanelCharts(PanelBase):
     def _total(self) -> float | None:
         totals = [
             state.total_steps * place.factor
-            for state, place in ((each, self._place(each)) for each in self._states())
+            for state, place in ((each, self.place_of(each)) for each in self.charted())
             if state.total_steps
         ]
         return max(totals) if totals and self.view.along != "time" else None
 
-    def _states(self) -> list[RunState]:
+    def charted(self) -> list[RunState]:
+        """Return this run and those laid over it."""
         return [self.state, *(guest.state for guest in self.guests)]
-
-    def _place(self, state: RunState) -> Place:
-        along = self.view.along
-        if along == "time":
-            return Place("time", origin=state.began_at or 0.0)
-        return Place(along, factor=(state.tokens_a_step() or 1.0) if along == "tokens" else 1.0)
 
     def _lines(self, measure: Measure) -> list[Curve]:
         found = signs([part.points for part in measure.parts])
-        place = self._place(self.state)
+        place = self.place_of(self.state)
         lines = [
             self._curve(self.state, "", part.name, part.label, key, sign, part.points, place)
             for part, key, sign in zip(measure.parts, KEYS, found, strict=False)
         ]
         for guest, key in zip(self.guests, GUEST_KEYS, strict=False):
-            place = self._place(guest.state)
+            place = self.place_of(guest.state)
             theirs = next((m for m in measures_of(guest.state.metrics) if m == measure), None)
             theirs = theirs or next(
                 (m for m in measures_of(guest.state.metrics) if m.name == measure.name), None
@@ -254,7 +248,7 @@ class PanelCharts(PanelBase):
 
     def _x(self, step: float) -> float:
         """Where a step of this run lies on the x axis; NaN where that is not known."""
-        place = self._place(self.state)
+        place = self.place_of(self.state)
         if place.along != "time":
             return place.position(step)
         longest = max(self.state.metrics.values(), key=len, default=None)
@@ -282,55 +276,15 @@ class PanelCharts(PanelBase):
             return self.view.cursor is not None
         return super().check_action(action, parameters)
 
-    def action_smooth(self, way: int) -> None:
-        """The next factor, up or down; after the strongest comes none."""
-        place = FACTORS.index(self.view.factor) if self.view.factor in FACTORS else 0
-        self.view.factor = FACTORS[(place + way) % len(FACTORS)]
-        self.draw_charts(now=True)
-        self.say(
-            f"Exponential smoothing {self.view.factor:g}" if self.view.factor else "Not smoothed"
-        )
-
-    def action_log(self) -> None:
-        """Logarithmic y, or linear again."""
-        self.view.log = not self.view.log
+    def redraw_charts(self) -> None:
+        """Draw the charts now."""
         self.draw_charts(now=True)
 
-    def action_style(self) -> None:
-        """The next way to draw."""
-        if ascii_only():
-            self.say("This terminal is drawn in ASCII only")
-            return
-        place = MARKERS.index(self.view.marker)
-        self.view.marker = MARKERS[(place + 1) % len(MARKERS)]
-        self.draw_charts(now=True)
-        words = {"ascii": "ASCII", "block": "blocks"}
-        self.say(f"Drawn in {words.get(self.view.marker, self.view.marker)}")
-
-    def action_align(self) -> None:
-        """Count the x axis in something else, where all that is shown knows it."""
-        for _ in _ALONG:
-            place = _ALONG.index(self.view.along)
-            self.view.along = _ALONG[(place + 1) % len(_ALONG)]  # type: ignore[assignment]
-            reason = self._why_not_along()
-            if not reason:
-                break
-            self.say(reason, "warning")
-        self.view.window = self.view.cursor = None
-        self._rescaled()
-        self.draw_charts(now=True)
-
-    def _why_not_along(self) -> str:
-        states = self._states()
-        if self.view.along == "tokens" and not all(state.tokens_a_step() for state in states):
-            return "How many tokens a step takes is not known of every run here"
-        if self.view.along == "time" and not all(state.began_at for state in states):
-            return "When each step was is not known of every run here"
-        return ""
-
-    def _rescaled(self) -> None:
+    def realign_charts(self) -> None:
+        """Draw the charts now, on new scales."""
         for chart in self.grid:
             chart.refit()
+        self.draw_charts(now=True)
 
     def action_zoom(self, factor: float) -> None:
         """Show less of the x axis, or more."""
