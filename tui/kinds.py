@@ -56,6 +56,8 @@ class Kind:
         upload_max_bytes: The largest file it takes in one piece; ``None`` when not published.
         parts_max_bytes: The largest file it takes in parts; ``None`` when it takes none.
         abilities: What is known beforehand of :data:`ABILITIES`.
+        names_model_within: Seconds after the end of a job until it names its model; 0 where it
+            does so at once.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Kind:
     upload_max_bytes: int | None = None
     parts_max_bytes: int | None = None
     abilities: Mapping[str, Can] = field(default_factory=dict)
+    names_model_within: float = 0.0
 
     def owns(self, url: str) -> bool:
         """Return whether an address belongs to this kind's company."""
@@ -117,4 +120,5 @@ def _kind(name: str, table: Mapping[str, Any]) -> Kind:
         table.get("upload_max_bytes"),
         table.get("parts_max_bytes"),
         abilities,
+        float(table.get("names_model_within", 0.0)),
     )

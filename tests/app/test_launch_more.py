@@ -216,11 +216,14 @@ async def test_escape_stops_an_upload_and_says_what_is_left(make, provider, samp
         await pilot.press("y")
         await until(pilot, held.is_set, "the upload")
         await until(pilot, lambda: "Esc stops it" in screen_text(app))
+        await until(pilot, lambda: "esc stop launch" in screen_text(app), "the key line")
+        assert "leave form" not in screen_text(app)
         await pilot.press("escape")
         await until(pilot, lambda: "Stopped." in screen_text(app))
         assert "had not ended" in " ".join(screen_text(app).split())
         assert app.current_mode == "launch"
         await until(pilot, lambda: not screen.go.disabled)
+        await until(pilot, lambda: "esc leave form" in screen_text(app), "the key line")
         ledger = await feed_of(app).ledger()
         (row,) = ledger.launches()
         assert row.state is LaunchState.REFUSED

@@ -418,9 +418,13 @@ async def test_the_providers_own_price_is_told_and_kept_to(
         enough = dataclasses.replace(request, max_cost=2.0)
         await launch(enough, free, provider, ledger, tell)
         assert "lab estimates 1.25 USD for 120,000 tokens" in said
-        # No price stops no launch.
+        # Without a price nobody can keep the limit; without a limit no price stops no launch.
         server.on("POST", "/fine_tuning/jobs/estimate_price", Answer(b"", 500))
-        await launch(request, free, provider, ledger, tell)
+        with pytest.raises(SafetyError, match="cannot be kept by lab") as caught:
+            await launch(enough, free, provider, ledger, tell)
+        assert caught.value.code == "price_unknown"
+        assert len(server.jobs) == 1
+        await launch(dataclasses.replace(request, max_cost=None), free, provider, ledger, tell)
     assert len(server.jobs) == 2
     assert any("does not tell a price" in words for words in said)
 

@@ -92,6 +92,32 @@ def test_everything_is_said_at_once(request_: LaunchRequest, tmp_path: Path) -> 
     assert found.refusal().details["problems"]
 
 
+@pytest.mark.parametrize(
+    ("lacking", "kind", "severity"),
+    [(10, "compatible", "error"), (1, "compatible", "warning"), (1, "local", "error")],
+)
+def test_a_field_that_the_grader_reads_and_records_lack(
+    request_: LaunchRequest, lacking: int, kind: str, severity: str
+) -> None:
+    lines = [
+        {"messages": [{"role": "user", "content": f"{n}?"}], **({"a": "b"} if n >= lacking else {})}
+        for n in range(10)
+    ]
+    request_.file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    grader = {"type": "string_check", "name": "g", "operation": "eq", "reference": "{{item.a}}"}
+    asked = dataclasses.replace(
+        request_, method="reinforcement", grader={**grader, "input": "{{sample.output_text}}"}
+    )
+    config = ProviderConfig("lab", kind, "http://127.0.0.1:9/v1", api_key="k")
+    (found,) = [
+        problem
+        for problem in preflight(asked, config, today=TODAY).problems
+        if problem.code == "grader_field_missing"
+    ]
+    assert found.severity == severity
+    assert f"item.a, which {lacking} of 10 records of train.jsonl lack" in found.message
+
+
 def test_the_openai_key_and_a_foreign_host(
     request_: LaunchRequest, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,7 +243,8 @@ async def test_a_job_of_this_machine_is_asked_for_as_it_was(
     server: FaultServer, provider: Provider, ledger: Ledger, request_: LaunchRequest
 ) -> None:
     asked = dataclasses.replace(request_, max_cost=5.0, force=True, metadata={"team": "a"})
-    made = await launch(asked, NOTHING, provider, ledger)
+    priced = preflight(asked, ProviderConfig("o", "openai", None, api_key="k"), today=TODAY)
+    made = await launch(asked, priced, provider, ledger)
     again = await relaunch(made.job.id, provider, ledger)
     assert again.request == dataclasses.replace(asked, max_cost=None, force=False)
     assert again.notes == ()

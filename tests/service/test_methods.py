@@ -201,6 +201,35 @@ async def test_another_engine_takes_the_methods_it_was_registered_with(
         await deck.close()
 
 
+async def test_reinforcement_keeps_the_best_checkpoints(tmp_path: Path) -> None:
+    command = (sys.executable, str(TINY), "tiny")
+    able = Engine(model="able", command=command, methods=("reinforcement",))
+    deck = Deck(tmp_path / "data", engines={**ENGINES, "able": able})
+    try:
+        data = await deck.upload(jsonl(PROMPTS))
+        request = {
+            "model": "able", "training_file": data, "validation_file": data,
+            "method": {"type": "reinforcement", "reinforcement": {
+                "grader": EXACT, "hyperparameters": {"n_epochs": 6}}},
+        }  # fmt: skip
+        answer = await deck.http.post("/v1/fine_tuning/jobs", json=request)
+        job = await deck.end(answer.json()["id"])
+        assert job.status == "succeeded", job.error
+        kept = (await deck.client.fine_tuning.jobs.checkpoints.list(job.id)).data
+        assert sorted(one.step_number for one in kept) == [8, 12, 16]
+        # The model itself is the last one, and all of them answer.
+        for model, step in (
+            (job.fine_tuned_model, 24),
+            *((one.fine_tuned_model_checkpoint, one.step_number) for one in kept),
+        ):
+            said = await deck.client.chat.completions.create(
+                model=model, messages=[{"role": "user", "content": "x"}]
+            )
+            assert said.choices[0].message.content.startswith(f"step {step}:")
+    finally:
+        await deck.close()
+
+
 async def test_reinforcement_needs_a_grader_and_a_validation_file(deck: Deck) -> None:
     data = await deck.upload(jsonl(PROMPTS))
     body = {"model": "micro", "training_file": data, "method": {

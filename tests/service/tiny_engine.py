@@ -23,11 +23,17 @@ def emit(**line):
     sys.stdout.flush()
 
 
-def save(folder, step):
+REWARDS = {4: 0.2, 8: 0.9, 12: 0.4, 16: 0.7, 20: float("nan"), 24: 0.1}
+
+
+def save(folder, step, rewarded=False):
     path = folder / "checkpoints" / f"step-{step}"
     path.mkdir(parents=True, exist_ok=True)
     (path / "weights.json").write_text(json.dumps({"step": step}))
-    emit(type="checkpoint", step=step, path=f"checkpoints/step-{step}", metrics={"step": step})
+    metrics = {"step": step, "train_mean_reward": step}
+    if rewarded:
+        metrics["full_valid_mean_reward"] = REWARDS[step]
+    emit(type="checkpoint", step=step, path=f"checkpoints/step-{step}", metrics=metrics)
 
 
 def snapshot(folder, step):
@@ -75,7 +81,7 @@ def train(mode, folder):
             nested={"deep": {"value": step}},
         )
         if step % 4 == 0:
-            save(folder, step)
+            save(folder, step, rewarded=job["method"] == "reinforcement")
         if mode == "careful":
             snapshot(folder, step)
         if step == 3:

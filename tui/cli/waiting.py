@@ -56,16 +56,17 @@ async def _until_ended(opened: Session, texts: Sequence[str], patience: float) -
     """Wait until all of some jobs at one provider have ended; return them in the order given."""
     import asyncio
 
+    from tui.jobs import is_still_unnamed
     from tui.jobs.rest import Rest, Woken
 
-    nearby, rest = opened.provider.nearby, Rest()
+    nearby, rest, kind = opened.provider.nearby, Rest(), opened.config.known
     ids = await _patiently(lambda: full_ids(opened, texts), patience)
     ended: dict[str, Job] = {}
     pause = 0.5 if nearby else 2.0
     while True:
         left = [job_id for job_id in ids if job_id not in ended]
         jobs = await _patiently(functools.partial(_ask, opened, left), patience)
-        over = [job for job in jobs if job.terminal]
+        over = [job for job in jobs if job.terminal and not is_still_unnamed(job, kind)]
         if over:
             await asyncio.to_thread(opened.ledger.keep_jobs, opened.provider.endpoint, over)
             ended.update((job.id, job) for job in over)

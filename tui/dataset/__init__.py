@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tui.dataset.gather import Gathered as Gathered
     from tui.dataset.grader import add_issues as add_issues
     from tui.dataset.grader import grader_issues as grader_issues
+    from tui.dataset.grader import grader_lacks as grader_lacks
     from tui.dataset.grader import load_grader as load_grader
     from tui.dataset.index import LineIndex as LineIndex
     from tui.dataset.joined import open_all as open_all
@@ -110,6 +111,7 @@ _HOMES = {
     "Profile": "profile",
     "read_raw": "repair.survey",
     "grader_issues": "grader",
+    "grader_lacks": "grader",
     "load_grader": "grader",
     "near_issues": "near",
     "overlap_files": "overlap",

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from tui.dataset.model import Issue
@@ -72,6 +73,56 @@ def grader_issues(
         FileError: The file cannot be read.
         TunedeckError: It was stopped.
     """
+    weights = get_profile(profile) if isinstance(profile, str) else profile
+    rule = RULES["grader_field_missing"]
+    severity = weights.severity(rule.code, rule.severity)
+    return [
+        Issue(
+            lack.line, 1, "", rule.code, severity,
+            f"the grader reads item.{quote(lack.field)[1:-1]}, which {lack.count:,} of "
+            f"{lack.total:,} records lack",
+            "add the field to every record, or name the one that is there in the grader",
+        )
+        for lack in grader_lacks(path, grader, progress=progress, cancelled=cancelled)
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A field that a grader reads and that records lack.
+
+    Attributes:
+        field: Its name, such as ``answer.value``.
+        line: The first line that lacks it.
+        count: How many records lack it.
+        total: How many records there are.
+    """
+
+    field: str
+    line: int
+    count: int
+    total: int
+
+
+def grader_lacks(
+    path: str | os.PathLike[str],
+    grader: object,
+    *,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> list[Lack]:
+    """Return the fields that a grader reads and that records lack, by their first line.
+
+    Args:
+        path: The dataset.
+        grader: The grader as the API shapes it.
+        progress: Told bytes done and bytes in all.
+        cancelled: Asked often; true ends with an error.
+
+    Raises:
+        FileError: The file cannot be read.
+        TunedeckError: It was stopped.
+    """
     fields = fields_read(grader)
     if not fields:
         return []
@@ -85,18 +136,8 @@ def grader_issues(
             for name in _missing(row.value, fields):
                 first, count = lacking.get(name, (row.line, 0))
                 lacking[name] = first, count + 1
-    weights = get_profile(profile) if isinstance(profile, str) else profile
-    rule = RULES["grader_field_missing"]
-    severity = weights.severity(rule.code, rule.severity)
-    found = [
-        Issue(
-            line, 1, "", rule.code, severity,
-            f"the grader reads item.{quote(name)[1:-1]}, which {count:,} of {total:,} records lack",
-            "add the field to every record, or name the one that is there in the grader",
-        )
-        for name, (line, count) in lacking.items()
-    ]  # fmt: skip
-    return sorted(found, key=lambda issue: issue.line)
+    found = [Lack(name, line, count, total) for name, (line, count) in lacking.items()]
+    return sorted(found, key=lambda lack: lack.line)
 
 
 def add_issues(report: CheckReport, issues: list[Issue]) -> None:

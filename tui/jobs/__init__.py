@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tui.jobs.asking import ask_provider
     from tui.jobs.bills import Bill, BilledRatio
     from tui.jobs.cancel import CancelOutcome, cancel_job
+    from tui.jobs.late_names import is_still_unnamed
     from tui.jobs.launcher import LaunchResult, launch, read_only_refusal
     from tui.jobs.ledger import Ledger, open_ledger
     from tui.jobs.leftover import (
@@ -153,6 +154,7 @@ _HOMES = {
         "similarity",
     ),
     "transport": ("CallError",),
+    "late_names": ("is_still_unnamed",),
     "watcher": ("Update", "Watcher"),
 }
 _NAMES = {name: module for module, names in _HOMES.items() for name in names}
@@ -216,6 +218,7 @@ __all__ = [
     "integration_of",
     "integration_text",
     "is_exact",
+    "is_still_unnamed",
     "launch",
     "leftovers",
     "method_of",

@@ -199,27 +199,35 @@ def validation_problems(
     return found
 
 
-def grader_fields(request: LaunchRequest, cancelled: Callable[[], bool] | None) -> list[Problem]:
-    """Say which fields the grader reads that records lack."""
+def grader_fields(
+    request: LaunchRequest, provider: ProviderConfig, cancelled: Callable[[], bool] | None
+) -> list[Problem]:
+    """Say which fields the grader reads that records lack.
+
+    Where every record lacks one no answer can be graded; the embedded service fails a job where
+    any record lacks one.
+    """
     if request.grader is None:
         return []
-    from tui.dataset import grader_issues
+    from tui.dataset import grader_lacks
 
     found = []
     for path in (request.file, request.validation):
         try:
-            issues = grader_issues(path, request.grader, cancelled=cancelled) if path else []
+            lacks = grader_lacks(path, request.grader, cancelled=cancelled) if path else []
         except TunedeckError:
             continue  # What cannot be read is told by its own check.
-        found += [
-            Problem(
-                WARNING,
-                "grader_field_missing",
-                f"{issue.message}, the first on line {issue.line}",
-                issue.hint,
+        for lack in lacks:
+            hopeless = lack.count == lack.total or provider.kind == LOCAL
+            found.append(
+                Problem(
+                    ERROR if hopeless else WARNING,
+                    "grader_field_missing",
+                    f"the grader reads item.{lack.field}, which {lack.count:,} of {lack.total:,} "
+                    f"records of {path.name if path else ''} lack, the first on line {lack.line}",
+                    "add the field to every record, or name the one that is there in the grader",
+                )
             )
-            for issue in issues
-        ]
     return found
 
 

@@ -194,16 +194,32 @@ class _Launch:
             validation = await self._validation_file()
             await self._advance(LaunchState.UPLOADED, file_id=upload.file_id)
             body = request_body(self.request, self.id, upload.file_id, validation)
+            await self._ask_price(body)
+        except BaseException as error:
+            await self._close(LaunchState.REFUSED, str(error) or "stopped before any job")
+            raise
+        return await self._create(body, upload)
+
+    async def _ask_price(self, body: Mapping[str, Any]) -> None:
+        cost = self.preflight.cost
+        try:
             await keep_to_price(
                 self.provider,
                 body,
                 self.request.max_cost,
                 lambda words: self.on_state(LaunchState.UPLOADED, words),
+                priced=cost is not None and cost.usd is not None,
             )
-        except BaseException as error:
-            await self._close(LaunchState.REFUSED, str(error) or "stopped before any job")
+        except CallError as error:
+            job_id = error.details.get("job_id")
+            if isinstance(job_id, str):
+                # The question made a job: the launch is over, and this is its job. Whoever asked
+                # hears of it by the error, so that the next launch does not take it for its own.
+                with contextlib.suppress(FileError):
+                    await self._advance(
+                        LaunchState.CREATED, job_id=job_id, reason=error.message, request=body
+                    )
             raise
-        return await self._create(body, upload)
 
     def _look_at_file(self) -> tuple[int, str]:
         """Return the size of the training file, and what tells its bytes from all others.

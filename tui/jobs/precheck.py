@@ -92,13 +92,13 @@ def preflight(
     problems = settings_problems(request, provider.profile, provider.suffix_max)
     problems += [*_key_host(provider), *_method_of_model(request)]
     if request.file_id is not None:
-        cost, trouble = None, [_unseen(request), *_limit(request, None)]
+        cost, trouble = None, [_unseen(request), *_limit(request, provider, None)]
         return with_problems(request, Preflight((), None, cost, False), [*problems, *trouble])
     problems += file_kind(request.file, provider)
     sha256, result = _read(request, provider.profile, progress, cancelled)
     report = result.report
     problems += data_problems(report, request)
-    problems += grader_fields(request, cancelled)
+    problems += grader_fields(request, provider, cancelled)
     problems += validation_problems(request, provider, sha256, cancelled)
     cost, trouble = _price(request, provider, result.table, today)
     if any(problem.code == "bad_n_epochs" for problem in problems):
@@ -215,7 +215,7 @@ def _price(
     from tui.pricing import estimate
 
     if table is None:
-        return None, _limit(request, None)
+        return None, _limit(request, provider, None)
     epochs = request.hyperparameters.get("n_epochs")
     if not isinstance(epochs, int) or epochs < 1:
         epochs = None
@@ -230,9 +230,9 @@ def _price(
     except UsageError as error:
         return None, [
             Problem(WARNING, "no_price", error.message, error.hint),
-            *_limit(request, None),
+            *_limit(request, provider, None),
         ]
-    found = _limit(request, cost.usd)
+    found = _limit(request, provider, cost.usd)
     if not cost.trainable:
         found.append(
             Problem(
@@ -254,9 +254,20 @@ def _price(
     return cost, found
 
 
-def _limit(request: LaunchRequest, usd: float | None) -> list[Problem]:
+def _limit(request: LaunchRequest, provider: ProviderConfig, usd: float | None) -> list[Problem]:
     if request.max_cost is None:
         return []
+    estimates = provider.known.abilities.get("estimate")
+    if usd is None and estimates is not None and estimates.yes:
+        return [
+            Problem(
+                WARNING,
+                "price_asked_later",
+                f"the price is not known here, so {provider.name}'s own estimate decides about "
+                "the limit",
+                "it is asked for after the upload and before anything that costs",
+            )
+        ]
     if usd is None:
         return [
             Problem(

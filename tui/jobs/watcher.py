@@ -11,16 +11,22 @@ import asyncio
 import dataclasses
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tui.errors import FileError, ProviderError
+from tui.jobs.history import PART_LEAST
+from tui.jobs.late_names import is_still_unnamed
 from tui.jobs.ledger import Ledger
 from tui.jobs.models import Event, Job, MetricPoint
 from tui.jobs.provider import Provider
 from tui.jobs.rest import Rest, Woken
-from tui.jobs.timeline import Timeline, is_newest_first, oldest_first
+from tui.jobs.timeline import Released, Timeline, is_newest_first, oldest_first
 from tui.jobs.transport import CallError
+
+if TYPE_CHECKING:
+    from tui.jobs.columns import Columns
 
 _PAGE = 100
 _MAX_PAGES = 2000
@@ -43,8 +49,10 @@ class Update:
 
     Attributes:
         job: The job as last seen; ``None`` before the provider answered once.
-        events: New events, oldest first; those that carry metrics are among them.
-        points: New metric points, by step, each step once in the life of a watcher.
+        events: New events, oldest first; those that carry metrics are among them. A long history
+            is read from the ledger when it is looked at; see `told`.
+        points: New metric points, by step, each step once in the life of a watcher; those of a
+            long history are a :class:`tui.jobs.columns.PointColumns`.
         amended: Points handed out before, with values that other events added; the id is that of
             the event that added them.
         trouble: Why nothing new can be had now, in plain words; ``None`` when all is well.
@@ -52,11 +60,17 @@ class Update:
     """
 
     job: Job | None
-    events: tuple[Event, ...] = ()
-    points: tuple[MetricPoint, ...] = ()
+    events: Sequence[Event] = ()
+    points: Sequence[MetricPoint] = ()
     amended: tuple[MetricPoint, ...] = ()
     trouble: str | None = None
     ended: bool = False
+
+    @property
+    def told(self) -> Sequence[Event]:
+        """The events that people read; those that only tell metrics may be left out."""
+        told: Sequence[Event] = getattr(self.events, "told", self.events)
+        return told
 
 
 class Watcher:
@@ -91,6 +105,7 @@ class Watcher:
         self._timeline = Timeline(patience)
         self._rest = rest or Rest()
         self._gap = 1
+        self._loose = 0
         self._unsaved: list[Event] = []
         self._trouble: str | None = None
         self._disk: str | None = None
@@ -110,8 +125,7 @@ class Watcher:
 
     async def updates(self) -> AsyncGenerator[Update, None]:
         """Yield what is new until the job has ended; the first comes from the ledger."""
-        finished = await self._replay()
-        first = await asyncio.to_thread(self._released, everything=finished)
+        finished, first = await self._replay()
         if first.job is not None or first.events:
             yield first
         while True:
@@ -137,22 +151,44 @@ class Watcher:
         self._provider.renew()
         self._failures, self._interval = 0, self._fastest
 
-    async def _replay(self) -> bool:
-        """Take in what the ledger knows; return whether that is a whole, finished job."""
+    async def _replay(self) -> tuple[bool, Update]:
+        """Take in what the ledger knows; return whether that is a whole, finished job, and it."""
         endpoint = self._provider.endpoint
         try:
             row = await asyncio.to_thread(self._ledger.job, endpoint, self.job_id)
+            columns, self._gap, self._loose = await asyncio.to_thread(
+                self._ledger.columns, endpoint, self.job_id
+            )
+            # A row made by events alone has no status yet.
+            self.job = row.job if row is not None and row.job.status != "unknown" else None
+            finished = self.job is not None and self.job.terminal and not self._gap
+            if columns is not None and not self._gap:
+                found = await asyncio.to_thread(self._restore, columns, finished)
+                return finished, self._update(found)
             events, self._gap = await asyncio.to_thread(self._ledger.history, endpoint, self.job_id)
         except FileError as error:
             self._disk = str(error)
-            return False
-        # A row made by events alone has no status yet.
-        self.job = row.job if row is not None and row.job.status != "unknown" else None
+            return False, self._released()
+        finished = finished and not self._gap
         await self._take(events)
-        return self.job is not None and self.job.terminal and not self._gap
+        if not self._gap:
+            self._timeline.learn()
+        return finished, await asyncio.to_thread(self._released, everything=finished)
+
+    def _restore(self, columns: Columns, finished: bool) -> Released:
+        last = int(columns.numbers[-1]) if len(columns.numbers) else -1
+
+        def load() -> dict[int, Event]:
+            return self._ledger.events_by_number(self._provider.endpoint, self.job_id, last)
+
+        return self._timeline.restore(columns, load, time.monotonic(), everything=finished)
 
     def _released(self, *, everything: bool = False, ended: bool = False) -> Update:
-        found = self._timeline.release(time.monotonic(), everything=everything)
+        return self._update(
+            self._timeline.release(time.monotonic(), everything=everything), ended=ended
+        )
+
+    def _update(self, found: Released, *, ended: bool = False) -> Update:
         return Update(
             self.job, found.events, found.points, found.amended, self._trouble or self._disk, ended
         )
@@ -208,6 +244,7 @@ class Watcher:
         changed = self.job != self._before
         had_trouble = self._trouble
         fresh, ended = await self._poll()
+        await self._keep_columns()
         first, self.polled = not self.polled, True
         self._failures, self._trouble = 0, None
         update = self._released(everything=ended, ended=ended)
@@ -229,6 +266,8 @@ class Watcher:
         # Providers add events after the end, so the end is believed when looks find nothing new:
         # two where the end was seen happening, one where it was long ago.
         self._looks += 1
+        if is_still_unnamed(job, self._provider.config.known):
+            return fresh, False
         quiet = fresh == 0 and self._looks >= self._looks_wanted
         return fresh, quiet or self._looks >= _MAX_LAST_LOOKS
 
@@ -284,6 +323,21 @@ class Watcher:
             since=self._gap,
         )
         del self._unsaved[: len(events)]
+        self._loose += len(events)
+
+    async def _keep_columns(self) -> None:
+        """Keep what came as columns as well, from which the next opening is quick."""
+        if self._loose < PART_LEAST:
+            return
+        kept = 0
+
+        def keep() -> None:
+            nonlocal kept
+            kept = self._ledger.keep_columns(self._provider.endpoint, self.job_id)
+
+        await self._keep(keep)
+        # Where none were kept, another process did, or cannot either: look again later.
+        self._loose = max(0, self._loose - kept) if kept else 0
 
     async def _pages(self, got: list[Event], whole: bool) -> bool:
         """Collect pages into ``got``; return whether the walk reached the last one."""

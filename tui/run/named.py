@@ -82,7 +82,7 @@ async def resolve_model(
     Raises:
         ProviderError: There is no such job, or no model came of it.
     """
-    from tui.jobs import SampledModel
+    from tui.jobs import SampledModel, is_still_unnamed
 
     if not name.job:
         return SampledModel(provider, name.model, name.model)
@@ -96,6 +96,12 @@ async def resolve_model(
         raise ProviderError(
             f"{job.id} is {job.status} and has no model yet",
             f"wait for it: tunedeck wait {job.id}; or sample a checkpoint: job:{job.id}@best",
+            code="no_model",
+        )
+    if is_still_unnamed(job, provider.config.known):
+        raise ProviderError(
+            f"{job.id} has succeeded, but {provider.name} has not named its model yet",
+            "that may take two minutes: try again then",
             code="no_model",
         )
     # A run that was cancelled or failed late may have left something that can be asked.

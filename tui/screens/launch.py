@@ -60,6 +60,7 @@ class LaunchScreen(GoingLaunch):
         Binding(
             "escape", "leave", "leave form", id="launch.leave", tooltip="Leave the field, then back"
         ),
+        Binding("escape", "stop", "stop launch", id="launch.stop", tooltip="Stop the launch"),
         Binding("up", "app.focus_previous", "up", show=False, tooltip="The field above"),
         Binding("down", "app.focus_next", "down", show=False, tooltip="The field below"),
         Binding("r", "check_again", "check again", id="launch.check", show=False),
@@ -433,11 +434,19 @@ class LaunchScreen(GoingLaunch):
 
     # The launch
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Esc leaves the form, and stops a launch that is under way."""
+        if action in ("leave", "stop"):
+            return self._launching == (action == "stop")
+        return super().check_action(action, parameters)
+
+    def action_stop(self) -> None:
+        """Stop the launch under way, as long as that is possible."""
+        self.stop_launch()
+
     async def action_leave(self) -> None:
-        """Stop a launch under way; else leave the field; from no field, go back."""
-        if self._launching:
-            self.stop_launch()
-        elif isinstance(self.focused, (Input, Select, Checkbox, Button)):
+        """Leave the field; from no field, go back."""
+        if isinstance(self.focused, (Input, Select, Checkbox, Button)):
             self.query_one("#found").focus()
         else:
             await self.app.run_action("back")

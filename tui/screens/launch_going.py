@@ -63,6 +63,7 @@ class GoingLaunch(DeckScreen):
         self._stage = ""
         self._log = []
         self._sync()
+        self.refresh_bindings()
         self._launch(request, found, provider)
 
     def stop_launch(self) -> None:

@@ -190,11 +190,13 @@ class Mistral(Adapter):
         )
         job_id = text_of(answer.get("id"))
         if job_id is not None:
-            raise CallError(
+            error = CallError(
                 f"{self.wire.config.name} made a job of a dry run; it was not started",
                 f"cancel it: tunedeck cancel {job_id}",
                 code="dry_run_ignored",
             )
+            error.details["job_id"] = job_id
+            raise error
         return Estimate(
             number_of(answer.get("cost")),
             (text_of(answer.get("cost_currency")) or "USD").upper(),
