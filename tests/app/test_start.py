@@ -13,7 +13,10 @@ import pytest
 
 from tests.terminal import ROOT, TUNEDECK, Terminal
 
-HEAVY = ("openai", "plotext", "numpy", "tiktoken", "starlette", "uvicorn", "multiprocessing", "tomllib")
+HEAVY = (
+    *("openai", "plotext", "numpy", "tiktoken", "starlette", "uvicorn"),
+    *("multiprocessing", "tomllib", "argparse"),
+)
 
 FIRST_FRAME = """
 import asyncio, json, os, sys
