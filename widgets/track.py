@@ -91,7 +91,10 @@ class Track:
                 self.low_positive = value
 
     def extend(
-        self, steps: Sequence[float], values: Sequence[float], times: Sequence[float]
+        self,
+        steps: Sequence[float] | Array,
+        values: Sequence[float] | Array,
+        times: Sequence[float] | Array,
     ) -> None:
         """Take many values at once (see `add`); quick where they go on from the last step."""
         import numpy as np

@@ -11,13 +11,25 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tui.jobs.models import Event, Job, MetricPoint
 from tui.jobs.rows import JobRow, Progress, provider_of
 from tui.jobs.storage import Storage, pack, storable, unpack
 
+if TYPE_CHECKING:
+    from tui.jobs.columns import Columns
+
 _HEARD_EVERY = 60.0
+PART_LEAST, PART_MOST = 2_000, 20_000
+"""Events kept as columns together, at least and at most."""
+
+_COLUMNS = "SELECT last, body FROM columns WHERE endpoint=? AND job_id=? ORDER BY last"
+_LAST = "SELECT COALESCE(MAX(last), -1) AS last FROM columns WHERE endpoint=? AND job_id=?"
+_BODIES = (
+    "SELECT number, id, body FROM events WHERE endpoint=? AND job_id=? AND number>?"
+    " ORDER BY number LIMIT ?"
+)
 _JOB_ROWS = (
     "SELECT j.*, l.estimate AS estimate, l.file AS file, l.state AS launch"
     " FROM jobs j LEFT JOIN launches l ON l.id="
@@ -215,6 +227,69 @@ class History(Storage):
             if (event := Event.from_wire({**unpack(row["body"]), "id": row["id"]}))
         ]
         return events, int(gap["gap"]) if gap else 1
+
+    def columns(self, endpoint: str, job_id: str) -> tuple[Columns | None, int, int]:
+        """Return the events of a job as columns, of one moment.
+
+        Returns:
+            The columns (``None`` where there are few events, or some that do not fit into
+            columns), the gap, and how many events are not kept as columns yet.
+        """
+        job_id = storable(job_id)
+        with self._snapshot() as db:
+            kept = db.execute(_COLUMNS, (endpoint, job_id)).fetchall()
+            last = kept[-1]["last"] if kept else -1
+            rows = db.execute(_BODIES, (endpoint, job_id, last, -1)).fetchall()
+            gap = db.execute(
+                "SELECT gap FROM jobs WHERE endpoint=? AND id=?", (endpoint, job_id)
+            ).fetchone()
+        loose = len(rows)
+        if not kept and loose < PART_LEAST:
+            return None, int(gap["gap"]) if gap else 1, loose
+        from tui.jobs.columns import columns_of, from_bytes, joined
+
+        parts: list[Columns | None] = [from_bytes(row["body"]) for row in kept]
+        if rows:
+            parts.append(columns_of(rows))
+        whole = [part for part in parts if part is not None]
+        found = joined(whole) if whole and len(whole) == len(parts) else None
+        return found, int(gap["gap"]) if gap else 1, loose
+
+    def keep_columns(self, endpoint: str, job_id: str) -> int:
+        """Keep the events that are not in columns yet as columns, a part of them at a time.
+
+        Columns are made of events that stay as they are, so it does not matter which of several
+        processes makes them, or if one dies meanwhile.
+
+        Returns:
+            How many were kept; none when they are few.
+        """
+        from tui.jobs.columns import columns_of, to_bytes
+
+        job_id = storable(job_id)
+        last = self._read(_LAST, (endpoint, job_id))[0]["last"]
+        rows = self._read(_BODIES, (endpoint, job_id, last, PART_MOST))
+        if len(rows) < PART_LEAST:
+            return 0
+        columns = columns_of(tuple(row) for row in rows)
+        if columns is None:
+            return 0
+        body = to_bytes(columns)
+        with self._write() as db:
+            if db.execute(_LAST, (endpoint, job_id)).fetchone()["last"] != last:
+                return 0
+            db.execute(
+                "INSERT INTO columns VALUES (?,?,?,?)", (endpoint, job_id, rows[-1]["number"], body)
+            )
+        return len(rows)
+
+    def events_by_number(self, endpoint: str, job_id: str, last: int) -> dict[int, Event]:
+        """Return the events of a job up to a number, by their numbers."""
+        from tui.jobs.columns import event_of
+
+        rows = self._read(_BODIES, (endpoint, storable(job_id), -1, -1))
+        found = ((row["number"], event_of(row["id"], row["body"])) for row in rows)
+        return {number: event for number, event in found if event is not None and number <= last}
 
     def gap(self, endpoint: str, job_id: str) -> int:
         """Return how many walks broke off since the last whole one; 1 for unknown jobs."""

@@ -10,6 +10,7 @@ from tui.jobs.models import Event, MetricPoint, integer_of, number_of
 
 _STEP_KEYS = ("step", "global_step", "current_step", "current_steps")
 _TOTAL_KEYS = ("total_steps", "max_steps")
+_NOT_VALUES = frozenset(_STEP_KEYS + _TOTAL_KEYS)
 _MAX_DEPTH = 12
 _MAX_VALUES = 500
 
@@ -93,7 +94,12 @@ def point_of(event: Event) -> MetricPoint | None:
     """
     data = event.data or {}
     step, total = _first(data, _STEP_KEYS), _first(data, _TOTAL_KEYS)
-    values = flatten({k: v for k, v in data.items() if k not in _STEP_KEYS + _TOTAL_KEYS})
+    values = flatten({k: v for k, v in data.items() if k not in _NOT_VALUES})
+    if step is not None and total is not None and values and None not in data.values():
+        # Nothing is left for the message to say.
+        if event.type not in ("metrics", "message"):
+            return None
+        return MetricPoint(event.id, event.created_at, step, total, values)
     said_step, said_total, said = parse_message(event.message)
     if step is None and said_step is None:
         return None

@@ -17,7 +17,7 @@ from typing import Any
 
 from tui.errors import FileError, disk_is_full
 
-VERSION = 4
+VERSION = 5
 _BUSY_MS = 10_000
 _LAUNCHES = """
 CREATE TABLE IF NOT EXISTS launches (
@@ -59,8 +59,13 @@ CREATE TABLE IF NOT EXISTS bills (
     rounded INTEGER NOT NULL, ended_at REAL NOT NULL, kept_at REAL NOT NULL,
     PRIMARY KEY (endpoint, job_id));
 """
+_COLUMNS = """
+CREATE TABLE IF NOT EXISTS columns (
+    endpoint TEXT NOT NULL, job_id TEXT NOT NULL, last INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (endpoint, job_id, last));
+"""
 # What makes each version of the file out of the one before it.
-_STEPS = (_LAUNCHES, _PARTS, _CANCELS, _BILLS)
+_STEPS = (_LAUNCHES, _PARTS, _CANCELS, _BILLS, _COLUMNS)
 
 
 def pack(value: Mapping[str, Any]) -> str:

@@ -11,15 +11,27 @@ import dataclasses
 import itertools
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tui.jobs.metrics import point_of
 from tui.jobs.models import Event, MetricPoint
 
+if TYPE_CHECKING:
+    from tui.jobs.columns import Arranged, Columns, PointColumns, Whole
+
 # A number that stands alone at the end of an id counts up; the tail of a hexadecimal id does not.
 _SEQUENCE = re.compile(r"(?:^|[^0-9A-Za-z])(\d{1,15})$")
 _DISORDER_FACTOR = 4
+# The steps at the end of a history, at most, that do not tell yet how far apart steps are.
+_NEWS = 32
+
+
+def sequence_of(event_id: str) -> int:
+    """Return the number that an id counts up with; -1 where it has none."""
+    found = _SEQUENCE.search(event_id)
+    return int(found.group(1)) if found else -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +44,8 @@ class Released:
         amended: Points of steps shown before, with values that came later.
     """
 
-    events: tuple[Event, ...]
-    points: tuple[MetricPoint, ...]
+    events: Sequence[Event]
+    points: Sequence[MetricPoint]
     amended: tuple[MetricPoint, ...]
 
 
@@ -85,6 +97,7 @@ class Timeline:
         self._known: dict[str, int | None] = {}
         self._pending: list[_Entry] = []
         self._points: dict[int, MetricPoint] = {}
+        self._restored: PointColumns | None = None
         self._last: int | None = None
         self._strides: set[int] = {1}
         self._arrival = 0
@@ -130,8 +143,7 @@ class Timeline:
             self._known[named.id] = point.step if point else None
             at = named.created_at if named.created_at is not None else self._latest_at
             self._latest_at = at
-            found = _SEQUENCE.search(named.id)
-            sequence = int(found.group(1)) if found else -1
+            sequence = sequence_of(named.id)
             self._pending.append(_Entry(named, point, at, sequence, self._arrival, now))
             self._arrival += 1
             if point and (self.newest is None or point.step >= self.newest.step):
@@ -158,11 +170,82 @@ class Timeline:
             tuple(events), tuple(points[step] for step in sorted(points)), tuple(amended)
         )
 
+    def restore(
+        self,
+        columns: Columns,
+        load: Callable[[], dict[int, Event]],
+        now: float,
+        *,
+        everything: bool,
+    ) -> Released:
+        """Take in a whole kept history at once and hand out what is in order.
+
+        The same as :meth:`take` and :meth:`release` on a new timeline, but that regular distances
+        between steps are learned from the history itself, so that nothing of it waits for them.
+
+        Args:
+            columns: The history; nothing older than its newest event may be missing.
+            load: Gives all its events by their numbers; may be called late, or never.
+            now: A steady clock, in seconds.
+            everything: Hold nothing back.
+        """
+        from tui.jobs.columns import NONE, EventColumns, PointColumns, arranged
+
+        order = arranged(columns)
+        cut = len(order.rows) if everything else self._learn(order)
+        released, held = order.rows[:cut], order.rows[cut:]
+        points = PointColumns(columns, released[columns.steps[released] != NONE])
+        if len(points):
+            self._restored = points
+            self._last = int(points.steps[-1])
+            self._strides |= _distances(points.steps)
+        steps = columns.steps.tolist()
+        self._known = {
+            event_id: None if step == NONE else step
+            for event_id, step in zip(columns.ids, steps, strict=True)
+        }
+        self._arrival = len(columns.ids)
+        self._latest_at = int(order.ats[-1]) if len(order.ats) else 0
+        highest = max(steps, default=NONE)
+        if highest != NONE:
+            self.newest = columns.point(len(steps) - 1 - steps[::-1].index(highest))
+        found = load() if len(held) else {}
+        for row in sorted(held.tolist()):
+            event = found[int(columns.numbers[row])]
+            at, sequence = int(order.ats[row]), int(columns.sequences[row])
+            self._pending.append(_Entry(event, point_of(event), at, sequence, row, now))
+        return Released(EventColumns(columns, released, load), points, ())
+
+    def learn(self) -> None:
+        """Learn how far apart steps are from what was just taken in, a history without a hole."""
+        steps = sorted({entry.point.step for entry in self._pending if entry.point is not None})
+        settled = steps[: _settled(len(steps))]
+        self._strides |= {b - a for a, b in itertools.pairwise([0, *settled])}
+
+    def _learn(self, order: Arranged) -> int:
+        """Learn how far apart steps are; return how many rows are in order by that."""
+        learned = order.steps[: _settled(len(order.steps))]
+        self._strides |= _distances(learned)
+        before = int(learned[-1]) if len(learned) else 0
+        for place, step in enumerate(order.steps[len(learned) :].tolist(), len(learned)):
+            if step - before not in self._strides and step != 0:
+                return int(order.places[place])
+            self._strides.add(step - before)
+            before = step
+        return len(order.rows)
+
+    def _shown(self, step: int) -> MetricPoint | None:
+        """Return what was handed out for a step."""
+        found = self._points.get(step)
+        if found is None and self._restored is not None:
+            found = self._restored.at(step)
+        return found
+
     def _due(self, entry: _Entry, now: float) -> bool:
         if entry.point is None:
             return True
         step = entry.point.step
-        if step in self._points or (self._last is not None and step < self._last):
+        if self._shown(step) is not None or (self._last is not None and step < self._last):
             return True
         if step - (self._last or 0) in self._strides or step == 0:
             return True
@@ -172,7 +255,7 @@ class Timeline:
     def _show(
         self, point: MetricPoint, points: dict[int, MetricPoint], amended: list[MetricPoint]
     ) -> None:
-        known = self._points.get(point.step)
+        known = self._shown(point.step)
         if known is None:
             self._points[point.step] = points[point.step] = point
             if self._last is None or point.step > self._last:
@@ -187,6 +270,18 @@ class Timeline:
             points[point.step] = merged
         else:
             amended.append(dataclasses.replace(merged, id=point.id))
+
+
+def _settled(count: int) -> int:
+    """Return how many of the first steps of a history tell how far apart steps are."""
+    return count - min(_NEWS, count // 2)
+
+
+def _distances(steps: Whole) -> set[int]:
+    """Return how far apart ascending steps are, the first of them from 0."""
+    import numpy as np
+
+    return set(np.unique(np.diff(steps, prepend=0)).tolist())
 
 
 def _merged(known: MetricPoint, other: MetricPoint) -> MetricPoint:

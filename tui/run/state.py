@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tui.run import words
 from widgets.numbers import compact, integer, usd
@@ -20,6 +20,7 @@ from widgets.track import Track
 
 if TYPE_CHECKING:
     from tui.jobs import Checkpoint, Job, MetricPoint, Update
+    from tui.jobs.columns import PointColumns
 
 # The names of what is judged first, first match wins: the training series, validation on a batch,
 # validation on the whole file (some providers measure that at the end of each epoch).
@@ -130,11 +131,13 @@ class RunState:
             self.job = update.job
         self.trouble = update.trouble
         self.ended = self.ended or update.ended
-        for event in update.events:
+        for event in update.told:
             if event.type == "restart" and event.data:
                 self._begin_again(event.data.get("step"))
-        if update.points or update.amended:
-            self.take((*update.points, *update.amended))
+        if update.points:
+            self.take(update.points)
+        if update.amended:
+            self.take(update.amended)
 
     def _begin_again(self, step: object) -> None:
         """Forget what a restarted training measures again, from this step on."""
@@ -152,6 +155,23 @@ class RunState:
     def take(self, points: Sequence[MetricPoint]) -> None:
         """Take in metric points; of a step that is told again the last value counts."""
         self.version += 1
+        # Told apart by what they have, as their module loads numpy.
+        if hasattr(points, "columns"):
+            self._take_columns(cast("PointColumns", points))
+        else:
+            self._take_each(points)
+        for point in points[-_SPEED_WINDOW:]:
+            if point.created_at and (not self._recent or point.step > self._recent[-1][1]):
+                self._recent.append((float(point.created_at), point.step))
+
+    def _take_columns(self, points: PointColumns) -> None:
+        """Take in a long history: whole tracks at once."""
+        for name, steps, values, times in points.columns():
+            self.metrics.setdefault(name, Track()).extend(steps, values, times)
+        self.step = max(self.step, points[-1].step)
+        self.total_steps = max(self.total_steps, points.total_steps)
+
+    def _take_each(self, points: Sequence[MetricPoint]) -> None:
         columns: dict[str, tuple[list[float], list[float], list[float]]] = {}
         for point in points:
             at = float(point.created_at) if point.created_at else math.nan
@@ -169,9 +189,6 @@ class RunState:
             track.extend(steps, values, times)
         self.step = max(self.step, *(point.step for point in points))
         self.total_steps = max(self.total_steps, *(point.total_steps or 0 for point in points))
-        for point in points[-_SPEED_WINDOW:]:
-            if point.created_at and (not self._recent or point.step > self._recent[-1][1]):
-                self._recent.append((float(point.created_at), point.step))
 
     # The series that are judged first.
 

@@ -29,7 +29,7 @@ from tui.errors import UsageError
 from widgets.numbers import duration, integer, metric, usd
 
 if TYPE_CHECKING:
-    from tui.jobs import Update
+    from tui.jobs import MetricPoint, Update
     from tui.run.state import RunState
 
 GRAMMAR = (
@@ -255,6 +255,13 @@ class StopRule:
         return f"{name} {way} {_times(wanted)}, {metric(found[-1])} to {metric(found[0])},"
 
 
+def _measured_at(points: Sequence[MetricPoint]) -> list[int]:
+    """Return when points were measured; of a long history, when the last was."""
+    if hasattr(points, "latest_at"):
+        return [points.latest_at] if points.latest_at else []
+    return [point.created_at for point in points if point.created_at]
+
+
 class StopWatch:
     """Holds rules against a run as it goes on; each fires once.
 
@@ -279,8 +286,8 @@ class StopWatch:
 
         What was told before is as old as it says, what comes later is new when it comes.
         """
-        times = [event.created_at for event in update.events if event.created_at]
-        times += [point.created_at for point in update.points if point.created_at]
+        times = [event.created_at for event in update.told if event.created_at]
+        times += _measured_at(update.points)
         if not self._told and times:
             self._heard = min(now, max(times))
         elif update.events or update.points or update.amended:

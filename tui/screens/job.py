@@ -394,7 +394,12 @@ class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
 
 def _slices(update: Update) -> list[Update]:
     """An update in parts, each of which is taken in between two looks at the keyboard."""
-    points, events = update.points, update.events
+    points, events = update.points, update.told
+    if hasattr(points, "columns"):
+        # A long history as columns is taken in at once; what there is to read follows in parts.
+        first = replace(update, events=(), amended=(), ended=False)
+        update = replace(update, points=(), events=events)
+        return [first, *_slices(update)]
     most = max(len(points), len(events))
     # A long history that is read at the start goes in larger parts than a burst of news.
     size = max(_SLICE, min(len(points) // 20, _LARGE_SLICE))
