@@ -18,6 +18,7 @@ from tests.app.job_fakes import (
     until,
 )
 from tui.opened.workspace import Stage
+from tui.run.feed import feed_of
 from tui.screens.job import JobScreen
 
 
@@ -87,6 +88,21 @@ async def test_x_y_cancels_and_shows_it_only_when_the_provider_says_so(app, prov
         await pilot.press("x")
         assert isinstance(app.screen, JobScreen)
         assert provider.calls == [("cancel", "ftjob-1")]
+
+
+async def test_a_cancel_of_an_earlier_start_is_still_told_of(app, provider) -> None:
+    provider.add(job(), metrics(12))
+    async with app.run_test(size=(80, 24)) as pilot:
+        ledger = await feed_of(app).ledger()
+        ledger.keep_jobs(provider.endpoint, [job()])
+        ledger.keep_cancel(provider.endpoint, "ftjob-1", heard=True)
+        await panel(pilot)
+        await until(pilot, lambda: "◌ cancelling" in screen_text(app))
+        await pilot.press("x")
+        await until(pilot, lambda: "Cancel this run?" in screen_text(app), "the question")
+        await pilot.press("y")
+        await until(pilot, lambda: provider.calls == [("cancel", "ftjob-1")])
+        await until(pilot, lambda: "■ cancelled" in screen_text(app))
 
 
 async def test_a_finished_run_says_what_came_of_it_and_what_to_do(app, provider) -> None:

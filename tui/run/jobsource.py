@@ -23,10 +23,12 @@ class About:
     Attributes:
         price: The estimate made at its launch; ``None`` when launched elsewhere.
         file: Path of its training file on this machine; empty when launched elsewhere.
+        cancelling: A cancel is under way, or the provider took one that it has not carried out.
     """
 
     price: Price | None = None
     file: str = ""
+    cancelling: bool = False
 
 
 class JobSource:
@@ -54,7 +56,10 @@ class JobSource:
             TunedeckError: There is no such provider, or the ledger cannot be read.
         """
         row = await self._feed.row(self._feed.provider(self.provider), self.id)
-        return About(row.price, row.file) if row else About()
+        if row is None:
+            return About()
+        taken = row.cancel_asked is not None and row.cancel_heard
+        return About(row.price, row.file, taken or row.key in self._feed.cancels())
 
     async def updates(self) -> AsyncIterator[Update]:
         """Yield what the watcher finds.

@@ -90,10 +90,11 @@ class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
     class Begun(Message):
         """What this machine knows of the run was read."""
 
-        def __init__(self, price: Price | None, file: str) -> None:
+        def __init__(self, price: Price | None, file: str, *, cancelling: bool = False) -> None:
             super().__init__()
             self.price = price
             self.file = file
+            self.cancelling = cancelling
 
     class Kept(Message):
         """The checkpoints of the run were read."""
@@ -170,7 +171,7 @@ class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
         try:
             if isinstance(self.source, JobSource):
                 about = await self.source.about()
-                self.post_message(self.Begun(about.price, about.file))
+                self.post_message(self.Begun(about.price, about.file, cancelling=about.cancelling))
             async for update in self.source.updates():
                 parts = _slices(update)
                 for number, part in enumerate(parts, 1):
@@ -199,6 +200,7 @@ class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
     def _begun(self, message: Begun) -> None:
         self.state.price = message.price
         self.file = message.file
+        self.state.cancel_asked = self.state.cancel_asked or message.cancelling
 
     @on(News)
     def _news(self, message: News) -> None:

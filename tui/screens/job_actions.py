@@ -59,16 +59,17 @@ class JobActions(DeckScreen):
             return
         if self.refused(provider):
             return
-        if status == "cancelling":
-            self.deck.tell("The provider has been asked to cancel this run already.")
-            return
         try:
-            kind = self.deck.provider_config(provider).kind
+            config = self.deck.provider_config(provider)
         except TunedeckError as error:
             self.deck.tell(str(error), severity="error")
             return
+        # A cancel of an earlier start that was not carried out may be asked for again.
+        if status == "cancelling" and (config.name, job.id) in feed_of(self.deck).cancels():
+            self.deck.tell("The provider has been asked to cancel this run already.")
+            return
         name = "  ".join(part for part in (job.suffix, job.model, job.id) if part)
-        lines = (name, so_far, words.cancel_consequences(kind, usd_so_far, job.status))
+        lines = (name, so_far, words.cancel_consequences(config.kind, usd_so_far, job.status))
 
         def agreed() -> None:
             feed_of(self.deck).begin_cancel(provider, job.id)
