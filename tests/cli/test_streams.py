@@ -83,3 +83,23 @@ def test_the_doctor_speaks_ascii(home: Path) -> None:
     done = shell(home, "LANG=C.UTF-8 PYTHONUTF8=1 $T doctor --ascii")
     assert done.stdout.isascii()
     assert "->" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("check $F --max-isues 3", "check has no option --max-isues: did you mean --max-issues?"),
+        ("check $F --zebra=3", "check has no option --zebra: see 'tunedeck check --help'"),
+        ("fix $F more -o x", "fix takes no further 'more': see 'tunedeck fix --help'"),
+        (
+            "split $F --validation 0.1 --seed x",
+            "argument --seed: 'x' is not a whole number: see 'tunedeck split --help'",
+        ),
+        ("check ''", "an empty name is not a file name: give the path of a JSONL file"),
+    ],
+)
+def test_what_is_not_understood_is_named_with_its_command(
+    home: Path, words: str, said: str
+) -> None:
+    done = shell(home, f"$T {words}")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"tunedeck: {said}\n")

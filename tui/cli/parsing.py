@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
+import re
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -22,7 +24,47 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are :class:`UsageError`, so that they look like every other error."""
 
     def error(self, message: str) -> NoReturn:
+        for said, meant in _MEANT.items():
+            message = re.sub(said, meant, message)
         raise UsageError(message, f"see '{self.prog} --help'")
+
+
+_MEANT = {
+    r"invalid int value: (.*)": r"\1 is not a whole number",
+    r"invalid float value: (.*)": r"\1 is not a number",
+}
+"""What argparse says in its own words, and what is meant."""
+
+
+class _Commands(_Parser):
+    """The parser of all commands, which names the one that was not understood."""
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: None = None
+    ) -> argparse.Namespace:
+        """Return the arguments.
+
+        Raises:
+            UsageError: They are not understood.
+        """
+        found, left = self.parse_known_args(args, namespace)
+        if left:
+            command = found.command
+            prog = f"{self.prog} {command}"
+            if not left[0].startswith("-"):
+                raise UsageError(f"{command} takes no further {left[0]!r}", f"see '{prog} --help'")
+            option = left[0].partition("=")[0]
+            close = difflib.get_close_matches(option, _options_of(self, command), 1, 0.7)
+            hint = f"did you mean {close[0]}?" if close else f"see '{prog} --help'"
+            raise UsageError(f"{command} has no option {option}", hint)
+        return found
+
+
+def _options_of(parser: argparse.ArgumentParser, command: str) -> list[str]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return list(action.choices[command]._option_string_actions)
+    return []
 
 
 def build_parser(families: Sequence[str]) -> argparse.ArgumentParser:
@@ -31,7 +73,7 @@ def build_parser(families: Sequence[str]) -> argparse.ArgumentParser:
     Args:
         families: The modules that add the commands.
     """
-    parser = _Parser(
+    parser = _Commands(
         prog="tunedeck",
         description="Check, count, price, launch, watch and cancel fine-tuning, in a terminal.",
         epilog=EPILOG,

@@ -370,7 +370,8 @@ def _identity(info: os.stat_result) -> Identity:
 
 def _open_error(name: str, error: Exception) -> FileError:
     quoted = quote(name)
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError) or not name:
+        quoted = quoted or "an empty name"
         return FileError(f"{quoted} is not a file name", "give the path of a JSONL file")
     known = {
         errno.ENOENT: ("does not exist", "check the path"),
