@@ -92,55 +92,7 @@ class IssueList(VirtualList):
         Binding("left", "close", "Close", show=False, tooltip="Close the rule"),
     ]
 
-    class Highlighted(Message):
-        """The cursor is on another row.
-
-        Attributes:
-            code: The rule of the row.
-            row: The issue, or None on the rule's own row.
-        """
-
-        def __init__(self, issue_list: IssueList, code: str, row: IssueRow | None) -> None:
-            super().__init__()
-            self.issue_list = issue_list
-            self.code = code
-            self.row = row
-
-        @property
-        def control(self) -> IssueList:
-            """The list that sent the message."""
-            return self.issue_list
-
-        def can_replace(self, message: Message) -> bool:
-            """A newer position makes older ones that wait in the queue pointless."""
-            return isinstance(message, IssueList.Highlighted)
-
-    class Selected(Message):
-        """An issue was chosen.
-
-        Attributes:
-            code: Its rule.
-            row: The issue.
-        """
-
-        def __init__(self, issue_list: IssueList, code: str, row: IssueRow) -> None:
-            super().__init__()
-            self.issue_list = issue_list
-            self.code = code
-            self.row = row
-
-        @property
-        def control(self) -> IssueList:
-            """The list that sent the message."""
-            return self.issue_list
-
-    class Chosen(Message):
-        """A rule was chosen.
-
-        Attributes:
-            code: The rule.
-        """
-
+    class _RuleMessage(Message):
         def __init__(self, issue_list: IssueList, code: str) -> None:
             super().__init__()
             self.issue_list = issue_list
@@ -150,6 +102,41 @@ class IssueList(VirtualList):
         def control(self) -> IssueList:
             """The list that sent the message."""
             return self.issue_list
+
+    class Highlighted(_RuleMessage):
+        """The cursor is on another row.
+
+        Attributes:
+            code: The rule of the row.
+            row: The issue, or None on the rule's own row.
+        """
+
+        def __init__(self, issue_list: IssueList, code: str, row: IssueRow | None) -> None:
+            super().__init__(issue_list, code)
+            self.row = row
+
+        def can_replace(self, message: Message) -> bool:
+            """A newer position makes older ones that wait in the queue pointless."""
+            return isinstance(message, IssueList.Highlighted)
+
+    class Selected(_RuleMessage):
+        """An issue was chosen.
+
+        Attributes:
+            code: Its rule.
+            row: The issue.
+        """
+
+        def __init__(self, issue_list: IssueList, code: str, row: IssueRow) -> None:
+            super().__init__(issue_list, code)
+            self.row = row
+
+    class Chosen(_RuleMessage):
+        """A rule was chosen.
+
+        Attributes:
+            code: The rule.
+        """
 
     def __init__(
         self,

@@ -69,43 +69,34 @@ class RecordList(VirtualList):
         Binding("enter", "select", "Read", tooltip="Read the record under the cursor"),
     ]
 
-    class Highlighted(Message):
+    class _RecordMessage(Message):
+        def __init__(self, record_list: RecordList, index: int) -> None:
+            super().__init__()
+            self.record_list = record_list
+            self.index = index
+
+        @property
+        def control(self) -> RecordList:
+            """The list that sent the message."""
+            return self.record_list
+
+    class Highlighted(_RecordMessage):
         """The cursor is on another record.
 
         Attributes:
             index: Its position in the list, from 0.
         """
 
-        def __init__(self, record_list: RecordList, index: int) -> None:
-            super().__init__()
-            self.record_list = record_list
-            self.index = index
-
-        @property
-        def control(self) -> RecordList:
-            """The list that sent the message."""
-            return self.record_list
-
         def can_replace(self, message: Message) -> bool:
             """A newer position makes older ones that wait in the queue pointless."""
             return isinstance(message, RecordList.Highlighted)
 
-    class Selected(Message):
+    class Selected(_RecordMessage):
         """A record was chosen.
 
         Attributes:
             index: Its position in the list, from 0.
         """
-
-        def __init__(self, record_list: RecordList, index: int) -> None:
-            super().__init__()
-            self.record_list = record_list
-            self.index = index
-
-        @property
-        def control(self) -> RecordList:
-            """The list that sent the message."""
-            return self.record_list
 
     def __init__(
         self,

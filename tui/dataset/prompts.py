@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tui.dataset.rows import canonical
+from tui.dataset.canonical import canonical
 
 _INSTRUCTING = ("system", "developer")
 

@@ -17,7 +17,27 @@ MAX_ISSUES = 100_000
 _Words = tuple[str, str, str, Severity, str, bool]
 
 
-class IssueLog(Sequence[Issue]):
+class _Issues(Sequence[Issue]):
+    """A sequence of issues; a subclass gives the issue at a place from 0 on."""
+
+    def _one(self, index: int) -> Issue:
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, index: int) -> Issue: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Issue]: ...
+    def __getitem__(self, index: int | slice) -> Issue | list[Issue]:
+        """Return one issue, or a list of them for a slice."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(index)
+        return self._one(index % size)
+
+
+class IssueLog(_Issues):
     """Issues in line order, those about the whole file first.
 
     Positions are kept in integer arrays and the words of each issue once, however often they
@@ -123,18 +143,7 @@ class IssueLog(Sequence[Issue]):
     def __len__(self) -> int:
         return len(self._file) + len(self._lines)
 
-    @overload
-    def __getitem__(self, index: int) -> Issue: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Issue]: ...
-    def __getitem__(self, index: int | slice) -> Issue | list[Issue]:
-        """Return one issue, or a list of them for a slice."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        size = len(self)
-        if not -size <= index < size:
-            raise IndexError(index)
-        index %= size
+    def _one(self, index: int) -> Issue:
         if index < len(self._file):
             return self._file[index]
         return self._at(index - len(self._file))
@@ -190,7 +199,7 @@ def _issue(fields: Sequence[Any]) -> Issue:
     return replace(made, severity=Severity(made.severity))
 
 
-class _View(Sequence[Issue]):
+class _View(_Issues):
     """One code's issues within a log."""
 
     def __init__(self, log: IssueLog, code: str) -> None:
@@ -203,17 +212,7 @@ class _View(Sequence[Issue]):
     def __len__(self) -> int:
         return len(self._file()) + len(self._log._codes.get(self._code, ()))
 
-    @overload
-    def __getitem__(self, index: int) -> Issue: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Issue]: ...
-    def __getitem__(self, index: int | slice) -> Issue | list[Issue]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        size = len(self)
-        if not -size <= index < size:
-            raise IndexError(index)
-        index %= size
+    def _one(self, index: int) -> Issue:
         ahead = self._file()
         if index < len(ahead):
             return ahead[index]

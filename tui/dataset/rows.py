@@ -17,6 +17,7 @@ from typing import Protocol
 import orjson
 
 from tui.dataset.arrays import array_spans, is_array
+from tui.dataset.canonical import canonical
 from tui.dataset.machine import JsonMachine
 from tui.dataset.signature import BOM, foreign_kind
 from tui.dataset.source import Change, Source
@@ -347,15 +348,3 @@ def content(raw: bytes, value: object) -> bytes:
     if not _may_be_rounded(raw):
         text = canonical(value, text)
     return text
-
-
-def canonical(value: object, fallback: bytes = b"") -> bytes:
-    """Return one spelling of a JSON value; ``fallback`` where it is too deep to be written."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:
-        pass
-    try:
-        return json.dumps(value, sort_keys=True).encode("ascii")
-    except (ValueError, TypeError, RecursionError):
-        return fallback

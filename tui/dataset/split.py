@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tui.dataset.canonical import canonical
 from tui.dataset.fields import ANSWER, LABEL, LONG, FieldPath
 from tui.dataset.formats.detect import look_alike
 from tui.dataset.prompts import prompt_of
@@ -24,7 +25,6 @@ from tui.dataset.rows import (
     Cancelled,
     Progress,
     Row,
-    canonical,
     on_one_line,
     rows,
 )
