@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from textual.pilot import Pilot
 
 from tests.app.conftest import assert_golden, screen_text, wait_for
 from tui.app import TunedeckApp
+from tui.jobs import Job, LaunchRow, LaunchState, Ledger, open_ledger
+from tui.jobs.rows import Owner
 from tui.messages import LaunchPrefill
 from tui.opened.workspace import Stage
 from tui.screens.issues import IssuesScreen
@@ -27,6 +30,22 @@ def _a_fixed_day(monkeypatch: pytest.MonkeyPatch) -> None:
     day = datetime.date(2026, 11, 21)
     monkeypatch.setattr("tui.pricing.models.today_utc", lambda: day)
     monkeypatch.setattr("tui.pricing.cost.today_utc", lambda: day)
+
+
+def launched(ledger: Ledger, endpoint: str, *, estimated: int, billed: int) -> None:
+    """Keep a run of this machine that has ended and was billed."""
+    now = time.time()
+    estimate = {"tokens_billed": estimated, "usd": 0.1}
+    row = LaunchRow(
+        "one", endpoint, "openai", "f.jsonl", "0", "m", LaunchState.PLANNED, None, None, "", {},
+        estimate, Owner.me(), now, None, now,
+    )  # fmt: skip
+    assert ledger.plan(row) is None
+    ledger.advance("one", LaunchState.CREATED, job_id="ftjob-1")
+    raw = {"id": "ftjob-1", "status": "succeeded", "model": "m", "trained_tokens": billed}
+    job = Job.from_wire({**raw, "created_at": 1, "finished_at": 2}, "openai")
+    assert job is not None
+    ledger.keep_jobs(endpoint, [job])
 
 
 async def checked(app: TunedeckApp, pilot: Pilot[int]) -> None:
@@ -156,6 +175,20 @@ async def test_epochs_change_in_place(make_app: MakeApp, chat_file: Path) -> Non
         await wait_for(pilot, "the limit", lambda: "from 1 to 50" in screen_text(app))
         await pilot.press("0")
         assert epochs() == automatic
+
+
+async def test_past_bills_are_told_beside_the_price(make_app: MakeApp, chat_file: Path) -> None:
+    app = make_app(chat_file)
+    ledger = open_ledger(app.paths.state)
+    launched(ledger, "openai https://api.openai.com/v1", estimated=100, billed=102)
+    ledger.close()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await checked(app, pilot)
+        await go(app, pilot, "4", "price")
+        said = "openai billed 1.02x of the estimate in the last run"
+        await wait_for(pilot, "the bill", lambda: said in screen_text(app))
+        await pilot.press("end")
+        await wait_for(pilot, "another provider", lambda: said not in screen_text(app))
 
 
 async def test_price_goes_on_to_launch(

@@ -29,22 +29,13 @@ def tell_past_bills(providers: Collection[str]) -> None:
     Args:
         providers: Their names, as the settings have them.
     """
-    state = Paths.resolve().state
-    if not (state / "ledger.db").exists():
-        return
-    from tui.jobs import open_ledger
+    from tui.run.pastbills import past_bills
 
-    # An estimate does not hang on a ledger or settings that can be read.
+    paths = Paths.resolve()
+    # An estimate does not hang on settings that can be read.
     with suppress(TunedeckError):
-        written = load_settings(Paths.resolve()).providers
-        ledger = open_ledger(state)
-        try:
-            for name in sorted(providers):
-                profile = str(written.get(name, {}).get("profile", name))
-                for endpoint in ledger.endpoints_of(name):
-                    ledger.keep_bills(endpoint, profile)
-                    ratio = ledger.billed_ratio(endpoint)
-                    if ratio is not None:
-                        note(ratio.words(name))
-        finally:
-            ledger.close()
+        written = load_settings(paths).providers
+        profiles = {name: str(written.get(name, {}).get("profile", name)) for name in providers}
+        for words in past_bills(paths.state, profiles).values():
+            for sentence in words:
+                note(sentence)

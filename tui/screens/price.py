@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import getters
+from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from tui.config import PROFILES
 from tui.errors import ConfigError
 from tui.messages import GoLaunch, LaunchPrefill
 from tui.opened.workspace import Change
+from tui.run.pastbills import past_bills
 from tui.screens.base import DeckScreen
 from widgets.numbers import counted as number_of
 from widgets.numbers import integer, usd
@@ -182,6 +185,14 @@ class PriceScreen(DeckScreen):
     def __init__(self) -> None:
         super().__init__()
         self._epochs: dict[tuple[str, str], int] = {}
+        self._billed: dict[str, tuple[str, ...]] = {}
+
+    class Billed(Message):
+        """It is known how past bills compared to their estimates, by whose prices they had."""
+
+        def __init__(self, words: dict[str, tuple[str, ...]]) -> None:
+            super().__init__()
+            self.words = words
 
     def body(self) -> ComposeResult:
         """What is priced, the models, and what is to be known of the one under the cursor."""
@@ -195,6 +206,24 @@ class PriceScreen(DeckScreen):
         self.deck.workspace.changes.subscribe(self, self._changed)
         self.table.focus()
         self._price()
+
+    @on(events.ScreenResume)
+    def _shown_again(self) -> None:
+        self._look_at_bills()
+
+    @work(thread=True, group="bills", exclusive=True, exit_on_error=False)
+    def _look_at_bills(self) -> None:
+        """Find out how the last bills of each provider compared to their estimates."""
+        tables = self.deck.settings.providers.items()
+        names = {name: _profile(table) for name, table in tables}
+        found = past_bills(self.deck.paths.state, {"openai": "openai", "local": "local", **names})
+        self.post_message(self.Billed(found))
+
+    @on(Billed)
+    def _billed_known(self, message: Billed) -> None:
+        if message.words != self._billed:
+            self._billed = message.words
+            self._detail()
 
     def on_resize(self) -> None:
         """Lay the heading out for the new width."""
@@ -244,7 +273,7 @@ class PriceScreen(DeckScreen):
     def _providers(self) -> list[str]:
         """OpenAI, the kinds of provider that are configured, and this machine."""
         tables = self.deck.settings.providers.values()
-        configured = [str(table.get("profile", "openai")) for table in tables]
+        configured = [_profile(table) for table in tables]
         return list(dict.fromkeys(["openai", *configured, "local"]))
 
     def _said(self) -> None:
@@ -273,6 +302,7 @@ class PriceScreen(DeckScreen):
                 else f"{usd(row.usd_per_million)} a million tokens, prices as of {row.prices_as_of}"
             )
             lines.append(f"{clean(row.model)}: {rate}")
+            lines += [clean(words, 200) for words in self._billed.get(row.provider, ())]
             lines += [clean(note, 300) for note in row.notes]
         self.query_one("#detail", Static).update(Content("\n".join(lines)))
 
@@ -360,6 +390,12 @@ class PriceScreen(DeckScreen):
     def _close_prompt(self) -> None:
         self.close_question()
         self.table.focus()
+
+
+def _profile(table: Mapping[str, Any]) -> str:
+    """Return whose rules and prices a provider has, by its settings."""
+    kind = str(table.get("kind", ""))
+    return str(table.get("profile") or (kind if kind in PROFILES else "openai"))
 
 
 def _why_empty(closed: bool, working: bool) -> str:
