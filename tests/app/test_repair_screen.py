@@ -246,6 +246,9 @@ async def test_an_edit_is_looked_at_kept_and_saved(
         await pilot.press("enter")
         await wait_for(pilot, "the count", says(app, "1 edit not saved"))
         assert app.workspace.record(3).issues == ()
+        # What was counted stands in the file, not in the edit.
+        assert app.workspace.tokens_of(2)
+        assert app.workspace.tokens_of(3) is None
         await pilot.press("ctrl+s")
         await wait_for(pilot, "the name", says(app, "Write to", "your edits"))
         await pilot.press("enter")

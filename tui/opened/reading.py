@@ -222,7 +222,10 @@ class Reading:
         return found
 
     def tokens_of(self, i: int) -> int | None:
-        """Return the tokens of the record ``i`` (0-based), once it has been counted."""
-        if self.facets is None or i >= self.facets.rows:
+        """Return the tokens of the record ``i`` (0-based), once it has been counted.
+
+        An edited one is not: the scan counts what is in the file.
+        """
+        if self.facets is None or i >= self.facets.rows or i in self.edits:
             return None
         return int(self.facets.read("tokens", i, i + 1)[0]) or None
