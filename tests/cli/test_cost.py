@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tui.cli import run
-from widgets.text import use_ascii
 
 BILLED = Path(__file__).parent.parent / "data" / "billed"
 NOREC = str(BILLED / "qtran_norec.jsonl")
@@ -29,14 +28,6 @@ KEYS = [
 ]
 
 pytestmark = pytest.mark.usefixtures("home", "restored")
-
-
-@pytest.fixture
-def restored(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Undo what a command sets for the whole process."""
-    monkeypatch.setenv("TUNEDECK_ASCII", "0")
-    yield
-    use_ascii(False)
 
 
 def cost_json(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cli.calling import Out
 from tests.jobs.keeper import Keeper
 from tests.jobs.test_results import ended, launched
 from tui.cli import run
 from tui.config import Paths
 from tui.jobs import CallError, Checkpoint, FileEntry, ModelEntry, open_ledger
 
-Out = Callable[..., tuple[int, str, str]]
 TUNED = "ft:gpt-4.1-mini-2025-04-14:acme:support:abc"
 
 
@@ -29,9 +28,8 @@ def lab() -> Keeper:
 
 
 @pytest.fixture
-def out(
-    lab: Keeper, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Out:
+def out(out: Out, lab: Keeper, home: Path, monkeypatch: pytest.MonkeyPatch) -> Out:
+    """Call a command whose providers are the lab."""
     config = home / "config"
     config.mkdir(parents=True)
     (config / "config.toml").write_text(
@@ -45,13 +43,7 @@ def out(
 
     monkeypatch.setattr("tui.jobs.open_provider", opened)
     monkeypatch.setattr("tui.jobs.sampling._BACKOFF", 0.001)
-
-    def call(*argv: str) -> tuple[int, str, str]:
-        code = run(list(argv))
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
+    return out
 
 
 @pytest.fixture

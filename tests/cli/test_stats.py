@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from tui.cli import run
-from widgets.text import use_ascii
 
 BILLED = Path(__file__).parent.parent / "data" / "billed"
 TOY = str(BILLED / "cookbook_toy_chat_fine_tuning.jsonl")
@@ -60,14 +59,6 @@ DISTRIBUTION = [
 ]
 
 pytestmark = pytest.mark.usefixtures("home", "restored")
-
-
-@pytest.fixture
-def restored(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Undo what a command sets for the whole process."""
-    monkeypatch.setenv("TUNEDECK_ASCII", "0")
-    yield
-    use_ascii(False)
 
 
 def stats_json(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:

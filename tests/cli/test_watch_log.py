@@ -10,19 +10,13 @@ from typing import Any
 
 import pytest
 
+from tests.cli.calling import call
 from tests.logs.reading import DATA
-from tui.cli import run
 
 
 @pytest.fixture(autouse=True)
 def settings(home: Path) -> None:
     del home
-
-
-def call(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    code = run(list(argv))
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
 
 
 def lines(text: str) -> list[dict[str, Any]]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.jobs.common import Out
+from tests.cli.jobs.common import records
 from tests.jobs.faultserver import KEY, FaultServer
-from tui.cli import run
 
 
 @pytest.fixture
@@ -37,26 +35,5 @@ def settings(home: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def out(capsys: pytest.CaptureFixture[str]) -> Out:
-    def call(*argv: str) -> tuple[int, str, str]:
-        code = run(list(argv))
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
-
-
-@pytest.fixture
 def file(tmp_path: Path) -> Path:
-    path = tmp_path / "train.jsonl"
-    lines = [
-        {
-            "messages": [
-                {"role": "user", "content": f"Question {n}"},
-                {"role": "assistant", "content": f"Answer {n}"},
-            ]
-        }
-        for n in range(10)
-    ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
+    return records(tmp_path / "train.jsonl")

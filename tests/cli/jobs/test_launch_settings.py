@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.jobs.faultserver import KEY, FaultServer
-from tui.cli import run
+from tests.cli.calling import Out
+from tests.cli.jobs.common import records
+from tests.jobs.faultserver import FaultServer
 from tui.config import Paths
 from tui.jobs import LaunchState, open_ledger
 
-Out = Callable[..., tuple[int, str, str]]
 GRADER = {
     "type": "string_check",
     "name": "exact",
@@ -22,56 +21,6 @@ GRADER = {
     "reference": "{{item.answer}}",
     "operation": "eq",
 }
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def settings(home: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = home / "config"
-    config.mkdir(parents=True)
-    (config / "config.toml").write_text(
-        'default_provider = "lab"\n[providers.lab]\n'
-        f'base_url = "{server.url}"\napi_key_env = "LAB_KEY"\n'
-    )
-    (config / "prices.toml").write_text('[lab.models]\n"gpt-4.1-mini" = { training = 4.0 }\n')
-    monkeypatch.setenv("LAB_KEY", KEY)
-    monkeypatch.setattr("tui.jobs.launcher._LOOK_SECONDS", 0.5)
-    monkeypatch.setattr("tui.jobs.recovery._GRACE_NEARBY", 0.2)
-
-
-@pytest.fixture
-def out(capsys: pytest.CaptureFixture[str]) -> Out:
-    def call(*argv: object) -> tuple[int, str, str]:
-        code = run([str(word) for word in argv])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
-
-
-def records(path: Path, **more: Any) -> Path:
-    lines = [
-        {
-            "messages": [
-                {"role": "user", "content": f"Question {n}"},
-                {"role": "assistant", "content": f"Answer {n}"},
-            ],
-            **more,
-        }
-        for n in range(10)
-    ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return records(tmp_path / "train.jsonl")
 
 
 def sent(server: FaultServer) -> dict[str, Any]:
