@@ -15,15 +15,13 @@ fires once. Here nothing is done about it: the caller acts on a :class:`Verdict`
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import math
 import operator
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from tui.errors import UsageError
 from widgets.numbers import duration, integer, metric, usd
@@ -48,14 +46,15 @@ _OPS: Mapping[str, Callable[[float, float], bool]] = {
 }
 _SAID = {">": "over", "<": "under", ">=": "at least", "<=": "at most", "==": "exactly", "!=": "not"}
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+# Compiled when a rule is read: most panels have none.
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?"
 _TIME = r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?"
-_SILENCE = re.compile(rf"no\s+events?\s+for\s+{_TIME}", re.IGNORECASE)
-_CLOCK = re.compile(rf"time\s*(>=|>)\s*{_TIME}", re.IGNORECASE)
-_COMPARE = re.compile(rf"([\w./-]+)\s*(>=|<=|==|!=|>|<)\s*(\$?)\s*({_NUMBER})", re.IGNORECASE)
-_TREND = re.compile(r"([\w./-]+)\s+(rises|falls)\s+(\d+)(?:\s+times)?", re.IGNORECASE)
-_NAN = re.compile(r"([\w./-]+)\s+is\s+nan", re.IGNORECASE)
-_THEN = re.compile(r"\bthen\s+(alert|cancel|run|shell)\b\s*", re.IGNORECASE)
+_SILENCE = rf"no\s+events?\s+for\s+{_TIME}"
+_CLOCK = rf"time\s*(>=|>)\s*{_TIME}"
+_COMPARE = rf"([\w./-]+)\s*(>=|<=|==|!=|>|<)\s*(\$?)\s*({_NUMBER})"
+_TREND = r"([\w./-]+)\s+(rises|falls)\s+(\d+)(?:\s+times)?"
+_NAN = r"([\w./-]+)\s+is\s+nan"
+_THEN = r"\bthen\s+(alert|cancel|run|shell)\b\s*"
 # The same measure under the names that providers and trainers give it.
 _SAME = (
     ("train_loss", "training_loss", "loss", "train/loss"),
@@ -82,8 +81,7 @@ class Test(enum.Enum):
     SILENCE = "no event for"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A rule that has come true.
 
     Attributes:
@@ -100,8 +98,7 @@ class Verdict:
         return self.rule.action
 
 
-@dataclass(frozen=True, slots=True)
-class StopRule:
+class StopRule(NamedTuple):
     """One rule.
 
     Attributes:
@@ -339,7 +336,7 @@ def parse(text: str, default: str = "alert") -> StopRule:
     Raises:
         UsageError: It is not a rule; the hint shows what is.
     """
-    then = _THEN.search(text)
+    then = re.search(_THEN, text, re.IGNORECASE)
     condition = " ".join((text[: then.start()] if then else text).split())
     rule = _condition(condition, text)
     return _with_action(rule, text[then.start() :] if then else f"then {default}", text)
@@ -376,18 +373,18 @@ def _parts(text: str) -> list[str]:
 
 
 def _condition(text: str, whole: str) -> StopRule:
-    if found := _SILENCE.fullmatch(text):
+    if found := re.fullmatch(_SILENCE, text, re.IGNORECASE):
         return StopRule(text, "", Test.SILENCE, _seconds(found, 1, whole))
-    if found := _CLOCK.fullmatch(text):
+    if found := re.fullmatch(_CLOCK, text, re.IGNORECASE):
         return StopRule(text, "time", Test.TIME, _seconds(found, 2, whole), found[1])
-    if found := _NAN.fullmatch(text):
+    if found := re.fullmatch(_NAN, text, re.IGNORECASE):
         return StopRule(text, found[1], Test.NAN)
-    if found := _TREND.fullmatch(text):
+    if found := re.fullmatch(_TREND, text, re.IGNORECASE):
         times = int(found[3])
         if not 1 <= times <= _MOST:
             _refuse(whole)
         return StopRule(text, found[1], Test(found[2].lower()), float(times))
-    found = _COMPARE.fullmatch(text)
+    found = re.fullmatch(_COMPARE, text, re.IGNORECASE)
     if found is None or not math.isfinite(float(found[4])) or (found[3] and found[1] != "cost"):
         _refuse(whole)
     return StopRule(text, found[1], Test.COMPARE, float(found[4]), found[2])
@@ -401,21 +398,21 @@ def _seconds(found: re.Match[str], at: int, whole: str) -> float:
 
 
 def _with_action(rule: StopRule, text: str, whole: str) -> StopRule:
-    found = _THEN.match(text)
+    found = re.match(_THEN, text, re.IGNORECASE)
     if found is None:
         _refuse(whole)
     kind, rest = found[1].lower(), text[found.end() :].strip()
     if kind in ("alert", "cancel"):
         if rest:
             _refuse(whole)
-        return dataclasses.replace(rule, action=Action(kind))
+        return rule._replace(action=Action(kind))
     try:
         words = (rest,) if kind == "shell" else tuple(shlex.split(rest))
     except ValueError:
         words = ()
     if not words or not words[0]:
         raise UsageError(f"{whole!r} names no command to run", "such as: then run notify-send done")
-    return dataclasses.replace(rule, action=Action.RUN, command=words, shell=kind == "shell")
+    return rule._replace(action=Action.RUN, command=words, shell=kind == "shell")
 
 
 def _refuse(text: str) -> NoReturn:

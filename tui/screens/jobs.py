@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import events, getters, on
+from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -23,6 +23,8 @@ from tui.screens.run_columns import headings, state_of, text_of
 from tui.screens.runs_asked import AskedRuns, Listed
 from tui.screens.runs_said import ORDERS, Said, in_order
 from widgets.text import clean
+
+_WARM_AFTER = 0.3
 
 
 class JobsScreen(AskedRuns):
@@ -87,6 +89,16 @@ class JobsScreen(AskedRuns):
         self.runs.clock = self._clock
         self.deck.provider_changed.subscribe(self, self._provider_changed)
         self._draw()
+        self.set_timer(_WARM_AFTER, self._warm)
+
+    @work(group="warm", thread=True, exit_on_error=False)
+    def _warm(self) -> None:
+        """Import what the panel of a run needs, so that Enter on a run is not slow."""
+        import tui.screens.job  # noqa: F401
+        from tui.jobs import Watcher  # noqa: F401
+        from widgets.chart_data import plot_cells
+
+        plot_cells([((1, 2), (1, 2))], "*", 20, 5, None)
 
     @on(events.ScreenResume)
     def _seen(self) -> None:
