@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.widgets.test_views import One, shown
+from tests.widgets.showing import One, shown
 from widgets.figure_table import FigureRow, FigureTable
 from widgets.issue_list import IssueGroup, IssueList, IssueRow
 from widgets.record_data import RecordData
