@@ -142,6 +142,10 @@ def test_fields_that_a_grader_reads(tmp_path: Path, capsys: pytest.CaptureFixtur
     ]
     assert "item.a.b, which 1 of 12 records" in found["issues"][1]["message"]
     assert run_json(capsys, name, "--grader", name)[0] == 2
+    assert "grader.name is missing" in run_plain(capsys, name, "--grader", path)[2]
+    code, _, err = run_plain(capsys, name, "--grader", str(tmp_path / "none.json"))
+    assert code == 2
+    assert err.endswith("none.json (no such file or directory): name the grader's JSON file\n")
 
 
 def test_warnings_can_fail_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

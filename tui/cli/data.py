@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui.cli.output import emit_json, note, report_error, say
 from tui.errors import FileError, TunedeckError, UsageError
@@ -127,6 +127,7 @@ def _check_one(name: str, args: argparse.Namespace, profile: str) -> CheckReport
         )
         if grader is not None:
             add_issues(report, grader_issues(name, grader, profile=profile, progress=progress))
+            report.notes += _said_of(grader)
         if args.near:
             found, all_compared = near_issues(name, profile=profile, progress=progress)
             add_issues(report, found)
@@ -136,6 +137,13 @@ def _check_one(name: str, args: argparse.Namespace, profile: str) -> CheckReport
     finally:
         if progress is not None:
             progress.clear()
+
+
+def _said_of(grader: dict[str, Any]) -> list[str]:
+    """Return what a provider would refuse of a grader, which is no fault of the data."""
+    from tui.jobs.graders import grader_problems
+
+    return [f"{problem.message}: {problem.hint}" for problem in grader_problems(grader)]
 
 
 def profile_of(provider: str) -> str:

@@ -16,6 +16,7 @@ from tui.dataset.rows import BLANK, Cancelled, Progress, rows
 from tui.dataset.rules.catalogue import RULES
 from tui.dataset.rules.text import quote
 from tui.dataset.source import Source
+from tui.dataset.source import quote as quote_name
 from tui.errors import FileError
 
 _FIELD = re.compile(r"\{\{\s*item\.([A-Za-z_][\w.]*?)\s*[}|\[(]")
@@ -27,13 +28,17 @@ def load_grader(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         FileError: It cannot be read, or holds no JSON object.
     """
+    name = quote_name(os.fsdecode(path))
     try:
         with open(path, encoding="utf-8") as file:
             grader = json.load(file)
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileError(f"{path} is no grader ({error})", "write one JSON object") from error
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise FileError(f"cannot read {name} ({why})", "name the grader's JSON file") from error
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{name} is no grader ({error})", "write one JSON object") from error
     if not isinstance(grader, dict):
-        raise FileError(f"{path} is no grader", "write one JSON object with a type")
+        raise FileError(f"{name} is no grader", "write one JSON object with a type")
     return grader
 
 
