@@ -74,7 +74,7 @@ class Rows:
     def say(
         self, text: str, style: str, lead: tuple[tuple[str, str], ...] = (), mark: int = -1
     ) -> None:
-        """Words of our own (or of a rule), wrapped; foreign parts in them come out clean."""
+        """Words of the program or of a rule, wrapped; foreign parts in them come out clean."""
         room = max(8, self.width - sum(len(piece) for piece, _ in lead))
         for row in wrap(text, room):
             self.rows.append(Laid(lead, row.text, style, mark=mark))

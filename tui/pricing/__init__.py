@@ -1,4 +1,4 @@
-"""What a training job will cost: our own model table, dated prices, the public epochs rule.
+"""What a training job will cost: a model table of its own, dated prices, the public epochs rule.
 
 The package is cheap to import; the tables load with the first name that needs them.
 """

@@ -265,7 +265,7 @@ class RunState:
         return (last_step - first_step) / (last_time - first_time)
 
     def time_left(self, now: float) -> float | None:
-        """Seconds to go by our own reckoning, or the provider's where there is none."""
+        """Seconds to go as reckoned here, or the provider's where there is none."""
         if self.job is None or self.terminal:
             return None
         speed = self.speed()

@@ -34,7 +34,7 @@ _PER_MESSAGE = 3
 _PER_CALL = 3
 _CLASSIC_EXTRA = 2  # the cookbook's +3 an example, where one is billed
 _AFTER_ANSWER = 2  # tokens after an assistant's content that carry loss too
-_NAMESPACE_SAVING = 5  # the bill is this much below the tokens of our rendering
+_NAMESPACE_SAVING = 5  # the bill is this much below the tokens of the text made here
 _IMAGE_LOW = 85
 _IMAGE_HIGH = 765  # four tiles and the base, the price of 1024 by 1024
 
