@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-# What a model that nothing is known of is counted with: nearer to most than the older encodings are.
+# A model that nothing is known of is counted with this: nearer to most than the older encodings.
 FALLBACK_ENCODING = "o200k_base"
 
 
