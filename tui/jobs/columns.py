@@ -244,6 +244,7 @@ class PointColumns(Sequence[MetricPoint]):
             keep = places >= 0
             if keep.any():
                 self._values[name] = _chosen(places[keep], found[keep], rank[at][keep])
+        self._whole = self._tracks()  # made where this is made, which is no place where keys wait
 
     def _first_told(self, totals: Whole, group: Whole) -> Whole:
         found = np.full(len(self._rows), NONE, np.int64)
@@ -305,12 +306,17 @@ class PointColumns(Sequence[MetricPoint]):
         """The most steps that the run is said to have; 0 when that is not told."""
         return max(0, int(self._totals.max())) if len(self) else 0
 
-    def columns(self) -> Iterator[tuple[str, Real, Real, Real]]:
-        """Yield each metric: its name, steps, values, and times in seconds since 1970 (or NaN)."""
+    def columns(self) -> Sequence[tuple[str, Real, Real, Real]]:
+        """Return each metric: its name, steps, values, and times in seconds since 1970 (or NaN)."""
+        return self._whole
+
+    def _tracks(self) -> list[tuple[str, Real, Real, Real]]:
         steps = self.steps.astype(np.float64)
         times = np.where(self._ats > 0, self._ats.astype(np.float64), np.nan)
-        for name, (places, found) in self._values.items():
-            yield name, steps[places], found, times[places]
+        return [
+            (name, steps[places], found, times[places])
+            for name, (places, found) in self._values.items()
+        ]
 
 
 def _chosen(places: Whole, values: Real, rank: Whole) -> tuple[Whole, Real]:
