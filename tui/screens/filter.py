@@ -25,52 +25,34 @@ from tui.opened.filterwords import (
     picked,
     used_words,
 )
+from tui.screens.fitting import FittingRows
 from widgets.dialog import FramedDialog
 from widgets.numbers import integer
-from widgets.rows import Pieces, VirtualList
+from widgets.rows import Pieces
 from widgets.text import clean, fit, pad
 
 _WORDS = 38
 
 
-class Choices(VirtualList, can_focus=False):
-    """The words that fit what is typed, those in the filter marked; the input keeps the focus."""
-
-    DEFAULT_CSS = """
-    Choices > .rows--cursor {
-        color: $block-cursor-foreground;
-        background: $block-cursor-background;
-    }
-    """
+class Choices(FittingRows[Choice]):
+    """The words that fit what is typed, those in the filter marked."""
 
     class Picked(Message):
         """A click picked the word under the cursor."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.choices: list[Choice] = []
+        super().__init__("No word of the filter language fits")
         self.used: frozenset[str] = frozenset()
-        self.empty_text = "No word of the filter language fits"
-
-    @property
-    def row_count(self) -> int:
-        """How many words fit."""
-        return len(self.choices)
-
-    @property
-    def chosen(self) -> Choice | None:
-        """The word under the cursor."""
-        return self.choices[self.cursor] if self.choices else None
 
     def show(self, choices: list[Choice], used: frozenset[str]) -> None:
         """Show these words; the cursor goes to the first unless the words are the same."""
-        if choices == self.choices:
+        if choices == self.items:
             if used != self.used:
                 self.used = used
                 self.refresh()
             return
-        same = [choice.text for choice in choices] == [choice.text for choice in self.choices]
-        before, self.choices, self.used = len(self.choices), choices, used
+        same = [choice.text for choice in choices] == [choice.text for choice in self.items]
+        before, self.items, self.used = len(self.items), choices, used
         if not same:
             self.cursor = 0
             self.scroll_rows(0)
@@ -79,7 +61,7 @@ class Choices(VirtualList, can_focus=False):
 
     def row_pieces(self, index: int, width: int) -> Pieces:
         """Whether it is in the filter, the word, how many records, what it means."""
-        choice = self.choices[index]
+        choice = self.items[index]
         mark = " * " if choice.text in self.used else "   "
         count = integer(choice.count) if choice.count is not None else ""
         names = min(_WORDS, max(14, (width - 16) // 2))
@@ -185,7 +167,7 @@ class FilterScreen(FramedDialog["str | None"]):
 
     def _say(self, *, insist: bool = False) -> None:
         words, trouble = reading(self.entry.value)
-        choice = self.rows.chosen
+        choice = self.rows.current
         if trouble and not insist and choice is not None and partial_word(self.entry.value):
             # A word half typed is nothing wrong.
             words, trouble = f"Tab takes {choice.text}", ""
@@ -220,14 +202,14 @@ class FilterScreen(FramedDialog["str | None"]):
 
     def action_pick(self) -> None:
         """Put the word under the cursor into the line, or take it out."""
-        choice = self.rows.chosen
+        choice = self.rows.current
         if choice is None:
             return
         at = self.rows.cursor
         known = frozenset(c.text for c in self._all if c.whole)
         self.entry.value = picked(self.entry.value, choice, known)
         self.entry.cursor_position = len(self.entry.value)
-        if self.rows.choices[at : at + 1] == [choice]:
+        if self.rows.items[at : at + 1] == [choice]:
             self.rows.move_cursor(at)
 
     def on_choices_picked(self) -> None:

@@ -11,46 +11,19 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
+from tui.screens.fitting import FittingRows
 from widgets.dialog import FramedDialog
-from widgets.rows import Pieces, VirtualList
+from widgets.rows import Pieces
 from widgets.text import cell_width, clean, fit, pad
 
-_MOST_ROWS = 14
 
-
-class CommandRows(VirtualList, can_focus=False):
-    """The commands that fit what is typed; the input above keeps the focus."""
-
-    DEFAULT_CSS = """
-    CommandRows > .rows--cursor {
-        color: $block-cursor-foreground;
-        background: $block-cursor-background;
-    }
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.commands: list[SystemCommand] = []
-        self.empty_text = "No command is called that"
-
-    @property
-    def row_count(self) -> int:
-        """How many commands fit."""
-        return len(self.commands)
-
-    def show(self, commands: list[SystemCommand]) -> None:
-        """Show these commands, the cursor on the first."""
-        before, self.commands = len(self.commands), commands
-        self.cursor = 0
-        self.scroll_rows(0)
-        self.styles.height = max(1, min(len(commands), _MOST_ROWS))
-        self.rows_changed(before)
-        self.refresh()
+class CommandRows(FittingRows[SystemCommand]):
+    """The commands that fit what is typed."""
 
     def row_pieces(self, index: int, width: int) -> Pieces:
         """A name, and what it does."""
-        names = max(cell_width(clean(command.title)) for command in self.commands) + 2
-        command = self.commands[index]
+        names = max(cell_width(clean(command.title)) for command in self.items) + 2
+        command = self.items[index]
         names = min(names, 36)
         name = pad(fit(clean(command.title), names - 2), names)
         words = fit(clean(command.help), max(0, width - cell_width(name) - 1))
@@ -101,17 +74,17 @@ class Palette(FramedDialog[None]):
             entry = Input(placeholder="type some of the name")
             entry.cursor_blink = False
             yield entry
-            yield CommandRows()
+            yield CommandRows("No command is called that")
 
     def on_mount(self) -> None:
         """Offer everything."""
-        self.rows.show(self._commands)
+        self.rows.offer(self._commands)
         self.entry.focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.rows.show(matching(self._commands, event.value))
+        self.rows.offer(matching(self._commands, event.value))
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -128,8 +101,8 @@ class Palette(FramedDialog[None]):
 
     def action_run(self) -> None:
         """Close, then do what was chosen: it may open a dialog of its own."""
-        if self.rows.commands and self.is_active:
-            command = self.rows.commands[self.rows.cursor]
+        command = self.rows.current
+        if command is not None and self.is_active:
             self.dismiss(None)
             self.app.call_later(command.callback)
 

@@ -12,11 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
+from tui.screens.fitting import FittingRows
 from widgets.dialog import FramedDialog
-from widgets.rows import Pieces, VirtualList
+from widgets.rows import Pieces
 from widgets.text import cell_width, clean, fit, pad
-
-_MOST_ROWS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,41 +33,22 @@ class Option:
     about: str = ""
 
 
-class OptionRows(VirtualList, can_focus=False):
-    """The options that fit what is typed; the input above keeps the focus."""
+class OptionRows(FittingRows[Option]):
+    """The options that fit what is typed.
 
-    DEFAULT_CSS = """
-    OptionRows > .rows--cursor {
-        color: $block-cursor-foreground;
-        background: $block-cursor-background;
-    }
+    Args:
+        chosen: The keys of those that are ticked.
     """
 
     def __init__(self, chosen: Sequence[str]) -> None:
-        super().__init__()
-        self.options: list[Option] = []
+        super().__init__("Nothing is called that")
         self.chosen = list(chosen)
-        self.empty_text = "Nothing is called that"
-
-    @property
-    def row_count(self) -> int:
-        """How many options fit."""
-        return len(self.options)
-
-    def show(self, options: list[Option]) -> None:
-        """Offer these, the cursor on the first."""
-        before, self.options = len(self.options), options
-        self.cursor = 0
-        self.scroll_rows(0)
-        self.styles.height = max(1, min(len(options), _MOST_ROWS))
-        self.rows_changed(before)
-        self.refresh()
 
     def row_pieces(self, index: int, width: int) -> Pieces:
         """A tick, a name, and what there is to say."""
-        option = self.options[index]
+        option = self.items[index]
         tick = "[x] " if option.key in self.chosen else "[ ] "
-        names = max(cell_width(clean(each.name, limit=80)) for each in self.options) + 2
+        names = max(cell_width(clean(each.name, limit=80)) for each in self.items) + 2
         name = pad(clean(option.name, limit=80), min(names, max(20, width // 2)))
         about = fit(clean(option.about, limit=200), max(0, width - 5 - cell_width(name)))
         return [(self.cursor_sign(index), ""), (tick, ""), (name, ""), (about, "rows--muted")]
@@ -79,8 +59,8 @@ class OptionRows(VirtualList, can_focus=False):
 
     def toggle(self) -> None:
         """Tick the row under the cursor, or take the tick away."""
-        if self.options:
-            key = self.options[self.cursor].key
+        if self.current is not None:
+            key = self.current.key
             if key in self.chosen:
                 self.chosen.remove(key)
             else:
@@ -148,13 +128,13 @@ class ChooseScreen(FramedDialog["list[str] | None"]):
 
     def on_mount(self) -> None:
         """Offer everything."""
-        self.rows.show(self._options)
+        self.rows.offer(self._options)
         self.entry.focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.rows.show(self.fitting(event.value.strip()))
+        self.rows.offer(self.fitting(event.value.strip()))
 
     def fitting(self, typed: str) -> list[Option]:
         """The options that fit what is typed."""
@@ -167,9 +147,9 @@ class ChooseScreen(FramedDialog["list[str] | None"]):
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         rows = self.rows
-        if not rows.options:
+        if rows.current is None:
             return
-        under = rows.options[rows.cursor].key
+        under = rows.current.key
         # Enter with nothing ticked anew takes the row under the cursor.
         fresh = rows.chosen != self._chosen
         self.dismiss((rows.chosen if fresh else [under])[: self._most])
