@@ -103,3 +103,10 @@ def test_what_is_not_understood_is_named_with_its_command(
 ) -> None:
     done = shell(home, f"$T {words}")
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"tunedeck: {said}\n")
+
+
+def test_standard_input_is_called_so(home: Path) -> None:
+    done = shell(home, "$T stats - </dev/null")
+    assert done.returncode == 1
+    assert done.stdout.startswith("standard input: unknown, 0 records, 0 B\n")
+    assert "standard input holds no example: see 'tunedeck check -'" in done.stderr

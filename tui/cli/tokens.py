@@ -262,12 +262,12 @@ def _head(report: CheckReport) -> dict[str, Any]:
 
 
 def _verdict(report: CheckReport, table: TokenTable, files: Sequence[str]) -> int:
-    from tui.cli.tokens_text import check_words
+    from tui.cli.tokens_text import check_words, file_words
 
     if len(table):
         return 0
     verb = "holds" if len(files) == 1 else "hold"
-    note(f"{report.file} {verb} no example: see {check_words(files)}")
+    note(f"{file_words(report.file)} {verb} no example: see {check_words(files)}")
     return 1
 
 

@@ -33,10 +33,17 @@ _MOST_NAMED = 4
 
 def check_words(files: Sequence[str]) -> str:
     """Return the command that shows what is wrong with files, cleaned."""
+    if "-" in files:
+        return "'tunedeck check -' of the same text"
     if len(files) > _MOST_NAMED:
         return "'tunedeck check' and the same files"
     names = (f'"{name}"' if " " in name else name for name in map(clean, files))
     return f"'tunedeck check {' '.join(names)}'"
+
+
+def file_words(name: str) -> str:
+    """Return what a file is called for a person, cleaned."""
+    return "standard input" if name == "-" else clean(name)
 
 
 def print_stats(answer: dict[str, Any], table: TokenTable, files: Sequence[str]) -> None:
@@ -135,7 +142,7 @@ def histogram_lines(spread: Distribution, width: int) -> list[str]:
 
 
 def _say_head(answer: dict[str, Any], files: Sequence[str]) -> None:
-    name, left_out = clean(answer["file"]), answer["left_out"]
+    name, left_out = file_words(answer["file"]), answer["left_out"]
     records = _many(answer["records"], "record")
     say(f"{name}: {answer['format']}, {records}, {size(answer['bytes'])}")
     if left_out:

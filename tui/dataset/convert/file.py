@@ -13,12 +13,13 @@ from tui.dataset.convert.chat import TOOLS_SKIPPED
 from tui.dataset.convert.detect import READY, convert_record
 from tui.dataset.convert.model import SkipError, message
 from tui.dataset.convert.outward import CHECKED, TAKES_TOOLS, for_target
-from tui.dataset.convert.table import Table, is_table
+from tui.dataset.convert.table import Table, is_json, is_table
 from tui.dataset.model import Format
 from tui.dataset.repair.file import verdict_json
 from tui.dataset.report import CheckReport
 from tui.dataset.rows import BLANK, BROKEN, Cancelled, Progress, rows
 from tui.dataset.source import Source
+from tui.dataset.source import quote as quote_name
 from tui.dataset.writing import NewFile
 from tui.errors import TunedeckError, UsageError
 
@@ -132,6 +133,8 @@ def convert_file(
         NewFile(output, force=force, source=source.path) as new,
     ):
         report = ConvertReport(source.path, os.fspath(output), target=target)
+        if kind == "csv" and is_json(source):
+            raise UsageError(f"{quote_name(source.name)} is JSON, not a table", "leave --from out")
         table = kind == "csv" or is_table(source)
         converter = _Converter(report, kind, named, system, new, table=table)
         for line, value in _records(source, table, named, progress, cancelled):

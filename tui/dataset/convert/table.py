@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from tui.dataset.rows import refuse_foreign
+from tui.dataset.rows import parse, refuse_foreign
 from tui.dataset.source import Source
 from tui.errors import FileError
 
@@ -29,6 +29,13 @@ def is_table(source: Source) -> bool:
     head = source.read(0, _HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
     line = head.partition(b"\n")[0]
     return bool(line) and line[:1] not in b'{["' and any(mark in line for mark in b",;\t")
+
+
+def is_json(source: Source) -> bool:
+    """Return whether a file holds JSON, by its first line, whatever it is called."""
+    head = source.read(0, _HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+    line = head.partition(b"\n")[0].strip()
+    return line in (b"{", b"[") or isinstance(parse(line.rstrip(b",")), (dict, list))
 
 
 class Table:
