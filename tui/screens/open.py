@@ -20,12 +20,12 @@ from tui.background import Pace
 from tui.errors import TunedeckError
 from tui.opened.files import NONE, Entry, best_first, existing, kind_of, matching
 from tui.opened.opening import Opened, load
-from widgets.dialog import Dialog
+from widgets.dialog import FramedDialog
 from widgets.numbers import counted, size
 from widgets.text import ascii_only, clean, shorten_path
 
 
-class OpenScreen(Dialog["Opened | None"]):
+class OpenScreen(FramedDialog["Opened | None"]):
     """Ask which dataset to open; the result is what was opened, or ``None``.
 
     While the input is empty the recent files stand first, then the datasets of the folder. Several
@@ -45,19 +45,6 @@ class OpenScreen(Dialog["Opened | None"]):
     ]
     DEFAULT_CSS = """
     OpenScreen {
-        align: center middle;
-        & > Vertical {
-            width: 76;
-            max-width: 100%;
-            height: auto;
-            max-height: 100%;
-            border: round $accent;
-            border-title-color: $accent;
-            padding: 0 1;
-            background: $surface;
-        }
-        & Input { border: none; height: 1; padding: 0; background: $boost; }
-        & Input:focus { border: none; }
         & #said { height: auto; color: $text-muted; }
         & #said.-error { color: $error; }
         & OptionList {
