@@ -97,7 +97,7 @@ class TunedeckApp(KeyConsent, AfterRun, Comparing, Mending):
             self.ansi_color = True
         wanted = "ansi-dark" if self.ansi_color else self.memory.theme
         self.theme = wanted if wanted in self.available_themes else DARK.name
-        self.workspace = Workspace(self)
+        self.workspace = Workspace(self, paths)
         self.offered = tuple(others)
         self._folder = first
         self._wanted = tuple(opening)

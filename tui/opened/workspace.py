@@ -40,6 +40,9 @@ from tui.opened.stages import Change as Change
 from tui.opened.stages import Stage as Stage
 
 if TYPE_CHECKING:
+    from textual.app import App
+
+    from tui.config import Paths
     from tui.dataset import (
         CheckReport,
         Facets,
@@ -49,7 +52,6 @@ if TYPE_CHECKING:
         ScanUpdate,
         Source,
     )
-    from tui.deck import Deck
     from tui.tokens import TokenTable
 
 WATCH_SECONDS = 2.0
@@ -57,6 +59,12 @@ WATCH_SECONDS = 2.0
 
 class Workspace(Reading):
     """The open dataset, its index, and the latest results of the scan.
+
+    Args:
+        app: The application whose workers and messages are used.
+        paths: Where edits and results of scans are kept.
+        model: The model to begin with.
+        profile: The rule profile to begin with.
 
     Attributes:
         changes: Published on the event loop whenever something here changed.
@@ -80,9 +88,17 @@ class Workspace(Reading):
         edits: Records a person edited and has not written to a new file yet.
     """
 
-    def __init__(self, deck: Deck, *, model: str = "gpt-4.1-mini", profile: str = "openai") -> None:
-        self._deck = deck
-        self.changes: Signal[Change] = Signal(deck, "workspace")
+    def __init__(
+        self,
+        app: App[int],
+        paths: Paths,
+        *,
+        model: str = "gpt-4.1-mini",
+        profile: str = "openai",
+    ) -> None:
+        self._app = app
+        self._folders = paths
+        self.changes: Signal[Change] = Signal(app, "workspace")
         self.model = model
         self.profile = profile
         super().__init__()
@@ -155,14 +171,14 @@ class Workspace(Reading):
         self.path = "" if len(opened.paths) > 1 else opened.paths[0]
         self.format, self.following = known, following
         self.stage = Stage.HEAD
-        self.edits = Edits.of(opened.source, self._deck.paths.state)
+        self.edits = Edits.of(opened.source, self._folders.state)
         self.changes.publish(Change.RELOADED if again else Change.OPENED)
 
     def close(self) -> None:
         """Close the dataset; workers that still read it notice and stop."""
         self._generation += 1
         for group in ("dataset", "tail", "reload"):
-            self._deck.workers.cancel_group(self._deck, group)
+            self._app.workers.cancel_group(self._app, group)
         if self._lease is not None:
             self._lease.release()
         self._lease = None
@@ -184,7 +200,7 @@ class Workspace(Reading):
             self.stale = ""
         if not self._watching:
             self._watching = True
-            self._deck.set_interval(WATCH_SECONDS, self._watch)
+            self._app.set_interval(WATCH_SECONDS, self._watch)
         self.fraction = 0.0
         whole = self.source is None or self.source.whole
         self.stage = Stage.INDEXING if whole else Stage.UNPACKING
@@ -195,7 +211,7 @@ class Workspace(Reading):
         """Stop the work, keeping what it found; return whether there was any."""
         if not self._busy:
             return False
-        self._deck.workers.cancel_group(self._deck, "dataset")
+        self._app.workers.cancel_group(self._app, "dataset")
         self.stage = Stage.STOPPED
         self.changes.publish(Change.ENDED)
         return True
@@ -220,11 +236,11 @@ class Workspace(Reading):
             try:
                 opened = load(paths, cancelled=lambda: worker.is_cancelled)
             except (TunedeckError, OSError) as error:
-                self._deck.post_message(ReloadFailed(generation, str(error)))
+                self._app.post_message(ReloadFailed(generation, str(error)))
             else:
-                self._deck.post_message(Reloaded(generation, opened))
+                self._app.post_message(Reloaded(generation, opened))
 
-        self._deck.run_worker(
+        self._app.run_worker(
             run, name="reload", group="reload", thread=True, exclusive=True, exit_on_error=False
         )
 
@@ -355,13 +371,13 @@ class Workspace(Reading):
             worker = get_current_worker()
             try:
                 with lease as source:
-                    post, stop = self._deck.post_message, lambda: worker.is_cancelled
-                    about = (self.model, self.profile, self._deck.paths.cache / "scans")
+                    post, stop = self._app.post_message, lambda: worker.is_cancelled
+                    about = (self.model, self.profile, self._folders.cache / "scans")
                     task(Work(source, index, generation, post, stop, self._indexing, *about))
             except (TunedeckError, OSError, MemoryError) as error:
-                self._deck.post_message(WorkFailed(generation, str(error) or "out of memory"))
+                self._app.post_message(WorkFailed(generation, str(error) or "out of memory"))
 
-        self._deck.run_worker(
+        self._app.run_worker(
             run,
             name=f"dataset {group}",
             group=group,
@@ -384,4 +400,4 @@ class Workspace(Reading):
     def _looked(self, lease: Lease, generation: int, change: object) -> None:
         """Tell, in the thread that looked, what happened to the file as it was read then."""
         if change is not None and lease is self._lease:
-            self._deck.post_message(DiskChanged(generation, str(change)))
+            self._app.post_message(DiskChanged(generation, str(change)))
