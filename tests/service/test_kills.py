@@ -20,6 +20,8 @@ import pytest
 from tests.service.conftest import CHAT, TINY, Deck, jsonl
 from tests.service.test_runs import gone
 
+pytestmark = pytest.mark.slow
+
 ENGINES = ("gated", "stubborn", "careful")
 BEFORE = """
 CREATE TABLE jobs (

@@ -20,6 +20,8 @@ from tui.service.engines.micro.preferences import Preferences
 from tui.service.engines.micro.reinforcement import ANSWER_BYTES, draw
 from tui.service.engines.micro.train import StoppedError, Trainer
 
+pytestmark = pytest.mark.slow
+
 BOTH = ("yes", "no")
 PAIRS = [
     {
