@@ -33,23 +33,12 @@ from tui.jobs import (
     standing,
     what_is_left,
 )
-from tui.jobs.parts import PartialUpload, send_in_parts
+from tui.jobs.parts import PartialUpload
 from tui.jobs.rows import LaunchRow, Owner
 
 pytestmark = pytest.mark.usefixtures("hurried")
 TODAY = datetime.date(2026, 11, 22)
 NOTHING = Preflight((), None, None, False)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "train.jsonl"
-    lines = [
-        {"messages": [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": "!"}]}
-        for n in range(10)
-    ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
 
 
 @pytest.fixture
@@ -440,68 +429,3 @@ async def test_what_a_stopped_launch_left_where(
     assert "may have reached" in what_is_left(ledger, left)
     ledger.advance(left.id, LaunchState.CREATED, job_id="ftjob-1")
     assert "ftjob-1 was created" in what_is_left(ledger, left)
-
-
-# --- parts --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def send(provider: Provider, ledger: Ledger, file: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr("tui.jobs.parts.PART_BYTES", 300)
-    said: list[str] = []
-
-    async def go() -> tuple[str, list[str]]:
-        file_id = await send_in_parts(
-            provider, ledger, file, "hash", "train.jsonl", said.append, None
-        )
-        return file_id, said
-
-    return go
-
-
-PARTS = r"/v1/uploads/.*/parts"
-
-
-async def test_parts_make_the_file(server: FaultServer, send: Any, file: Path) -> None:
-    file_id, _ = await send()
-    assert server.files[file_id] == file.read_bytes()
-    assert server.count("POST", PARTS) == -(-file.stat().st_size // 300)
-
-
-async def test_a_part_whose_answer_is_lost_is_sent_again(
-    server: FaultServer, send: Any, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.fault("POST", PARTS, "status", times=1, status=503, retry_after="0")
-    file_id, said = await send()
-    assert server.files[file_id] == file.read_bytes()
-    assert any("trying again" in words for words in said)
-
-
-async def test_an_upload_that_is_gone_there_is_begun_again(
-    server: FaultServer, send: Any, file: Path
-) -> None:
-    server.fault("POST", "/v1/uploads/.*/complete", "status", status=403)
-    with pytest.raises(ProviderError):
-        await send()
-    server.uploads.clear()
-    file_id, said = await send()
-    assert server.files[file_id] == file.read_bytes()
-    assert any("beginning again" in words for words in said)
-
-
-async def test_one_that_has_run_out_is_not_gone_on_with(
-    server: FaultServer, provider: Provider, ledger: Ledger, send: Any, file: Path
-) -> None:
-    old = PartialUpload("upload-old", file.stat().st_size, 300, ("part-1",), time.time() + 5)
-    ledger.keep_partial_upload(provider.endpoint, "hash", old.state())
-    _, said = await send()
-    assert not said
-    assert not any("upload-old" in seen.path for seen in server.seen)
-
-
-async def test_what_cannot_be_read_of_the_ledger_is_begun_anew(
-    server: FaultServer, provider: Provider, ledger: Ledger, send: Any
-) -> None:
-    ledger.keep_partial_upload(provider.endpoint, "hash", {"upload_id": 7, "parts": "x"})
-    file_id, _ = await send()
-    assert file_id in server.files

@@ -16,9 +16,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from tui.jobs.event_ids import sequence_of
 from tui.jobs.metrics import point_of
 from tui.jobs.models import Event, MetricPoint
-from tui.jobs.timeline import sequence_of
 
 NONE = -(2**62)
 """Stands for ``None`` in a column of whole numbers."""

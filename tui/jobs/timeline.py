@@ -10,28 +10,20 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tui.jobs.event_ids import sequence_of
 from tui.jobs.metrics import point_of
 from tui.jobs.models import Event, MetricPoint
 
 if TYPE_CHECKING:
     from tui.jobs.columns import Arranged, Columns, PointColumns, Whole
 
-# A number that stands alone at the end of an id counts up; the tail of a hexadecimal id does not.
-_SEQUENCE = re.compile(r"(?:^|[^0-9A-Za-z])(\d{1,15})$")
 _DISORDER_FACTOR = 4
 # The steps at the end of a history, at most, that do not tell yet how far apart steps are.
 _NEWS = 32
-
-
-def sequence_of(event_id: str) -> int:
-    """Return the number that an id counts up with; -1 where it has none."""
-    found = _SEQUENCE.search(event_id)
-    return int(found.group(1)) if found else -1
 
 
 @dataclass(frozen=True, slots=True)
