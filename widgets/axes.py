@@ -36,6 +36,9 @@ class Axes:
     log: bool = False
 
 
+_ENDS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+
+
 def nice_step(span: float, intervals: int) -> float:
     """The smallest of 1, 2, 2.5, 5 times a power of ten that covers `span` in `intervals` steps.
 
@@ -57,15 +60,18 @@ def nice_step(span: float, intervals: int) -> float:
 
 
 def round_up(value: float) -> float:
-    """The next of 10, 20, 50, 100, 200, 500, … at or above `value`: an end for an unknown axis."""
-    end = 10.0
-    while end < value:
-        end *= 2.5 if str(end).startswith("2") else 2.0
-    return end
+    """The next of 10, 15, 20, 30, 40, 50, 60, 80, 100, 150, … : an end for an unknown axis.
+
+    Far enough apart that an axis seldom changes, near enough that a third of it is empty at most.
+    """
+    power = 10.0
+    while power * 10 < value:
+        power *= 10
+    return next((power * each for each in _ENDS if power * each >= value), power * 10)
 
 
 def x_end(last_step: float, total_steps: float | None) -> float:
-    """Where the x axis ends: the run's total when known, else a round number that doubles."""
+    """Where the x axis ends: the run's total when known, else the next round number."""
     if total_steps and total_steps >= last_step:
         return float(max(1, total_steps))
     return round_up(last_step)

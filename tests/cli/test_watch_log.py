@@ -83,6 +83,16 @@ def test_a_folder_names_the_run_in_every_line(
     assert [run["title"] for run in json.loads(printed)["runs"]] == ["one", "two"]
 
 
+def test_a_rule_about_a_number_that_nobody_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    log = str(DATA / "trainer_log.jsonl")
+    rules = ("--stop-if", "los > 90", "--stop-if", "speed > 9", "--stop-if", "eval_loss > 90")
+    code, _, said = call(capsys, "watch", "--log", log, "--plain", "--no-plot", *rules)
+    assert code == 0
+    assert "no number called los has arrived; did you mean loss?" in said
+    assert "no number called speed has arrived; there are " in said
+    assert "called eval_loss" not in said
+
+
 def test_once(capsys: pytest.CaptureFixture[str]) -> None:
     code, printed, _ = call(capsys, "watch", "--log", str(DATA / "hf_output.txt"), "--once")
     assert code == 0

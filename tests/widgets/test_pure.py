@@ -103,8 +103,10 @@ def test_steps_are_round_and_enough(span: float, intervals: int) -> None:
     assert f"{step:.6e}".split("e")[0] in ("1.000000", "2.000000", "2.500000", "5.000000")
 
 
-def test_unknown_ends_double() -> None:
-    assert [round_up(n) for n in (1, 11, 21, 51, 101, 5001)] == [10, 20, 50, 100, 200, 10_000]
+def test_unknown_ends_are_round_and_near() -> None:
+    assert [round_up(n) for n in (1, 11, 21, 51, 101, 5001)] == [10, 15, 30, 60, 150, 6_000]
+    for n in range(10, 20_000, 7):
+        assert n <= round_up(n) <= 1.5 * n + 5
     assert x_end(3, 150) == 150
     assert x_end(151, 150) == 200
 

@@ -191,7 +191,7 @@ def _plot(runs: Sequence[Compared]) -> None:
     if not drawn:
         return
     width = min(_PLOT_WIDTH, shutil.get_terminal_size().columns)
-    total = max(run.state.total_steps for run in runs) or None
+    total = max(run.state.total_steps or run.state.step for run in runs) or None
     for line in plot(
         dict(list(drawn.items())[:_DRAWN]), width=width, height=_PLOT_HEIGHT, total=total
     ):

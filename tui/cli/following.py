@@ -239,7 +239,7 @@ def plot_of(state: RunState) -> list[str]:
     if not shown:
         return []
     width = min(_PLOT_WIDTH, shutil.get_terminal_size().columns)
-    return plot(shown, width=width, height=_PLOT_HEIGHT, total=state.total_steps or None)
+    return plot(shown, width=width, height=_PLOT_HEIGHT, total=state.total_steps or state.step)
 
 
 def alert(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tui.cli.following import Printer, alert
@@ -49,6 +49,7 @@ class Guard:
         self._cancel = cancel
         self._opened = opened
         self._tasks: set[asyncio.Task[None]] = set()
+        self._warned: set[StopRule] = set()
         for rule in rules:
             note(f"stop rule: {rule.promise()}")
 
@@ -62,6 +63,19 @@ class Guard:
             task = asyncio.create_task(self._act(verdict))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        self._warn(at_the_end=False)
+
+    def _warn(self, *, at_the_end: bool) -> None:
+        """Say of a rule that it looks at a number nobody tells: a slip of the hand, most likely."""
+        from tui.run.stops import unheard
+
+        metrics = self._state.metrics
+        for rule in self._watch.rules:
+            name, meant = unheard(rule, metrics)
+            if name and rule not in self._warned and (meant or at_the_end):
+                self._warned.add(rule)
+                told = f"did you mean {meant}?" if meant else f"there are {_some(metrics)}"
+                note(f"stop rule: no number called {name} has arrived; {told}")
 
     async def tick(self) -> None:
         """Look again and again: silence and time pass without updates. Runs until cancelled."""
@@ -104,5 +118,11 @@ class Guard:
 
     async def settle(self) -> None:
         """Wait until everything begun is done."""
+        self._warn(at_the_end=True)
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _some(names: Iterable[str]) -> str:
+    found = list(names)
+    return ", ".join(found[:8]) + (" and others" if len(found) > 8 else "")

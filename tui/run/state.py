@@ -249,6 +249,12 @@ class RunState:
     # Progress, time, tokens, money.
 
     @property
+    def last_step(self) -> int:
+        """The step a run ends at, or ended at without having told before; 0 while unknown."""
+        over = self.terminal or self.ended
+        return self.total_steps or (self.step if over else 0)
+
+    @property
     def fraction(self) -> float:
         """How much of the run is done, 0 to 1."""
         if self.job is not None and self.job.status == "succeeded":

@@ -15,6 +15,7 @@ fires once. Here nothing is done about it: the caller acts on a :class:`Verdict`
 
 from __future__ import annotations
 
+import difflib
 import enum
 import math
 import operator
@@ -34,6 +35,7 @@ GRAMMAR = (
     "'valid_loss rises 3', 'train_loss is nan', 'cost > 20', 'step > 500', 'time > 2h' or "
     "'no event for 30m', with 'then cancel' or 'then run COMMAND' after it"
 )
+_OF_THE_RUN = ("cost", "tokens", "epoch", "step")
 _MOST = 1000
 _SLACK = 60.0
 _OPS: Mapping[str, Callable[[float, float], bool]] = {
@@ -324,6 +326,20 @@ def metric_named(metrics: Mapping[str, object], name: str) -> str | None:
         if name in group:
             return next((other for other in group if other in metrics), None)
     return None
+
+
+def unheard(rule: StopRule, metrics: Mapping[str, object]) -> tuple[str, str]:
+    """Return the name a rule looks at and has not found, and what may be meant by it.
+
+    Both are empty where the rule has what it looks at; the second where nothing reads alike.
+    """
+    if rule.test in (Test.TIME, Test.SILENCE) or rule.subject in _OF_THE_RUN:
+        return "", ""
+    if not metrics or metric_named(metrics, rule.subject) is not None:
+        return "", ""
+    # The first letter tells train from valid, which read alike otherwise.
+    alike = [name for name in metrics if name[:1] == rule.subject[:1]]
+    return rule.subject, next(iter(difflib.get_close_matches(rule.subject, alike, 1, 0.8)), "")
 
 
 def parse(text: str, default: str = "alert") -> StopRule:

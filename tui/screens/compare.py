@@ -246,9 +246,9 @@ class CompareScreen(DatasetOf, ChartKeys):
         if self.view.along == "time":
             return None
         totals = [
-            run.state.total_steps * self.place_of(run.state).factor
+            last * self.place_of(run.state).factor
             for run in self.runs
-            if run.state.total_steps
+            if (last := run.state.last_step)
         ]
         return max(totals, default=None)
 

@@ -166,7 +166,7 @@ class PanelCharts(PanelBase, ChartKeys):
         """Give each chart its curves; with ``now`` draw them at once, as a key asked for it."""
         if not self.held:
             version = (self.state.version, *(guest.state.version for guest in self.guests))
-            seen = (version, self.state.total_steps, self.state.checkpoints, self.grid.count)
+            seen = (version, self.state.last_step, self.state.checkpoints, self.grid.count)
             if seen == self._charted and not now:
                 return
             self._charted = seen
@@ -185,9 +185,9 @@ class PanelCharts(PanelBase, ChartKeys):
 
     def _total(self) -> float | None:
         totals = [
-            state.total_steps * place.factor
+            last * place.factor
             for state, place in ((each, self.place_of(each)) for each in self.charted())
-            if state.total_steps
+            if (last := state.last_step)
         ]
         return max(totals) if totals and self.view.along != "time" else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 from tui.errors import TunedeckError, UsageError
 from tui.run.alerts import event_of, keep, notification, run_command
 from tui.run.feed import feed_of
-from tui.run.stops import Action, StopRule, StopWatch, Verdict, parse_all
+from tui.run.stops import Action, StopRule, StopWatch, Verdict, parse_all, unheard
 from tui.screens.panel_base import PanelBase
 from widgets.dialog import FramedDialog
 from widgets.text import clean
@@ -40,6 +40,7 @@ class RulesScreen(FramedDialog["tuple[StopRule, ...] | None"]):
     Args:
         rules: The rules so far.
         fired: What has come true already, in words.
+        metrics: The numbers that have arrived, by their names.
         log: Whether the run is a log, which cannot be cancelled.
     """
 
@@ -50,8 +51,16 @@ class RulesScreen(FramedDialog["tuple[StopRule, ...] | None"]):
     entry = getters.query_one(Input)
     said = getters.query_one("#promises", Static)
 
-    def __init__(self, rules: Sequence[StopRule], fired: Sequence[str], *, log: bool) -> None:
+    def __init__(
+        self,
+        rules: Sequence[StopRule],
+        fired: Sequence[str],
+        metrics: Mapping[str, object],
+        *,
+        log: bool,
+    ) -> None:
         super().__init__()
+        self._metrics = metrics
         self._rules = tuple(rules)
         self._fired = tuple(fired)
         self._log = log
@@ -78,6 +87,12 @@ class RulesScreen(FramedDialog["tuple[StopRule, ...] | None"]):
             raise UsageError("a local training cannot be cancelled from here", "leave it at alert")
         return rules
 
+    def _read_or_none(self) -> tuple[StopRule, ...]:
+        try:
+            return self._read()
+        except UsageError:
+            return ()
+
     @on(Input.Changed)
     def _say(self) -> None:
         lines: list[str]
@@ -88,6 +103,10 @@ class RulesScreen(FramedDialog["tuple[StopRule, ...] | None"]):
                 lines = ["Rules look like these, with ; between several:", *_EXAMPLES]
         except UsageError as error:
             lines = [error.message, error.hint]
+        for name, meant in (unheard(rule, self._metrics) for rule in self._read_or_none()):
+            if name:
+                hint = f"; did you mean {meant}?" if meant else "."
+                lines.append(f"No number called {name} has arrived yet{hint}")
         lines += [f"Came true: {text}" for text in self._fired]
         lines.append("Each rule acts once, and only while this panel is open.")
         self.said.update(Content("\n".join(clean(line) for line in lines)))
@@ -211,7 +230,7 @@ class PanelStops(PanelBase):
     async def action_stop_rules(self) -> None:
         """Type stop rules for this run."""
         rules = self._kept_rules().get(self.source.id, ())
-        screen = RulesScreen(rules, self._fired, log=self.source.kind == "log")
+        screen = RulesScreen(rules, self._fired, self.state.metrics, log=self.source.kind == "log")
         chosen = await self.app.push_screen_wait(screen)
         if chosen is not None and chosen != rules:
             self._set_rules(chosen)
