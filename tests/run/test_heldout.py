@@ -215,7 +215,7 @@ class Jobs:
     """One job and its checkpoints."""
 
     def __init__(self, *kept: Checkpoint, **fields: Any) -> None:
-        self.config = ProviderConfig("lab", "https://lab.example/v1")
+        self.config = ProviderConfig("lab", "compatible", "https://lab.example/v1")
         self.name = self.config.name
         self.raw = {"id": "ftjob-1", "status": "succeeded", "model": "m", **fields}
         self.kept = kept
