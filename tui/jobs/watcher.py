@@ -37,7 +37,7 @@ _MAX_BACKOFF = 30.0
 # How many times that, at most, where a provider refuses, and where it asks for a longer wait.
 _MAX_REFUSED, _MAX_ASKED = 10, 30
 _MAX_LAST_LOOKS = 30
-_MANY = 1000
+_MANY = 300
 _NO_EVENTS = (404, 405, 501)
 # Failures after which the connections that are left may be dead too.
 _DEAD = ("connection_lost", "timeout", "connect_timeout")
@@ -170,10 +170,13 @@ class Watcher:
             self._disk = str(error)
             return False, self._released()
         finished = finished and not self._gap
-        await self._take(events)
+        return finished, await asyncio.to_thread(self._begin, events, finished)
+
+    def _begin(self, events: list[Event], finished: bool) -> Update:
+        self._timeline.take(events, time.monotonic())
         if not self._gap:
             self._timeline.learn()
-        return finished, await asyncio.to_thread(self._released, everything=finished)
+        return self._released(everything=finished)
 
     def _restore(self, columns: Columns, finished: bool) -> Released:
         last = int(columns.numbers[-1]) if len(columns.numbers) else -1
@@ -247,7 +250,10 @@ class Watcher:
         await self._keep_columns()
         first, self.polled = not self.polled, True
         self._failures, self._trouble = 0, None
-        update = self._released(everything=ended, ended=ended)
+        if fresh < _MANY:
+            update = self._released(everything=ended, ended=ended)
+        else:
+            update = await asyncio.to_thread(self._released, everything=ended, ended=ended)
         self._pace(fresh > 0 or changed or self._timeline.holding)
         wait = max(self._interval, self._breath)
         news = update.events or update.points or update.amended or ended
@@ -292,7 +298,7 @@ class Watcher:
             if not got:
                 raise
             error = caught
-        fresh = await self._take(oldest_first(got))
+        fresh = await self._take(got)
         self._unsaved += fresh
         if self._unsaved or whole or error is not None:
             await self._keep(lambda: self._save(complete=error is None))
@@ -302,11 +308,14 @@ class Watcher:
         self._breath = min(_LONG_BREATH, 2 * (time.monotonic() - started))
         return len(fresh)
 
-    async def _take(self, events: list[Event]) -> list[Event]:
-        """Take events into the timeline; many of them in a thread, so that no key waits."""
-        if len(events) < _MANY:
-            return self._timeline.take(events, time.monotonic())
-        return await asyncio.to_thread(self._timeline.take, events, time.monotonic())
+    async def _take(self, newest: list[Event]) -> list[Event]:
+        """Take what a provider sent into the timeline; much in a thread, so that no key waits."""
+        if len(newest) < _MANY:
+            return self._put(newest)
+        return await asyncio.to_thread(self._put, newest)
+
+    def _put(self, newest: list[Event]) -> list[Event]:
+        return self._timeline.take(oldest_first(newest), time.monotonic())
 
     def _read_gap(self) -> None:
         self._gap = self._ledger.gap(self._provider.endpoint, self.job_id)
