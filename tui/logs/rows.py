@@ -98,6 +98,8 @@ class Batch:
 
 def number(value: object) -> float | None:
     """Return a number as float, also from text such as ``"0.5"`` or ``"nan"``."""
+    if type(value) is float:
+        return value
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, (int, float)):
@@ -115,6 +117,8 @@ def number(value: object) -> float | None:
 
 def whole(value: object) -> int | None:
     """Return a whole number of a sane size, else ``None``."""
+    if type(value) is int:
+        return value if 0 <= value < _FARTHEST else None
     found = number(value)
     if found is None or not math.isfinite(found) or found != int(found):
         return None
@@ -199,7 +203,9 @@ def _kept_name(name: str) -> str | None:
 
 def _leaves(found: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     for name, value in found.items():
-        if isinstance(value, Mapping):
+        if type(value) is float:  # nearly all are: this is asked for every number of a log
+            yield str(name), value
+        elif isinstance(value, Mapping):
             for inner, leaf in value.items():
                 yield f"{name}.{inner}", leaf
         else:
@@ -216,4 +222,4 @@ def _first(found: Mapping[str, Any], names: Iterable[str], read: Any) -> Any:
 
 def is_summary(found: Mapping[str, Any]) -> bool:
     """Whether a row is what a trainer prints once, when training is done."""
-    return any(name in found for name in _SUMMARY)
+    return not found.keys().isdisjoint(_SUMMARY)
