@@ -22,6 +22,9 @@ from widgets.text import clean
 if TYPE_CHECKING:
     from tui.jobs import Job, JobRow, Standing
 
+# One of several providers that is away must not keep the others' answer back for long.
+_TRIES, _SECONDS = 2, 10.0
+
 
 def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands about jobs."""
@@ -64,18 +67,20 @@ async def _jobs(args: argparse.Namespace) -> int:
 
 
 async def _ask(
-    opened: Session, args: argparse.Namespace
+    opened: Session, args: argparse.Namespace, attempts: int | None = None
 ) -> tuple[list[JobRow], tuple[Standing, ...]]:
     """Return a provider's jobs, as asked for, and the launches that were left open there."""
     await settle_leftovers(opened)
     wanted = _wanted(args)
-    found, whole = await every_job(opened.provider, wanted, args.limit)
+    found, whole = await every_job(opened.provider, wanted, args.limit, attempts)
     if not whole:
         note(f"{opened.config.name} has more jobs than were looked through; use --limit")
     endpoint = opened.provider.endpoint
     opened.ledger.keep_jobs(endpoint, found)
     opened.ledger.keep_heard(endpoint)
     rows = [row for job in found if (row := opened.ledger.job(endpoint, job.id))]
+    # Newest first, also where the provider has another order.
+    rows.sort(key=lambda row: -(row.job.created_at or 0))
     return rows, _launches(opened)
 
 
@@ -130,12 +135,18 @@ async def _answer(
     place: Session | TunedeckError, args: argparse.Namespace, names: Sequence[str]
 ) -> tuple[list[JobRow], tuple[Standing, ...], TunedeckError | None]:
     """Ask one provider; when it does not answer, return what the ledger knows, and why."""
+    import asyncio
+
     if isinstance(place, TunedeckError):
         return [], (), place
     if await _is_asleep(place, names):
         return _known(place, args), _launches(place), None
     try:
-        return (*await _ask(place, args), None)
+        async with asyncio.timeout(_SECONDS):
+            return (*await _ask(place, args, _TRIES), None)
+    except TimeoutError:
+        late = ProviderError("it did not answer in time", "ask it alone: --provider NAME")
+        return _known(place, args), _launches(place), late
     except TunedeckError as error:
         return _known(place, args), _launches(place), error
 

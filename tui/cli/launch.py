@@ -236,7 +236,8 @@ class _Teller:
 
     def state(self, state: LaunchState, words: str) -> None:
         self._state = state
-        note(words)
+        if state not in ("refused", "unknown"):  # The error that follows says it, with what to do.
+            note(words)
 
     def interrupted(self, opened: Session, begun: float) -> None:
         """Say what was left where."""

@@ -73,7 +73,10 @@ async def full_ids(opened: Session, texts: Sequence[str]) -> list[str]:
 
 
 async def every_job(
-    provider: Provider, wanted: Callable[[Job], bool], limit: int | None = None
+    provider: Provider,
+    wanted: Callable[[Job], bool],
+    limit: int | None = None,
+    attempts: int | None = None,
 ) -> tuple[list[Job], bool]:
     """Return jobs, in the provider's order, and whether its list was read as far as was needed.
 
@@ -81,6 +84,7 @@ async def every_job(
         provider: The provider; one that sends the same page for ever is left.
         wanted: Which of its jobs.
         limit: How many at most; all unless given.
+        attempts: How often a page is asked for before its failure is reported.
 
     Raises:
         ProviderError: It refused or could not be reached.
@@ -90,7 +94,7 @@ async def every_job(
     after: str | None = None
     for _ in range(MOST_PAGES):
         most = PAGE if limit is None else min(PAGE, max(limit, 1))
-        page = await provider.list_jobs(most, after)
+        page = await provider.list_jobs(most, after, attempts=attempts)
         fresh = [job for job in page.jobs if job.id not in seen]
         seen.update(job.id for job in fresh)
         found += [job for job in fresh if wanted(job)]

@@ -60,12 +60,12 @@ async def _until_ended(opened: Session, texts: Sequence[str], patience: float) -
     from tui.jobs.rest import Rest, Woken
 
     nearby, rest, kind = opened.provider.nearby, Rest(), opened.config.known
-    ids = await _patiently(lambda: full_ids(opened, texts), patience)
+    ids = await patiently(lambda: full_ids(opened, texts), patience)
     ended: dict[str, Job] = {}
     pause = 0.5 if nearby else 2.0
     while True:
         left = [job_id for job_id in ids if job_id not in ended]
-        jobs = await _patiently(functools.partial(_ask, opened, left), patience)
+        jobs = await patiently(functools.partial(_ask, opened, left), patience)
         over = [job for job in jobs if job.terminal and not is_still_unnamed(job, kind)]
         if over:
             await asyncio.to_thread(opened.ledger.keep_jobs, opened.provider.endpoint, over)
@@ -90,7 +90,7 @@ async def _ask(opened: Session, ids: Sequence[str]) -> list[Job]:
     return list(found.values())
 
 
-async def _patiently(ask: Callable[[], Awaitable[_Answer]], patience: float) -> _Answer:
+async def patiently(ask: Callable[[], Awaitable[_Answer]], patience: float) -> _Answer:
     """Ask again while the provider cannot be reached, for so many seconds.
 
     Raises:

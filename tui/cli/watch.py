@@ -91,8 +91,9 @@ async def _stream(args: argparse.Namespace, job: str, rules: Sequence[StopRule])
     from tui.run.runlist import price_of
     from tui.run.state import RunState
 
+    timeout = getattr(args, "timeout", waiting.UNREACHABLE)
     async with session(args, job=job) as opened:
-        job_id = await find_job(opened, job)
+        job_id = await waiting.patiently(lambda: find_job(opened, job), timeout)
         row = await asyncio.to_thread(opened.ledger.job, opened.provider.endpoint, job_id)
         state = RunState(job_id, price_of(row.estimate) if row else None)
         printer = printer_of(args)
@@ -103,7 +104,7 @@ async def _stream(args: argparse.Namespace, job: str, rules: Sequence[StopRule])
 
         guard = Guard(rules, state, printer, cancel=cancel, opened=opened) if rules else None
         watcher = Watcher(job_id, opened.provider, opened.ledger, patience=_PATIENCE)
-        trouble = Trouble(getattr(args, "timeout", waiting.UNREACHABLE))
+        trouble = Trouble(timeout)
         async with aclosing(watcher.updates()) as updates:
             return await print_all(updates, state, printer, trouble, guard)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,28 @@ def test_one_provider_down_is_told_and_the_other_listed(
     assert "shown is what this machine knows" in told
     server.fault("GET", ".*", "status", times=1000, status=401)
     assert out("jobs", "--all-providers", "--json")[0] == 0, "the local one is well"
+
+
+def test_one_that_does_not_answer_keeps_nobody_waiting_for_long(
+    server: FaultServer, other: FaultServer, out: Out, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(server)
+    other.add_job("ftjob-den", status="running")
+    assert out("jobs", "--all-providers")[0] == 0, "what is loaded once is loaded"
+    monkeypatch.setattr("tui.cli.jobs._SECONDS", 5.0)
+    over = threading.Event()
+    other.fault("GET", ".*", "drop", times=1000, hook=lambda: bool(over.wait(20)))
+    code, printed, told = out("jobs", "--all-providers")
+    assert code == 0
+    assert "ftjob-one" in printed
+    assert "den: it did not answer in time" in told, told[-1500:]
+
+
+def test_newest_first_whatever_the_order_of_the_list(server: FaultServer, out: Out) -> None:
+    for number, created in enumerate((20, 40, 10, 30)):
+        server.add_job(f"ftjob-{number}", created_at=1_700_000_000 + created)
+    listed = json.loads(out("jobs", "--json")[1])["jobs"]
+    assert [job["id"] for job in listed] == ["ftjob-1", "ftjob-3", "ftjob-0", "ftjob-2"]
 
 
 def test_what_this_machine_knows_stands_beside_each_job(

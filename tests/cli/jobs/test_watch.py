@@ -94,6 +94,14 @@ def test_watch_gives_up_after_the_timeout(server: FaultServer, out: Out) -> None
     assert "gave up" in told
 
 
+def test_watch_begins_while_the_provider_is_away(server: FaultServer, out: Out) -> None:
+    server.add_job("ftjob-one", status="succeeded", fine_tuned_model="ft:m")
+    server.fault("GET", ".*", "status", times=8, status=503)
+    code, printed, told = out("watch", "ftjob-one", "--json")
+    assert code == 0, told
+    assert json.loads(printed.splitlines()[-1])["status"] == "succeeded"
+
+
 def test_watch_once(server: FaultServer, out: Out) -> None:
     finished(server, "running")
     code, printed, _ = out("watch", "ftjob-one", "--once")
