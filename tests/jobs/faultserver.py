@@ -75,6 +75,7 @@ class FaultServer:
             server_state = owner
 
         self.lock = threading.RLock()
+        self.ending = threading.Event()
         self.random = random.Random(7)
         self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.httpd.daemon_threads = True
@@ -85,6 +86,7 @@ class FaultServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.ending.set()
         self.httpd.shutdown()
         self.httpd.server_close()
 
@@ -287,6 +289,10 @@ class _Handler(BaseHTTPRequestHandler):
             fault.hook()
             time.sleep(0.2)
             state.answer(self.command, path, query, body)
+            self.close_connection = True
+        elif fault.action == "hang":
+            # Never answered: until the server ends, or whoever asked has long gone.
+            state.ending.wait(60)
             self.close_connection = True
         elif fault.action == "drop":
             fault.hook()

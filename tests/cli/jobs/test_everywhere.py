@@ -67,13 +67,13 @@ def test_one_that_does_not_answer_keeps_nobody_waiting_for_long(
     finished(server)
     other.add_job("ftjob-den", status="running")
     assert out("jobs", "--all-providers")[0] == 0, "what is loaded once is loaded"
-    monkeypatch.setattr("tui.cli.jobs._SECONDS", 5.0)
+    monkeypatch.setattr("tui.cli.jobs._SECONDS", 3.0)
     over = threading.Event()
     other.fault("GET", ".*", "drop", times=1000, hook=lambda: bool(over.wait(20)))
     code, printed, told = out("jobs", "--all-providers")
     assert code == 0
     assert "ftjob-one" in printed
-    assert "den: it did not answer in time" in told, told[-1500:]
+    assert "den: it did not answer in time" in told
 
 
 def test_newest_first_whatever_the_order_of_the_list(server: FaultServer, out: Out) -> None:
