@@ -49,7 +49,7 @@ class Pace:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Work:
     """What a thread works on.
 
