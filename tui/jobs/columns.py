@@ -408,5 +408,7 @@ def arranged(columns: Columns) -> Arranged:
     points = rows[measured]
     points = points[np.lexsort((points, ats[points], columns.steps[points]))]
     rows[measured] = points
-    steps, first = np.unique(columns.steps[points], return_index=True)
-    return Arranged(rows, ats, steps, np.flatnonzero(measured)[first])
+    steps = columns.steps[points]
+    first = np.ones(len(steps), bool)  # np.unique would do, but loads masked arrays first
+    first[1:] = steps[1:] != steps[:-1]
+    return Arranged(rows, ats, steps[first], np.flatnonzero(measured)[first])

@@ -273,7 +273,7 @@ def _distances(steps: Whole) -> set[int]:
     """Return how far apart ascending steps are, the first of them from 0."""
     import numpy as np
 
-    return set(np.unique(np.diff(steps, prepend=0)).tolist())
+    return set(np.diff(steps, prepend=0).tolist())
 
 
 def _merged(known: MetricPoint, other: MetricPoint) -> MetricPoint:
