@@ -125,7 +125,7 @@ def buckets(x: Array, y: Array, x0: float, x1: float, columns: int) -> tuple[Arr
     if len(x) <= 2 * columns:
         return x, y
     edges = np.searchsorted(x, np.linspace(x0, x1, columns + 1)[1:-1])
-    starts = np.unique(np.r_[0, edges])
+    starts = np.r_[0, edges[np.diff(edges, prepend=0) > 0]]  # np.unique loads masked arrays
     starts = starts[starts < len(x)]
     ends = np.r_[starts[1:], len(x)]
     low, high = np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
@@ -394,7 +394,7 @@ def _thinned(x: Array, y: Array, axes: Axes, frame: Frame) -> tuple[Array, Array
     good = np.isfinite(y) & (x >= axes.x0) & (x <= axes.x1)
     x, y = x[good], np.clip(y[good], axes.y0, axes.y1)
     slots = ((x - axes.x0) / (axes.x1 - axes.x0) * frame.width / 3).astype(np.int64)
-    _, first = np.unique(slots, return_index=True)
+    first = np.diff(slots, prepend=-1) > 0
     return x[first], y[first]
 
 
