@@ -47,6 +47,8 @@ MOST_COUNTING = 3
 _BACKGROUND_NICENESS = 10
 _UPDATE_SECONDS = 0.2
 _POLL_SECONDS = 0.04
+_SMALLEST = 256 << 10
+"""Bytes of the last ranges that worker processes get."""
 _INLINE_STEP = 256 << 10
 
 
@@ -267,7 +269,7 @@ class Scan:
         if begin >= end:
             return not stop()
         count = self._count(end - begin)
-        tasks = self._tasks(begin, end, RANGE if count else _INLINE_STEP)
+        tasks = self._tasks(begin, end, count)
         if count == 0:
             return self._inline(tasks, settings, notify, stop)
         return self._parallel(tasks, settings, count, notify, stop)
@@ -281,14 +283,12 @@ class Scan:
         most = MOST_WORKERS if self.encoding is None else MOST_COUNTING
         return max(1, min(processors(), most, -(-size // RANGE)))
 
-    def _tasks(self, begin: int, end: int, step: int) -> Iterator[Task]:
+    def _tasks(self, begin: int, end: int, count: int) -> Iterator[Task]:
         if self._array:
             spans = array_spans(self.source, begin, end, self._out_of_place)
-            return _span_tasks(spans, step)
-        return (
-            Task(start, min(start + step, end), aligned=start == begin)
-            for start in range(begin, end, step)
-        )
+            return _span_tasks(spans, RANGE if count else _INLINE_STEP)
+        cuts = _cuts(begin, end, count)
+        return (Task(start, stop, aligned=start == begin) for start, stop in cuts)
 
     def _inline(
         self,
@@ -449,6 +449,19 @@ def _from(task: Task, reached: int) -> Task | None:
     if reached <= task.start:
         return task
     return Task(reached, task.end, aligned=True) if reached < task.end else None
+
+
+def _cuts(begin: int, end: int, count: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of bytes for so many workers, smaller ones towards the end.
+
+    With equal ranges all workers but one would wait while that one works on the last.
+    """
+    while begin < end:
+        step = _INLINE_STEP
+        if count:
+            step = max(_SMALLEST, min(RANGE, (end - begin) // (3 * count)))
+        yield begin, min(begin + step, end)
+        begin += step
 
 
 def _span_tasks(spans: Iterator[Span], step: int) -> Iterator[Task]:
