@@ -327,11 +327,12 @@ class DeckScreen(Screen[None]):
     def _take_size_classes(self) -> None:
         """Know the size from the start: learning it later styles every widget once more."""
         width, height = self.app.size
-        fitting = {
-            *self._get_breakpoint_classes(width, self.HORIZONTAL_BREAKPOINTS),
-            *self._get_breakpoint_classes(height, self.VERTICAL_BREAKPOINTS),
-        }
-        self.update_classes(dict.fromkeys(fitting, True), update=False)
+        for cells, breakpoints in (
+            (width, self.HORIZONTAL_BREAKPOINTS),
+            (height, self.VERTICAL_BREAKPOINTS),
+        ):
+            name = next(name for least, name in reversed(breakpoints) if cells >= least)
+            self.add_class(name, update=False)
 
     def body(self) -> ComposeResult:
         """Yield the widgets of this screen."""
