@@ -1,10 +1,16 @@
-"""Rows that fit what is typed in the input above them, which keeps the focus."""
+"""Rows that fit what is typed in the input above them, which keeps the focus; their dialog."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+from textual import getters
+from textual.binding import Binding, BindingType
+from textual.screen import ScreenResultType
+from textual.widgets import Input
+
+from widgets.dialog import FramedDialog
 from widgets.rows import VirtualList
 
 _T = TypeVar("_T")
@@ -48,3 +54,25 @@ class FittingRows(VirtualList, Generic[_T], can_focus=False):
         self.styles.height = max(1, min(len(items), _MOST_ROWS))
         self.rows_changed(before)
         self.refresh()
+
+
+class FittingDialog(FramedDialog[ScreenResultType]):
+    """A dialog to type some of a name in; the cursor among what fits moves meanwhile."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,ctrl+n", "move(1)", "choose", id="fitting.down", tooltip="The next one"),
+        Binding("up,ctrl+p", "move(-1)", "choose", id="fitting.up", tooltip="The one before"),
+        Binding("pagedown", "move(10)", "choose", id="fitting.page_down", show=False),
+        Binding("pageup", "move(-10)", "choose", id="fitting.page_up", show=False),
+    ]
+
+    entry = getters.query_one(Input)
+
+    def action_move(self, step: int) -> None:
+        """Move the choice."""
+        rows: FittingRows[Any] = self.query_one(FittingRows)
+        rows.move_cursor(rows.cursor + step)
+
+    def action_close(self) -> None:
+        """Close; nothing is done, nothing changes."""
+        self.dismiss(None)

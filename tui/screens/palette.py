@@ -11,8 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from tui.screens.fitting import FittingRows
-from widgets.dialog import FramedDialog
+from tui.screens.fitting import FittingDialog, FittingRows
 from widgets.rows import Pieces
 from widgets.text import cell_width, clean, fit, pad
 
@@ -36,7 +35,7 @@ class CommandRows(FittingRows[SystemCommand]):
             screen.action_run()
 
 
-class Palette(FramedDialog[None]):
+class Palette(FittingDialog[None]):
     """Choose a command by typing some of its name.
 
     Args:
@@ -46,10 +45,6 @@ class Palette(FramedDialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "close", id="palette.close", tooltip="Close"),
-        Binding("down,ctrl+n", "move(1)", "choose", id="palette.down", tooltip="The next one"),
-        Binding("up,ctrl+p", "move(-1)", "choose", id="palette.up", tooltip="The one before"),
-        Binding("pagedown", "move(10)", "choose", id="palette.page_down", show=False),
-        Binding("pageup", "move(-10)", "choose", id="palette.page_up", show=False),
     ]
     DEFAULT_CSS = """
     Palette {
@@ -57,7 +52,6 @@ class Palette(FramedDialog[None]):
     }
     """
 
-    entry = getters.query_one(Input)
     rows = getters.query_one(CommandRows)
 
     def __init__(self, commands: Iterable[SystemCommand], *, title: str = "Commands") -> None:
@@ -90,14 +84,6 @@ class Palette(FramedDialog[None]):
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.action_run()
-
-    def action_move(self, step: int) -> None:
-        """Move the choice."""
-        self.rows.move_cursor(self.rows.cursor + step)
-
-    def action_close(self) -> None:
-        """Close without doing anything."""
-        self.dismiss(None)
 
     def action_run(self) -> None:
         """Close, then do what was chosen: it may open a dialog of its own."""

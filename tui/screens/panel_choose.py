@@ -12,8 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from tui.screens.fitting import FittingRows
-from widgets.dialog import FramedDialog
+from tui.screens.fitting import FittingDialog, FittingRows
 from widgets.rows import Pieces
 from widgets.text import cell_width, clean, fit, pad
 
@@ -76,7 +75,7 @@ class NameInput(Input):
         return key != "space" and super().check_consume_key(key, character)
 
 
-class ChooseScreen(FramedDialog["list[str] | None"]):
+class ChooseScreen(FittingDialog["list[str] | None"]):
     """Choose some of a list; the result is the keys in the order chosen, ``None`` for no change.
 
     Args:
@@ -89,10 +88,6 @@ class ChooseScreen(FramedDialog["list[str] | None"]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "close", id="choose.close", tooltip="Close; nothing changes"),
         Binding("space", "tick", "tick", id="choose.tick", priority=True, tooltip="Tick it or not"),
-        Binding("down,ctrl+n", "move(1)", "choose", id="choose.down", tooltip="The next one"),
-        Binding("up,ctrl+p", "move(-1)", "choose", id="choose.up", tooltip="The one before"),
-        Binding("pagedown", "move(10)", "choose", id="choose.page_down", show=False),
-        Binding("pageup", "move(-10)", "choose", id="choose.page_up", show=False),
     ]
     DEFAULT_CSS = """
     ChooseScreen {
@@ -100,7 +95,6 @@ class ChooseScreen(FramedDialog["list[str] | None"]):
     }
     """
 
-    entry = getters.query_one(Input)
     rows = getters.query_one(OptionRows)
 
     def __init__(
@@ -157,11 +151,3 @@ class ChooseScreen(FramedDialog["list[str] | None"]):
     def action_tick(self) -> None:
         """Tick the row under the cursor, or take the tick away."""
         self.rows.toggle()
-
-    def action_move(self, step: int) -> None:
-        """Move the choice."""
-        self.rows.move_cursor(self.rows.cursor + step)
-
-    def action_close(self) -> None:
-        """Close and change nothing."""
-        self.dismiss(None)
