@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.app.aids import wait_for
 from tui.app import TunedeckApp
 from tui.config import Paths, ProviderConfig, Settings
 from tui.errors import ProviderError
@@ -189,17 +189,6 @@ def application(
     return app
 
 
-async def until(pilot, holds, what: str = "the condition", seconds: float = 20.0) -> None:
+async def until(pilot, holds, what: str = "the condition") -> None:
     """Wait for a condition, letting the application work."""
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            raise AssertionError(f"waited for {what}; the screen:\n{screen_text(pilot.app)}")
-        await pilot.pause(0.02)
-
-
-def screen_text(app) -> str:
-    """What the screen shows, line by line."""
-    _width, height = app.size
-    strips = app.screen._compositor.render_strips()
-    return "\n".join("".join(s.text for s in strip).rstrip() for strip in strips[:height])
+    await wait_for(pilot, what, holds)

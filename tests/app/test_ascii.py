@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.app.job_fakes import NOW, FakeProvider, application, job, metrics, said, screen_text
+from tests.app.aids import screen_text
+from tests.app.job_fakes import NOW, FakeProvider, application, job, metrics, said
 from tests.app.job_fakes import until as wait
 from tui.opened.workspace import Stage
 from tui.screens.jobs import JobsScreen
-from widgets.text import use_ascii
-
-
-@pytest.fixture(autouse=True)
-def _unicode_again() -> Iterator[None]:
-    yield
-    use_ascii(False)
 
 
 @pytest.fixture

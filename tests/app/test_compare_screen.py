@@ -7,22 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.job_fakes import FakeProvider, application, job, metrics, screen_text, until
+from tests.app.aids import screen_text
+from tests.app.job_fakes import FakeProvider, job, metrics, until
 from tests.logs.reading import DATA
 from tui.messages import CompareRuns
 from tui.run.stops import parse_all
 from tui.screens.compare import CompareScreen
 from tui.screens.job import JobScreen
-
-
-@pytest.fixture
-def provider() -> FakeProvider:
-    return FakeProvider()
-
-
-@pytest.fixture
-def app(provider, home, monkeypatch):
-    return application(provider, home, monkeypatch)
 
 
 @pytest.fixture

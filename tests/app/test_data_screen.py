@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.conftest import (
+from tests.app.aids import (
     CHAT,
     assert_golden,
+    data,
+    done,
     raw_characters,
     screen_text,
     wait_for,
@@ -19,19 +21,8 @@ from tests.app.conftest import (
 from tui.app import TunedeckApp
 from tui.opened import workspace
 from tui.opened.workspace import Stage
-from tui.screens.data import DataScreen
 
 MakeApp = Callable[..., TunedeckApp]
-
-
-def data(app: TunedeckApp) -> DataScreen:
-    screen = app.get_screen_stack("data")[0]
-    assert isinstance(screen, DataScreen)
-    return screen
-
-
-def done(app: TunedeckApp) -> Callable[[], bool]:
-    return lambda: app.workspace.stage is Stage.DONE
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 45)])

@@ -6,30 +6,11 @@ import math
 
 import pytest
 
-from tests.app.conftest import assert_golden
-from tests.app.job_fakes import (
-    NOW,
-    FakeProvider,
-    application,
-    job,
-    metrics,
-    said,
-    screen_text,
-    until,
-)
+from tests.app.aids import assert_golden, screen_text
+from tests.app.job_fakes import NOW, application, job, metrics, said, until
 from tui.opened.workspace import Stage
 from tui.run.feed import feed_of
 from tui.screens.job import JobScreen
-
-
-@pytest.fixture
-def provider() -> FakeProvider:
-    return FakeProvider()
-
-
-@pytest.fixture
-def app(provider, home, monkeypatch):
-    return application(provider, home, monkeypatch)
 
 
 async def panel(pilot, job_id: str = "ftjob-1", now: float = NOW + 60) -> JobScreen:

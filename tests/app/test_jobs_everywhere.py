@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from textual.message import Message
 
-from tests.app.job_fakes import NOW, FakeProvider, application, job, metrics, screen_text, until
+from tests.app.aids import screen_text
+from tests.app.job_fakes import NOW, FakeProvider, application, job, metrics, until
 from tui.app import TunedeckApp
 from tui.config import Paths, ProviderConfig, Settings
 from tui.jobs import Job, open_ledger

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.app.conftest import assert_golden
-from tests.app.job_fakes import NOW, FakeProvider, application, job, metrics, screen_text, until
+from tests.app.aids import assert_golden, screen_text
+from tests.app.job_fakes import NOW, job, metrics, until
 from tui.config import Paths
 from tui.jobs import open_ledger
 from tui.opened.workspace import Stage
@@ -14,16 +14,6 @@ from tui.run.state import Price
 from tui.screens.job import JobScreen
 from tui.screens.jobs import JobsScreen
 from tui.screens.run_columns import cost
-
-
-@pytest.fixture
-def provider() -> FakeProvider:
-    return FakeProvider()
-
-
-@pytest.fixture
-def app(provider, home, monkeypatch, tmp_path):
-    return application(provider, home, monkeypatch)
 
 
 async def jobs_screen(pilot) -> JobsScreen:

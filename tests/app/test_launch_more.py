@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from tests.app.job_fakes import FakeProvider, application, job, screen_text, until
+from tests.app.aids import screen_text
+from tests.app.job_fakes import job, until
 from tui.config import Paths
 from tui.jobs import LaunchRequest, LaunchState, open_ledger
 from tui.jobs.models import ModelEntry
@@ -21,16 +22,6 @@ from tui.run.feed import feed_of
 from tui.run.form import form_of, read_form
 from tui.screens.job import JobScreen
 from tui.screens.launch import LaunchScreen
-
-
-@pytest.fixture
-def provider() -> FakeProvider:
-    return FakeProvider()
-
-
-@pytest.fixture
-def make(provider, home, monkeypatch):
-    return lambda file=None: application(provider, home, monkeypatch, file=file)
 
 
 async def ready(pilot, words: str = "Ready") -> LaunchScreen:

@@ -7,24 +7,14 @@ import asyncio
 import pytest
 from textual.widgets import Input, OptionList
 
-from tests.app.conftest import assert_golden
-from tests.app.job_fakes import FakeProvider, application, screen_text, until
+from tests.app.aids import assert_golden, screen_text
+from tests.app.job_fakes import until
 from tui.errors import SafetyError
 from tui.messages import GoLaunch, LaunchPrefill
 from tui.opened.workspace import Stage
 from tui.run.form import read_form
 from tui.screens.job import JobScreen
 from tui.screens.launch import LaunchScreen
-
-
-@pytest.fixture
-def provider() -> FakeProvider:
-    return FakeProvider()
-
-
-@pytest.fixture
-def make(provider, home, monkeypatch):
-    return lambda file=None: application(provider, home, monkeypatch, file=file)
 
 
 async def launch_screen(pilot) -> LaunchScreen:

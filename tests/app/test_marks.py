@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.app.conftest import CHAT, screen_text, wait_for, write_lines
-from tests.app.test_data_screen import data, done
+from tests.app.aids import CHAT, data, done, screen_text, wait_for, write_lines
 from tui.app import TunedeckApp
 from tui.dataset import LineIndex, Source, read_record, record_from, sniff_format
 from tui.opened.rows import record_data

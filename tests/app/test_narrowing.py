@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.app.conftest import CHAT, assert_golden, screen_text, wait_for, write_lines
+from tests.app.aids import CHAT, assert_golden, screen_text, wait_for, write_lines
 from tui.app import TunedeckApp
 from tui.opened.workspace import Stage
 from tui.screens.data import DataScreen

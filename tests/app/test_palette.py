@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.app import SystemCommand
 
-from tests.app.conftest import screen_text, wait_for
+from tests.app.aids import screen_text, wait_for
 from tests.terminal import TUNEDECK, Terminal
 from tui.app import TunedeckApp
 from tui.screens.palette import Palette, matching

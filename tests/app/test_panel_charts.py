@@ -11,16 +11,8 @@ from typing import Literal
 
 import pytest
 
-from tests.app.job_fakes import (
-    NOW,
-    FakeProvider,
-    application,
-    job,
-    metrics,
-    said,
-    screen_text,
-    until,
-)
+from tests.app.aids import screen_text
+from tests.app.job_fakes import NOW, job, metrics, said, until
 from tui.jobs import Job, MetricPoint, Update
 from tui.messages import OpenRun
 from tui.screens.job import JobScreen
@@ -56,16 +48,6 @@ class Source:
 
     async def aclose(self) -> None:
         self.closed = True
-
-
-@pytest.fixture
-def provider() -> FakeProvider:
-    return FakeProvider()
-
-
-@pytest.fixture
-def app(provider, home, monkeypatch):
-    return application(provider, home, monkeypatch)
 
 
 async def panel(pilot, source: Source) -> JobScreen:

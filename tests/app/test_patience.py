@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import tui.dataset
-from tests.app.conftest import CHAT, screen_text, wait_for
+from tests.app.aids import CHAT, screen_text, wait_for
 from tui.app import TunedeckApp
 from tui.dataset import Record, record, source
 from tui.errors import FileError

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 from textual.app import SuspendNotSupported
 
-from tests.app.conftest import (
+from tests.app.aids import (
     CHAT,
     assert_golden,
+    data,
+    done,
     raw_characters,
     screen_text,
     wait_for,
     write_lines,
 )
-from tests.app.test_data_screen import data, done
 from tui.app import TunedeckApp
 from tui.messages import OpenPath
 from tui.opened.workspace import Stage

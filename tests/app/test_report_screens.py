@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.app.conftest import assert_golden, screen_text, wait_for
+from tests.app.aids import assert_golden, screen_text, wait_for
 from tui.app import TunedeckApp
 from tui.jobs import Job, LaunchRow, LaunchState, Ledger, open_ledger
 from tui.jobs.rows import Owner

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.job_fakes import application, screen_text, until
+from tests.app.aids import screen_text
+from tests.app.job_fakes import application, until
 from tests.jobs.keeper import Keeper
 from tests.jobs.test_results import launched
 from tui.config import Paths, ProviderConfig

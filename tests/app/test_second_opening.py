@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.conftest import CHAT, wait_for, write_lines
+from tests.app.aids import CHAT, wait_for, write_lines
 from tui.app import TunedeckApp
 from tui.dataset import Scan, cache
 from tui.opened.workspace import Stage

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.conftest import CHAT, screen_text, wait_for, write_lines
+from tests.app.aids import CHAT, screen_text, wait_for, write_lines
 from tests.terminal import TUNEDECK, Terminal
 from tui.app import TunedeckApp
 from tui.dataset import Source

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.app.job_fakes import NOW, application, screen_text, until
+from tests.app.aids import screen_text
+from tests.app.job_fakes import NOW, application, until
 from tests.jobs.keeper import Keeper
 from tui.config import Paths, ProviderConfig
 from tui.jobs import FileEntry, ModelEntry, open_ledger

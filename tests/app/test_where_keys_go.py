@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.conftest import screen_text, wait_for
+from tests.app.aids import screen_text, wait_for
 from tui.app import TunedeckApp
 from tui.credentials import needs_consent
 from widgets.confirm import Confirm
