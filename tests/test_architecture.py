@@ -5,12 +5,16 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tui.cli.main import FAMILIES
+from tui.cli.parsing import build_parser
 
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ("dataset", "tokens", "pricing", "jobs", "logs", "service")
@@ -96,3 +100,10 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
 def test_check_imports_neither_openai_nor_textual(tmp_path: Path) -> None:
     code = "from tui.cli import run\nrun(['check', 'sample_data/support_chat.jsonl', '--json'])"
     assert not {"openai", "plotext", "textual", "starlette"} & _loaded(code, tmp_path)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_module_adds_the_commands_it_is_asked_for(family: str) -> None:
+    help_ = build_parser((family,)).format_help()
+    added = re.findall(r"^    ([a-z][a-z-]+)(?:\s|$)", help_, re.MULTILINE)
+    assert tuple(added) == FAMILIES[family]

@@ -39,6 +39,9 @@ from widgets.text import use_ascii
 if TYPE_CHECKING:
     from tui.run.stops import StopRule
 
+_WARM_AFTER = 1.0
+"""Seconds after which the other screens are loaded where a run is opened first."""
+
 
 class TunedeckApp(KeyConsent, AfterRun, Comparing, Mending):
     """The deck: six modes, one dataset, and the way between them.
@@ -124,10 +127,14 @@ class TunedeckApp(KeyConsent, AfterRun, Comparing, Mending):
         self._remember(self.workspace.paths)
         if self.workspace.source is None and not self._beginning:
             self.action_open()
-        self.run_worker(warm, group="warm", thread=True, exit_on_error=False)
+        # A run that is opened first still reads its numbers, and is what is waited for.
+        self.set_timer(_WARM_AFTER if self._beginning else 0.01, self._warm)
         # What is alive now lives to the end; the collector need not look at it again and again.
         gc.freeze()
         gc.enable()
+
+    def _warm(self) -> None:
+        self.run_worker(warm, group="warm", thread=True, exit_on_error=False)
 
     def _watch_signals(self) -> None:
         """Leave in an orderly way when the terminal goes away or somebody says stop."""

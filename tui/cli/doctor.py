@@ -7,7 +7,6 @@ import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from tui import __version__
@@ -112,6 +111,8 @@ def _say_wrapped(start: str, words: str) -> None:
 
 
 def _versions() -> Finding:
+    from importlib import metadata
+
     found = []
     for name in PACKAGES:
         try:

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tui.cli import cancels as cancel_commands
-from tui.cli import watch as watch_commands
 from tui.cli.output import emit_json, note, say
 from tui.cli.places import every_job, sessions
 from tui.cli.session import Session, add_common, run, session, settle_leftovers
@@ -27,7 +25,7 @@ _TRIES, _SECONDS = 2, 10.0
 
 
 def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the commands about jobs."""
+    """Add ``jobs``."""
     parser = sub.add_parser("jobs", help="the provider's jobs, and what this machine knows of them")
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="the newest N (20)")
     parser.add_argument("--status", metavar="S", help="only jobs with this status")
@@ -36,8 +34,6 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.set_defaults(handler=jobs)
     add_common(parser)
-    watch_commands.add_parsers(sub)
-    cancel_commands.add_parsers(sub)
 
 
 def jobs(args: argparse.Namespace) -> int:

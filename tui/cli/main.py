@@ -18,22 +18,26 @@ INTERRUPTED = 130
 READER_GONE = 141
 FAULT = 70
 
-# Each module adds its own commands; none of them imports anything heavy until its handler runs.
-FAMILIES = (
-    "tui.cli.data",
-    "tui.cli.files",
-    "tui.cli.overlap",
-    "tui.cli.select",
-    "tui.cli.tokens",
-    "tui.cli.launch",
-    "tui.cli.jobs",
-    "tui.cli.outcomes",
-    "tui.cli.compare",
-    "tui.cli.sample",
-    "tui.cli.stored",
-    "tui.cli.serve",
-    "tui.cli.doctor",
-)
+FAMILIES = {
+    "tui.cli.data": ("check",),
+    "tui.cli.files": ("fix", "split", "convert"),
+    "tui.cli.overlap": ("overlap",),
+    "tui.cli.select": ("select",),
+    "tui.cli.tokens": ("stats", "cost"),
+    "tui.cli.launch": ("launch",),
+    "tui.cli.jobs": ("jobs",),
+    "tui.cli.watch": ("watch",),
+    "tui.cli.waiting": ("wait",),
+    "tui.cli.cancels": ("cancel", "pause", "resume"),
+    "tui.cli.outcomes": ("results", "checkpoints"),
+    "tui.cli.compare": ("compare",),
+    "tui.cli.sample": ("sample",),
+    "tui.cli.stored": ("models", "files", "delete-model", "delete-file"),
+    "tui.cli.serve": ("serve",),
+    "tui.cli.doctor": ("doctor",),
+}
+"""The commands by the module that adds them, so that only the one that is asked for is imported."""
+_FAMILY_OF = {command: family for family, commands in FAMILIES.items() for command in commands}
 
 if TYPE_CHECKING:
     import argparse
@@ -100,21 +104,18 @@ def _dispatch(argv: list[str]) -> int:
     argv = _choose_drawing(_choose_read_only(argv))
     words = [word for word in argv if not word.startswith("-")]
     asked = bool(argv) and argv[0] in ("-h", "--help", "--version")
-    if asked or (words and not _looks_like_path(words[0])):
-        from tui.cli.parsing import build_parser, command_names
+    family = _FAMILY_OF.get(words[0]) if words else None
+    if asked or family:
+        from tui.cli.parsing import build_parser
 
-        parser = build_parser(FAMILIES)
-        names = command_names(parser)
-        if asked or words[0] in names:
-            args = parser.parse_args(argv)
-            handler: Handler = args.handler
-            return handler(args)
-        return _open_app(argv, names)
+        args = build_parser((family,) if family and not asked else FAMILIES).parse_args(argv)
+        handler: Handler = args.handler
+        return handler(args)
     return _open_app(argv)
 
 
 def _looks_like_path(word: str) -> bool:
-    return os.sep in word or "." in word
+    return word == "-" or os.sep in word or "." in word
 
 
 def _choose_read_only(argv: list[str]) -> list[str]:
@@ -137,18 +138,18 @@ def _choose_drawing(argv: list[str]) -> list[str]:
     return [word for word in argv if word != "--ascii"]
 
 
-def _open_app(argv: list[str], commands: Sequence[str] = ()) -> int:
-    """Open the application; ``commands`` are told from paths when a path does not exist."""
+def _open_app(argv: list[str]) -> int:
+    """Open the application on the paths named, which may be commands misspelt."""
     paths, options = argv, {}
     if any(word.startswith("-") and word != "-" for word in argv):
         from tui.cli.parsing import app_parser
 
         args = app_parser().parse_args(argv)
         paths, options = args.paths, {"provider": args.provider, "mouse": args.mouse}
-    if commands and paths and not Path(paths[0]).exists():
+    if paths and not _looks_like_path(paths[0]) and not Path(paths[0]).exists():
         import difflib
 
-        close = difflib.get_close_matches(paths[0], commands, n=1)
+        close = difflib.get_close_matches(paths[0], _FAMILY_OF, n=1)
         hint = f"did you mean 'tunedeck {close[0]}'?" if close else "see 'tunedeck --help'"
         raise UsageError(f"{paths[0]!r} is neither a file nor a command", hint)
     # Loading Textual makes very many objects and no garbage, yet the collector would go through all

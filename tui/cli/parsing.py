@@ -6,7 +6,7 @@ import argparse
 import difflib
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from tui import __version__
@@ -67,11 +67,11 @@ def _options_of(parser: argparse.ArgumentParser, command: str) -> list[str]:
     return []
 
 
-def build_parser(families: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser with every command of the contract.
+def build_parser(families: Iterable[str]) -> argparse.ArgumentParser:
+    """Return the parser of some commands.
 
     Args:
-        families: The modules that add the commands.
+        families: The modules that add the commands; all of them for a help that lists them.
     """
     parser = _Commands(
         prog="tunedeck",
@@ -98,11 +98,3 @@ def app_parser() -> argparse.ArgumentParser:
     parser.add_argument("--provider", metavar="NAME")
     parser.add_argument("--mouse", action=argparse.BooleanOptionalAction, default=None)
     return parser
-
-
-def command_names(parser: argparse.ArgumentParser) -> list[str]:
-    """Return what a command may be called."""
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            return list(action.choices)
-    return []

@@ -24,7 +24,7 @@ _PATIENCE = 8.0
 
 
 def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``watch`` and ``wait``."""
+    """Add ``watch``."""
     parser = sub.add_parser("watch", help="follow a job, or a local training log, to its end")
     parser.add_argument(
         "job", nargs="?", metavar="JOB", help="its id, the beginning of it, or 'last'"
@@ -48,7 +48,6 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     add_rules(parser)
     parser.set_defaults(handler=watch)
     add_common(parser)
-    waiting.add_parsers(sub)
 
 
 def watch(args: argparse.Namespace) -> int:

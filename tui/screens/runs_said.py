@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tui.run import words
 from tui.run.cancels import Going
@@ -12,6 +13,9 @@ from tui.screens.run_columns import usd_of
 from tui.screens.several import cancels_said, marked_words
 from widgets.numbers import counted
 from widgets.text import clean, fit
+
+if TYPE_CHECKING:
+    from tui.jobs import LaunchRow
 
 ORDERS = ("start", "status", "cost")
 _BY_STATUS = (
@@ -148,11 +152,12 @@ class Said:
         return f"last heard from it: {words.ago(found.seen_at, self._now)}"
 
     def _unsettled(self) -> list[str]:
-        from tui.jobs import standing
+        return [_unsettled_line(one) for found in self._worth.values() for one in found.unsettled]
 
-        lines = []
-        for found in self._worth.values():
-            for launch in found.unsettled:
-                how = standing(launch)
-                lines.append(f"{how.words[:1].upper()}{how.words[1:]}: {how.in_app}")
-        return lines
+
+def _unsettled_line(launch: LaunchRow) -> str:
+    # There hardly ever is one, and the ledger takes long to load.
+    from tui.jobs import standing
+
+    how = standing(launch)
+    return f"{how.words[:1].upper()}{how.words[1:]}: {how.in_app}"
