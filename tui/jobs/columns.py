@@ -9,7 +9,7 @@ can be made anew.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -216,44 +216,37 @@ def from_bytes(data: bytes) -> Columns | None:
 
 
 class PointColumns(Sequence[MetricPoint]):
-    """Metric points by step, each step once, made one by one only when they are looked at.
+    """Metric points in order, made one by one only when they are looked at.
 
     Args:
-        columns: Where they are from.
-        rows: The rows that carry them, by step; among those of one step, a number said before
-            stays, unless it is NaN.
+        id_of: Returns the id of the point at a place.
+        steps: The step of each point.
+        ats: When it was measured, in seconds since 1970; `NONE` where not told.
+        totals: Steps of the whole run; `NONE` where not told.
+        values: By the name of a metric: the places of the points that tell it, ascending, and the
+            values.
+
+    Attributes:
+        steps: The step of each point.
     """
 
-    def __init__(self, columns: Columns, rows: Whole) -> None:
-        steps = columns.steps[rows]
-        first = np.ones(len(rows), bool)
-        first[1:] = steps[1:] != steps[:-1]
-        group = np.cumsum(first) - 1
-        self._columns = columns
-        self._rows = rows[first]
-        self.steps: Whole = steps[first]
-        self._ats = columns.ats[self._rows]
-        self._totals = self._first_told(columns.totals[rows], group)
-        place = np.full(len(columns.ids), -1, np.int64)
-        place[rows] = group
-        rank = np.zeros(len(columns.ids), np.int64)
-        rank[rows] = np.arange(len(rows))
-        self._values: dict[str, tuple[Whole, Real]] = {}
-        for name, (at, found) in columns.values.items():
-            places = place[at]
-            keep = places >= 0
-            if keep.any():
-                self._values[name] = _chosen(places[keep], found[keep], rank[at][keep])
+    def __init__(
+        self,
+        id_of: Callable[[int], str],
+        steps: Whole,
+        ats: Whole,
+        totals: Whole,
+        values: Mapping[str, tuple[Whole, Real]],
+    ) -> None:
+        self._id_of = id_of
+        self.steps = steps
+        self._ats = ats
+        self._totals = totals
+        self._values = values
         self._whole = self._tracks()  # made where this is made, which is no place where keys wait
 
-    def _first_told(self, totals: Whole, group: Whole) -> Whole:
-        found = np.full(len(self._rows), NONE, np.int64)
-        told = np.flatnonzero(totals != NONE)[::-1]
-        found[group[told]] = totals[told]  # the last to be written is the first that was told
-        return found
-
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.steps)
 
     @overload
     def __getitem__(self, index: int) -> MetricPoint: ...
@@ -279,10 +272,9 @@ class PointColumns(Sequence[MetricPoint]):
             a, b = np.searchsorted(places, (start, stop)).tolist()
             for place, value in zip(places[a:b].tolist(), found[a:b].tolist(), strict=True):
                 said[place - start][name] = value
-        ids = self._columns.ids
         for place in range(start, stop):
             yield MetricPoint(
-                ids[self._rows[place]],
+                self._id_of(place),
                 _told(self._ats[place]),
                 int(self.steps[place]),
                 _told(self._totals[place]),
@@ -290,7 +282,7 @@ class PointColumns(Sequence[MetricPoint]):
             )
 
     def at(self, step: int) -> MetricPoint | None:
-        """Return the point of a step."""
+        """Return the point of a step; meant for points in the order of their steps."""
         if not len(self) or not self.steps[0] <= step <= self.steps[-1]:
             return None
         place = int(np.searchsorted(self.steps, step))
@@ -313,10 +305,46 @@ class PointColumns(Sequence[MetricPoint]):
     def _tracks(self) -> list[tuple[str, Real, Real, Real]]:
         steps = self.steps.astype(np.float64)
         times = np.where(self._ats > 0, self._ats.astype(np.float64), np.nan)
-        return [
-            (name, steps[places], found, times[places])
-            for name, (places, found) in self._values.items()
-        ]
+        found = []
+        for name, (places, values) in self._values.items():
+            at = steps[places]
+            last = np.ones(len(at), bool)  # of a step that is told again the last value counts
+            last[:-1] = at[1:] != at[:-1]
+            if not last.all():
+                at, places, values = at[last], places[last], values[last]
+            found.append((name, at, values, times[places]))
+        return found
+
+
+def points_by_step(columns: Columns, rows: Whole) -> PointColumns:
+    """Return the metric points of a history by step, each step once.
+
+    Args:
+        columns: The history.
+        rows: The rows that carry metrics, by step; among those of one step, a number said before
+            stays, unless it is NaN.
+    """
+    steps = columns.steps[rows]
+    first = np.ones(len(rows), bool)
+    first[1:] = steps[1:] != steps[:-1]
+    group = np.cumsum(first) - 1
+    kept = rows[first]
+    totals = np.full(len(kept), NONE, np.int64)
+    told = np.flatnonzero(columns.totals[rows] != NONE)[::-1]
+    totals[group[told]] = columns.totals[rows][told]  # the last to be written is the first told
+    place = np.full(len(columns.ids), -1, np.int64)
+    place[rows] = group
+    rank = np.zeros(len(columns.ids), np.int64)
+    rank[rows] = np.arange(len(rows))
+    values: dict[str, tuple[Whole, Real]] = {}
+    for name, (at, found) in columns.values.items():
+        places = place[at]
+        keep = places >= 0
+        if keep.any():
+            values[name] = _chosen(places[keep], found[keep], rank[at][keep])
+    return PointColumns(
+        lambda at: columns.ids[kept[at]], steps[first], columns.ats[kept], totals, values
+    )
 
 
 def _chosen(places: Whole, values: Real, rank: Whole) -> tuple[Whole, Real]:

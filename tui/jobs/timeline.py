@@ -181,12 +181,12 @@ class Timeline:
             now: A steady clock, in seconds.
             everything: Hold nothing back.
         """
-        from tui.jobs.columns import NONE, EventColumns, PointColumns, arranged
+        from tui.jobs.columns import NONE, EventColumns, arranged, points_by_step
 
         order = arranged(columns)
         cut = len(order.rows) if everything else self._learn(order)
         released, held = order.rows[:cut], order.rows[cut:]
-        points = PointColumns(columns, released[columns.steps[released] != NONE])
+        points = points_by_step(columns, released[columns.steps[released] != NONE])
         if len(points):
             self._restored = points
             self._last = int(points.steps[-1])

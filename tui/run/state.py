@@ -168,7 +168,7 @@ class RunState:
         """Take in a long history: whole tracks at once."""
         for name, steps, values, times in points.columns():
             self.metrics.setdefault(name, Track()).extend(steps, values, times)
-        self.step = max(self.step, points[-1].step)
+        self.step = max(self.step, int(points.steps.max()))
         self.total_steps = max(self.total_steps, points.total_steps)
 
     def _take_each(self, points: Sequence[MetricPoint]) -> None:
