@@ -14,10 +14,8 @@ from tui.screens.chart_keys import ChartKeys
 from tui.screens.panel_base import PanelBase
 from widgets.chart_data import GUEST_KEYS, KEYS, signs
 from widgets.chart_grid import COUNTS, ChartGrid
-from widgets.chart_view import Curve, Marks, Place, View, next_position
+from widgets.chart_view import Curve, Marks, Place, View
 from widgets.loss_chart import LossChart
-
-_LEAST_WINDOW = 4.0
 
 
 class Guest:
@@ -270,12 +268,6 @@ class PanelCharts(PanelBase, ChartKeys):
 
     # Keys
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what makes sense now."""
-        if action == "no_cursor":
-            return self.view.cursor is not None
-        return super().check_action(action, parameters)
-
     def redraw_charts(self) -> None:
         """Draw the charts now."""
         self.draw_charts(now=True)
@@ -284,60 +276,6 @@ class PanelCharts(PanelBase, ChartKeys):
         """Draw the charts now, on new scales."""
         for chart in self.grid:
             chart.refit()
-        self.draw_charts(now=True)
-
-    def action_zoom(self, factor: float) -> None:
-        """Show less of the x axis, or more."""
-        low, high = self.chart.whole()
-        x0, x1 = self.view.window or (low, high)
-        least = _LEAST_WINDOW if self.view.along == "step" else (high - low) / 1e5
-        size = max((x1 - x0) * factor, min(least, high - low))
-        if size >= high - low:
-            self.action_whole()
-            return
-        middle = self.view.cursor if self.view.cursor is not None else (x0 + x1) / 2
-        self._look(middle - size / 2, size)
-
-    def action_pan(self, way: int) -> None:
-        """Move along the x axis by a quarter of what is shown."""
-        if self.view.window is None:
-            self.say("All of the run is in view; + zooms in")
-            return
-        x0, x1 = self.view.window
-        self._look(x0 + way * (x1 - x0) / 4, x1 - x0)
-
-    def _look(self, x0: float, size: float) -> None:
-        low, high = self.chart.whole()
-        x0 = max(low, min(x0, high - size))
-        if self.view.along == "step":
-            x0 = float(round(x0))
-        self.view.window = (x0, x0 + size)
-        if self.view.cursor is not None and not x0 <= self.view.cursor <= x0 + size:
-            self.view.cursor = None
-        self.draw_charts(now=True)
-
-    def action_whole(self) -> None:
-        """Show the whole run."""
-        self.view.window = None
-        self.draw_charts(now=True)
-
-    def action_cursor(self, way: int) -> None:
-        """Read the values one measurement further."""
-        chart = self.chart
-        axes = chart.axes
-        if axes is None or not chart.curves:
-            self.say("There is nothing to read yet")
-            return
-        x = self.view.cursor
-        if x is None:
-            x = axes.x1 if way < 0 else axes.x0
-            ends = next_position(chart.curves, axes, x + (1 if way < 0 else -1), 10**9, way)
-            x = ends
-            way -= 1 if way > 0 else -1
-        for _ in range(abs(way)):
-            x = next_position(chart.curves, axes, x, chart.columns, 1 if way > 0 else -1)
-        self.view.cursor = x
-        self.refresh_bindings()
         self.draw_charts(now=True)
 
     def put_cursor(self, step: float) -> None:
@@ -360,12 +298,6 @@ class PanelCharts(PanelBase, ChartKeys):
             if not curve.guest and (place := curve.place_at(self.view.cursor)) is not None
         ]
         return int(max(steps)) if steps else None
-
-    def action_no_cursor(self) -> None:
-        """Put the cursor away."""
-        self.view.cursor = None
-        self.refresh_bindings()
-        self.draw_charts(now=True)
 
     @work(group="grid", exclusive=True, exit_on_error=False)
     async def action_count(self) -> None:
