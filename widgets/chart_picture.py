@@ -17,7 +17,7 @@ from widgets.axes import Axes
 from widgets.chart_view import Curve, Marks, Scales, View, scaled_one, series_of
 from widgets.dots import Array
 from widgets.numbers import metric
-from widgets.raster import buckets, runs
+from widgets.strokes import buckets, runs
 from widgets.text import clean
 
 WIDTH, HEIGHT = 960, 420

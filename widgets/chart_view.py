@@ -15,7 +15,8 @@ import numpy as np
 from widgets.axes import Axes, LogLimits, StillLimits, log_ticks, ticks, x_end
 from widgets.dots import Array
 from widgets.numbers import duration, integer, metric
-from widgets.raster import Series, Sign
+from widgets.raster import Sign
+from widgets.strokes import Series
 from widgets.text import ascii_only
 from widgets.track import Smoothed, Track
 

@@ -16,7 +16,8 @@ from widgets.cells import CellPane, CellRow
 from widgets.chart_data import GUEST_KEYS, KEYS, signs
 from widgets.chart_view import Curve, Marks, Scales, View
 from widgets.numbers import compact, duration, metric
-from widgets.raster import Frame, draw
+from widgets.raster import draw
+from widgets.strokes import Frame
 from widgets.text import ascii_only, clean, fit
 from widgets.track import Track
 

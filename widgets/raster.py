@@ -1,60 +1,20 @@
-"""Plots as grids of cells: plotext behind one function, with axes that the caller fixes.
+"""Plots as grids of cells, with axes that the caller fixes.
 
-plotext draws the lines; frame, ticks, guides and labels are ours, so that they stay where they
-are. Its figure is a module global, therefore one lock. It is imported at the first plot, and it is
-slow with many points, therefore it never gets more than two a column, and no line that goes up and
-down all over its columns: those, and the faint points under a line, are drawn by `widgets.dots`.
+The lines come from `widgets.strokes`; frame, ticks, guides, labels and signs are drawn here, so
+that they stay where they are.
 """
 
 from __future__ import annotations
 
-import re
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from widgets import dots
 from widgets.axes import Axes
-
-Array = NDArray[np.float64]
-CellRow = tuple[str, str]
-"""One row of a grid: its characters, and one style key a character."""
-
-MARKERS = {"braille": "braille", "block": "hd", "ascii": "*"}
-"""What draws a line, a marker style each."""
+from widgets.strokes import CellRow, Frame, Series, strokes
 
 _FRAMES = {True: ("|", "-", "+", "+", "."), False: ("│", "─", "┤", "┬", "·")}
 _GUIDE_EVERY = 4
-_BUSY = 14
-"""Dots of travel up and down a column from which a line is too much for plotext."""
-_SGR = re.compile(r"\x1b\[([0-9;]*)m")
-_LOCK = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One line of a plot.
-
-    Attributes:
-        x: Positions, ascending, float64.
-        y: Values of the same length; NaN and infinities are gaps.
-        key: One letter that names the style of its cells.
-        mark: A character on single values (thinned to one every few columns) over the line, so
-            that lines are told apart without colour; empty for none.
-        line: The character that draws the line in ASCII.
-        faint: Points only, under all lines and in their own quiet style.
-    """
-
-    x: Array
-    y: Array
-    key: str
-    mark: str = ""
-    line: str = "*"
-    faint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,74 +36,6 @@ class Sign:
     foot: str = ""
     y: float = float("nan")
     head: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Where the plot is inside its grid.
-
-    Attributes:
-        left: Cells of the labels and the axis at the left.
-        width: Columns of the plot itself.
-        height: Rows of the plot itself; the x axis and its labels follow below.
-        across: Dots in a cell, from left to right.
-        down: Dots in a cell, from top to bottom.
-    """
-
-    left: int
-    width: int
-    height: int
-    across: int = 1
-    down: int = 1
-
-    def column(self, x: float, axes: Axes) -> int:
-        """The column of the plot in which `x` lies."""
-        share = (x - axes.x0) / (axes.x1 - axes.x0)
-        dot = round(share * (self.width * self.across - 1))
-        return max(0, min(self.width - 1, dot // self.across))
-
-    def row(self, y: float, axes: Axes) -> int:
-        """The row of the plot (0 is the top) in which `y` lies."""
-        share = (y - axes.y0) / (axes.y1 - axes.y0)
-        dot = round(share * (self.height * self.down - 1))
-        return max(0, min(self.height - 1, self.height - 1 - dot // self.down))
-
-
-def buckets(x: Array, y: Array, x0: float, x1: float, columns: int) -> tuple[Array, Array]:
-    """At most two points a column: the smallest and the largest of each, in their order.
-
-    Args:
-        x: Positions, ascending.
-        y: Finite values of the same length.
-        x0: Position of the first column's left edge.
-        x1: Position of the last column's right edge.
-        columns: How many columns.
-
-    Returns:
-        Thinned positions and values; the input where it is small enough already.
-    """
-    if len(x) <= 2 * columns:
-        return x, y
-    edges = np.searchsorted(x, np.linspace(x0, x1, columns + 1)[1:-1])
-    starts = np.r_[0, edges[np.diff(edges, prepend=0) > 0]]  # np.unique loads masked arrays
-    starts = starts[starts < len(x)]
-    ends = np.r_[starts[1:], len(x)]
-    low, high = np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
-    rising = y[ends - 1] >= y[starts]
-    out_x = np.repeat(x[starts], 2)
-    out_x[1::2] = x[ends - 1]
-    out_y = np.empty(2 * len(starts))
-    out_y[0::2], out_y[1::2] = np.where(rising, low, high), np.where(rising, high, low)
-    return out_x, out_y
-
-
-def runs(x: Array, y: Array) -> list[tuple[Array, Array]]:
-    """The stretches of finite values between gaps."""
-    good = np.isfinite(y) & np.isfinite(x)
-    if good.all():
-        return [(x, y)] if len(x) else []
-    edges = np.flatnonzero(np.diff(np.r_[False, good, False].astype(np.int8)))
-    return [(x[a:b], y[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def draw(
@@ -179,7 +71,7 @@ def draw(
     across, down = (1, 1) if ascii_ else dots.SHAPES[marker]
     size = (max(1, width - left), max(1, height - (0 if bare else 2)))
     frame = Frame(left, *size, across, down)
-    body = _signed(_plot(series, axes, frame, marker), signs, axes, frame)
+    body = _signed(strokes(series, axes, frame, marker), signs, axes, frame)
     tick_rows = {frame.row(value, axes): label for value, label in axes.y_ticks}
     side, _, tick, _, dot = _FRAMES[ascii_]
     rows: list[CellRow] = []
@@ -251,173 +143,3 @@ def _bottom(
     row = " " * (frame.left - 1) + corner + "".join(axis)
     text = "".join(labels)[:width]
     return [(row[:width], ("a" * frame.left + "".join(keys))[:width]), (text, "l" * len(text))]
-
-
-def _plot(series: Sequence[Series], axes: Axes, frame: Frame, marker: str) -> list[CellRow]:
-    """The inside of a plot: lines by plotext, over what `widgets.dots` draws."""
-    under: list[tuple[Series, list[tuple[Array, Array]]]] = []
-    over: list[tuple[Series, list[tuple[Array, Array]]]] = []
-    for one in series:
-        stretches = _within(one, axes)
-        if stretches:
-            layer = under if one.faint or _busy(stretches, axes, frame) else over
-            layer.append((one, stretches))
-    body = [(" " * frame.width, " " * frame.width)] * frame.height
-    for faint in (True, False):
-        for one, stretches in under:
-            if one.faint is faint:
-                body = _overlaid(body, _layer(one, stretches, axes, frame, marker))
-    if over:
-        body = _overlaid(body, _lines(over, axes, frame, marker))
-    marked = [one for one, _ in (*under, *over) if one.mark]
-    return _marked(body, marked, axes, frame)
-
-
-def _within(one: Series, axes: Axes) -> list[tuple[Array, Array]]:
-    """The stretches between gaps that lie inside the axes, their ends cut at the edges."""
-    first = max(0, int(np.searchsorted(one.x, axes.x0)) - 1)
-    last = int(np.searchsorted(one.x, axes.x1, side="right")) + 1
-    x, y = one.x[first:last], one.y[first:last]
-    if one.faint:
-        return [(x, y)] if len(x) else []
-    found = []
-    for sx, sy in runs(x, y):
-        inside = (sx >= axes.x0) & (sx <= axes.x1)
-        if not inside.all():
-            ends = [e for e in (axes.x0, axes.x1) if len(sx) > 1 and sx[0] < e < sx[-1]]
-            sx, sy = (
-                np.r_[sx[inside], ends],
-                np.r_[sy[inside], np.interp(ends, sx, sy)],
-            )
-            order = np.argsort(sx, kind="stable")
-            sx, sy = sx[order], sy[order]
-        if len(sx):
-            thin = buckets(sx, np.clip(sy, axes.y0, axes.y1), axes.x0, axes.x1, 2000)
-            found.append(thin)
-    return found
-
-
-def _busy(stretches: list[tuple[Array, Array]], axes: Axes, frame: Frame) -> bool:
-    """Whether lines go up and down so much that plotext would be slow, and no line be seen."""
-    scale = 4 * frame.height / (axes.y1 - axes.y0)
-    travel = sum(float(np.abs(np.diff(y)).sum()) for _, y in stretches)
-    return travel * scale > _BUSY * frame.width
-
-
-def _layer(
-    one: Series, stretches: list[tuple[Array, Array]], axes: Axes, frame: Frame, marker: str
-) -> list[CellRow]:
-    """Points, or a line that is too busy for plotext, as cells of dots."""
-    grid = dots.blank(frame.width, frame.height, marker)
-    limits = (axes.x0, axes.x1, axes.y0, axes.y1)
-    for x, y in stretches:
-        (dots.scatter if one.faint else dots.envelope)(x, y, limits, grid)
-    rows = dots.characters(grid, marker)
-    if marker == "ascii" and not one.faint:
-        rows = ["".join(" " if char == " " else one.line for char in row) for row in rows]
-    return [(row, "".join(" " if char == " " else one.key for char in row)) for row in rows]
-
-
-def _overlaid(under: list[CellRow], over: list[CellRow]) -> list[CellRow]:
-    """Two layers as one; the upper one's cells win."""
-    rows = []
-    for below, above in zip(under, over, strict=True):
-        if not above[1].strip():
-            rows.append(below)
-        elif not below[1].strip():
-            rows.append(above)
-        else:
-            cells = [
-                (char, key) if key != " " else (old, old_key)
-                for old, old_key, char, key in zip(*below, *above, strict=True)
-            ]
-            rows.append(("".join(c for c, _ in cells), "".join(k for _, k in cells)))
-    return rows
-
-
-def _marked(
-    body: list[CellRow], series: Sequence[Series], axes: Axes, frame: Frame
-) -> list[CellRow]:
-    """The inside of a plot with the marks of its series on it."""
-    rows = [(list(chars), list(keys)) for chars, keys in body]
-    for one in series:
-        x, y = _thinned(one.x, one.y, axes, frame)
-        for at, value in zip(x.tolist(), y.tolist(), strict=True):
-            chars, keys = rows[frame.row(value, axes)]
-            column = frame.column(at, axes)
-            chars[column], keys[column] = one.mark, one.key
-    return [("".join(chars), "".join(keys)) for chars, keys in rows]
-
-
-def _lines(
-    series: Sequence[tuple[Series, list[tuple[Array, Array]]]],
-    axes: Axes,
-    frame: Frame,
-    marker: str,
-) -> list[CellRow]:
-    """Lines, by plotext, which is told their numbers as their colours."""
-    with _LOCK:
-        # Imported at the first plot: nothing else of the program needs it.
-        import plotext
-
-        _prepare(plotext, axes, frame)
-        for index, (one, stretches) in enumerate(series, 1):
-            shape = one.line if marker == "ascii" else MARKERS[marker]
-            for x, y in stretches:
-                x, y = buckets(x, y, axes.x0, axes.x1, frame.width)
-                add = plotext.scatter if len(x) == 1 else plotext.plot
-                add(x.tolist(), y.tolist(), marker=shape, color=index)
-        built: str = plotext.build()
-        plotext.clear_figure()
-    keys = [one.key for one, _ in series]
-    blank = (" " * frame.width, " " * frame.width)
-    rows = [_cells(line, keys, frame.width) for line in built.split("\n")[: frame.height]]
-    return rows + [blank] * (frame.height - len(rows))
-
-
-def _prepare(plt: Any, axes: Axes, frame: Frame) -> None:
-    plt.clear_figure()
-    plt.theme("clear")
-    plt.limit_size(False, False)
-    plt.plot_size(frame.width, frame.height)
-    plt.frame(False)
-    plt.xaxes(False, False)
-    plt.yaxes(False, False)
-    plt.xticks([])
-    plt.yticks([])
-    plt.xlim(axes.x0, axes.x1)
-    plt.ylim(axes.y0, axes.y1)
-
-
-def _thinned(x: Array, y: Array, axes: Axes, frame: Frame) -> tuple[Array, Array]:
-    """The first finite point of every third column, so that marks stay where they are."""
-    good = np.isfinite(y) & (x >= axes.x0) & (x <= axes.x1)
-    x, y = x[good], np.clip(y[good], axes.y0, axes.y1)
-    slots = ((x - axes.x0) / (axes.x1 - axes.x0) * frame.width / 3).astype(np.int64)
-    first = np.diff(slots, prepend=-1) > 0
-    return x[first], y[first]
-
-
-def _cells(line: str, keys: Sequence[str], width: int) -> CellRow:
-    """One line of plotext's output as characters and keys."""
-    chars: list[str] = []
-    names: list[str] = []
-    key = " "
-    position = 0
-    for match in [*_SGR.finditer(line), None]:
-        text = line[position : match.start() if match else len(line)]
-        chars.append(text)
-        names += [key if char != " " else " " for char in text]
-        if match:
-            position = match.end()
-            key = _key_of(match.group(1), keys)
-    text = "".join(chars)[:width].ljust(width)
-    return text, "".join(names)[:width].ljust(width)
-
-
-def _key_of(code: str, keys: Sequence[str]) -> str:
-    parts = code.split(";")
-    if parts[:2] == ["38", "5"] and len(parts) == 3:
-        index = int(parts[2]) - 1
-        return keys[index] if 0 <= index < len(keys) else " "
-    return " "

@@ -24,7 +24,8 @@ from widgets.chart_view import (
     series_of,
     signs_of,
 )
-from widgets.raster import Series, draw
+from widgets.raster import draw
+from widgets.strokes import Series
 from widgets.track import Track
 
 

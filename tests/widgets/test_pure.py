@@ -16,7 +16,7 @@ from widgets import numbers, plain
 from widgets.axes import Axes, StillLimits, nice_step, round_up, ticks, x_end
 from widgets.cells import changed_runs
 from widgets.conversation import conversation
-from widgets.raster import Series, buckets, draw, runs
+from widgets.raster import draw
 from widgets.record_data import Mark, RecordData
 from widgets.record_layout import (
     chat_rows,
@@ -27,6 +27,7 @@ from widgets.record_layout import (
     token_end,
     turn_of,
 )
+from widgets.strokes import Series, buckets, runs
 from widgets.text import cell_width, use_ascii
 
 JSON = st.recursive(
