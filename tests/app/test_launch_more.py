@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from tests.app.aids import screen_text
 from tests.app.job_fakes import job, until
+from tests.app.launching import launch_screen, ready, said_yes
 from tui.config import Paths
 from tui.jobs import LaunchRequest, LaunchState, open_ledger
 from tui.jobs.models import ModelEntry
@@ -21,16 +22,6 @@ from tui.messages import GoLaunch, LaunchPrefill
 from tui.run.feed import feed_of
 from tui.run.form import form_of, read_form
 from tui.screens.job import JobScreen
-from tui.screens.launch import LaunchScreen
-
-
-async def ready(pilot, words: str = "Ready") -> LaunchScreen:
-    app = pilot.app
-    await pilot.pause()
-    app.action_mode("launch")
-    await until(pilot, lambda: isinstance(app.screen, LaunchScreen), "the Launch screen")
-    await until(pilot, lambda: words in screen_text(app), "the preflight")
-    return app.screen
 
 
 def told(app) -> str:
@@ -117,9 +108,7 @@ async def test_a_past_run_fills_the_form(make, provider, sample_data) -> None:
         screen.query_one("#epochs", Input).value = "1"
         await until(pilot, lambda: screen.go.disabled)
         await until(pilot, lambda: not screen.go.disabled)
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: "Launch this run?" in screen_text(app))
-        await pilot.press("y")
+        await said_yes(pilot)
         await until(pilot, lambda: ("create", "micro") in provider.calls)
         assert not any(call == "upload" for call, _ in provider.calls)
 
@@ -148,9 +137,7 @@ async def test_what_was_cut_short_is_told_and_finished(make, provider, home, sam
         await pilot.press("f")
         await until(pilot, lambda: screen.query_one("#suffix", Input).value == "cut")
         await until(pilot, lambda: not screen.go.disabled)
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: "Launch this run?" in screen_text(app))
-        await pilot.press("y")
+        await said_yes(pilot)
         await until(pilot, lambda: isinstance(app.screen, JobScreen), "the panel")
         assert [name for name, _ in provider.calls].count("create") == 1
         ledger = await feed_of(app).ledger()
@@ -202,9 +189,7 @@ async def test_escape_stops_an_upload_and_says_what_is_left(make, provider, samp
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await ready(pilot)
         await until(pilot, lambda: not screen.go.disabled)
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: "Launch this run?" in screen_text(app))
-        await pilot.press("y")
+        await said_yes(pilot)
         await until(pilot, held.is_set, "the upload")
         await until(pilot, lambda: "Esc stops it" in screen_text(app))
         await until(pilot, lambda: "esc stop launch" in screen_text(app), "the key line")
@@ -237,9 +222,7 @@ async def test_escape_does_not_stop_a_create_that_is_on_its_way(
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await ready(pilot)
         await until(pilot, lambda: not screen.go.disabled)
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: "Launch this run?" in screen_text(app))
-        await pilot.press("y")
+        await said_yes(pilot)
         await until(pilot, held.is_set, "the create")
         await pilot.press("escape")
         await until(pilot, lambda: "cannot be taken back" in told(app))
@@ -277,9 +260,7 @@ async def test_read_only_says_so_and_asks_nothing(make, provider, sample_data, m
     monkeypatch.setenv("TUNEDECK_READ_ONLY", "1")
     app = make(sample_data / "support_chat.jsonl")
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
-        app.action_mode("launch")
-        await until(pilot, lambda: isinstance(app.screen, LaunchScreen))
+        await launch_screen(pilot)
         await pilot.press("ctrl+l")
         await until(pilot, lambda: "Read-only" in told(app))
         assert "Launch this run?" not in screen_text(app)

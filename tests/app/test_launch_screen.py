@@ -9,26 +9,13 @@ from textual.widgets import Input, OptionList
 
 from tests.app.aids import assert_golden, screen_text
 from tests.app.job_fakes import until
+from tests.app.launching import asked, launch_screen, ready, said_yes
 from tui.errors import SafetyError
 from tui.messages import GoLaunch, LaunchPrefill
 from tui.opened.workspace import Stage
 from tui.run.form import read_form
 from tui.screens.job import JobScreen
 from tui.screens.launch import LaunchScreen
-
-
-async def launch_screen(pilot) -> LaunchScreen:
-    app = pilot.app
-    await pilot.pause()
-    app.action_mode("launch")
-    await until(pilot, lambda: isinstance(app.screen, LaunchScreen), "the Launch screen")
-    return app.screen
-
-
-async def ready(pilot) -> LaunchScreen:
-    screen = await launch_screen(pilot)
-    await until(pilot, lambda: "Ready" in screen_text(pilot.app), "the preflight")
-    return screen
 
 
 async def test_the_open_dataset_is_checked_and_priced_at_once(make, sample_data) -> None:
@@ -51,8 +38,7 @@ async def test_y_launches_one_run_and_opens_its_panel(make, provider, sample_dat
     app = make(sample_data / "support_chat.jsonl")
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(pilot)
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: "Launch this run?" in screen_text(app), "the question")
+        await asked(pilot)
         shown = screen_text(app)
         assert "support_chat.jsonl" in shown
         assert "12,450 tokens" in shown
@@ -67,8 +53,7 @@ async def test_anything_but_y_launches_nothing(make, provider, sample_data, key)
     app = make(sample_data / "support_chat.jsonl")
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(pilot)
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: "Launch this run?" in screen_text(app), "the question")
+        await asked(pilot)
         await pilot.press(key)
         await until(pilot, lambda: isinstance(app.screen, LaunchScreen), "the form again")
         await pilot.pause()
@@ -87,8 +72,7 @@ async def test_pressing_twice_launches_once(make, provider, sample_data, monkeyp
     monkeypatch.setattr(provider, "upload", slow)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await ready(pilot)
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: "Launch this run?" in screen_text(app), "the question")
+        await asked(pilot)
         await pilot.press("y", "ctrl+l", "y", "ctrl+l", "y")
         await until(pilot, lambda: "uploading support_chat.jsonl" in screen_text(app))
         assert screen.go.disabled
@@ -110,9 +94,7 @@ async def test_errors_in_the_file_need_the_force_switch(make, provider, broken_f
         screen.force.focus()
         await pilot.press("space")
         await until(pilot, lambda: "Ready by force" in screen_text(app), "force")
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: "by force" in screen_text(app), "the question")
-        await pilot.press("y")
+        await said_yes(pilot, "by force")
         await until(pilot, lambda: isinstance(app.screen, JobScreen), "the panel")
 
 
@@ -129,9 +111,7 @@ async def test_an_unclear_outcome_is_said_with_the_next_step(
     monkeypatch.setattr("tui.jobs.launch", unclear)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await ready(pilot)
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: "Launch this run?" in screen_text(app), "the question")
-        await pilot.press("y")
+        await said_yes(pilot)
         await until(pilot, lambda: "it is not known whether" in screen_text(app))
         assert "again in a minute" in screen_text(app)
         await until(pilot, lambda: not screen.go.disabled)
