@@ -18,8 +18,7 @@ Ask = Callable[..., tuple[int, dict[str, Any], str]]
 
 @pytest.fixture
 def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as running:
-        running.keys = {KEY}
+    with OpenAIServer(KEY) as running:
         yield running
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.jobs.aids import hurry, ten_examples
 from tests.jobs.faultserver import KEY, FaultServer
 from tui.config import Paths, ProviderConfig
 from tui.jobs import Ledger, Provider, open_ledger
@@ -39,21 +40,17 @@ def ledger(paths: Paths) -> Iterator[Ledger]:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits that protect people from slow networks are short against a server in this process."""
-    monkeypatch.setattr("tui.jobs.watcher._FAST_NEARBY", 0.02)
-    monkeypatch.setattr("tui.jobs.watcher._SLOW_NEARBY", 0.05)
-    monkeypatch.setattr("tui.jobs.watcher._MAX_BACKOFF", 0.05)
-    monkeypatch.setattr("tui.jobs.wire.BACKOFF", 0.01)
-    monkeypatch.setattr("tui.jobs.launcher._LOOK_SECONDS", 1.0)
-    monkeypatch.setattr("tui.jobs.recovery._GRACE_NEARBY", 0.3)
+    """No test waits as one does for a far server."""
+    hurry(monkeypatch)
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    path = tmp_path / "train.jsonl"
-    lines = [
-        {"messages": [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": "!"}]}
-        for n in range(10)
-    ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
+    return ten_examples(tmp_path / "train.jsonl")
+
+
+@pytest.fixture
+def running() -> Iterator[ExitStack]:
+    """Servers entered here end with the test."""
+    with ExitStack() as stack:
+        yield stack

@@ -26,8 +26,7 @@ ASK = [{"role": "user", "content": "hello"}]
 
 @pytest.fixture
 def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as running:
-        running.keys = {KEY}
+    with OpenAIServer(KEY) as running:
         yield running
 
 

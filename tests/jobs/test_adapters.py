@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.jobs.aids import FREE, Heard, opened
 from tests.jobs.wireserver import (
     Answer,
     AzureServer,
@@ -21,10 +21,9 @@ from tests.jobs.wireserver import (
 )
 from tui.config import Paths, ProviderConfig
 from tui.errors import SafetyError
-from tui.jobs import CallError, LaunchRequest, Ledger, Preflight, Provider, Watcher, launch
+from tui.jobs import CallError, LaunchRequest, Ledger, Provider, Watcher, launch
 
 pytestmark = pytest.mark.usefixtures("hurried")
-KEY = "provider-key-0123456789"
 BODY = {
     "model": "base",
     "training_file": "file-1",
@@ -33,22 +32,6 @@ BODY = {
     "method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 3}}},
     "metadata": {"tunedeck_launch": "abc"},
 }
-
-
-@pytest.fixture
-def running() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
-
-
-@asynccontextmanager
-async def opened(server: Any, paths: Paths, adapter: str, **more: Any) -> AsyncIterator[Provider]:
-    server.keys = {KEY}
-    settings = {"base_url": server.url, "api_key": KEY, **more}
-    config = ProviderConfig("lab", "compatible", adapter=adapter, **settings)
-    provider = Provider(config, paths)
-    yield provider
-    await provider.aclose()
 
 
 async def collect(provider: Provider, ledger: Ledger, job_id: str) -> list[Any]:
@@ -387,12 +370,12 @@ async def test_a_lost_answer_is_found_again_without_metadata(
     file.write_text('{"messages": []}\n')
     request = LaunchRequest(file, "base", hyperparameters={"n_epochs": 2})
     async with opened(server, paths, "mistral") as provider:
-        result = await launch(request, Preflight((), None, None, False), provider, ledger)
+        result = await launch(request, FREE, provider, ledger)
         assert result.adopted
         assert result.job.id == server.jobs[0]["id"]
         refused = LaunchRequest(file, "base", seed=3)
         with pytest.raises(CallError, match="seed"):
-            await launch(refused, Preflight((), None, None, False), provider, ledger)
+            await launch(refused, FREE, provider, ledger)
     assert len(server.jobs) == 1
     assert len(server.calls("POST", "/v1/files")) == 1
 
@@ -403,28 +386,23 @@ async def test_the_providers_own_price_is_told_and_kept_to(
     server = running.enter_context(CrusoeServer())
     file = tmp_path / "train.jsonl"
     file.write_text('{"messages": []}\n')
-    free = Preflight((), None, None, False)
     request = LaunchRequest(file, "base", hyperparameters={"n_epochs": 2}, max_cost=1.0)
-    said: list[str] = []
-
-    def tell(_state: Any, words: str) -> None:
-        said.append(words)
-
+    said = Heard()
     async with opened(server, paths, "crusoe") as provider:
         with pytest.raises(SafetyError, match=r"1\.25 USD.*over the limit") as caught:
-            await launch(request, free, provider, ledger, tell)
+            await launch(request, FREE, provider, ledger, said)
         assert caught.value.code == "over_max_cost"
         assert not server.jobs
         enough = dataclasses.replace(request, max_cost=2.0)
-        await launch(enough, free, provider, ledger, tell)
+        await launch(enough, FREE, provider, ledger, said)
         assert "lab estimates 1.25 USD for 120,000 tokens" in said
         # Without a price nobody can keep the limit; without a limit no price stops no launch.
         server.on("POST", "/fine_tuning/jobs/estimate_price", Answer(b"", 500))
         with pytest.raises(SafetyError, match="cannot be kept by lab") as caught:
-            await launch(enough, free, provider, ledger, tell)
+            await launch(enough, FREE, provider, ledger, said)
         assert caught.value.code == "price_unknown"
         assert len(server.jobs) == 1
-        await launch(dataclasses.replace(request, max_cost=None), free, provider, ledger, tell)
+        await launch(dataclasses.replace(request, max_cost=None), FREE, provider, ledger, said)
     assert len(server.jobs) == 2
     assert any("does not tell a price" in words for words in said)
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import re
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.jobs.faultserver import KEY
+from tests.jobs.aids import FREE, Heard, opened
 from tests.jobs.wireserver import CrusoeServer, MistralServer
 from tui.config import Paths, ProviderConfig
 from tui.errors import ProviderError, SafetyError
@@ -23,8 +21,6 @@ from tui.jobs import (
     LaunchRequest,
     LaunchState,
     Ledger,
-    Preflight,
-    Provider,
     Watcher,
     launch,
     leftovers,
@@ -34,31 +30,11 @@ from tui.run.named import ModelName, resolve_model
 
 pytestmark = pytest.mark.usefixtures("hurried")
 TODAY = datetime.date(2026, 11, 22)
-UNPRICED = Preflight((), None, None, False)
 
 
 @pytest.fixture
-def running() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-def request_(tmp_path: Path) -> LaunchRequest:
-    path = tmp_path / "train.jsonl"
-    lines = [
-        {"messages": [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": "!"}]}
-        for n in range(10)
-    ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return LaunchRequest(path, "base", hyperparameters={"n_epochs": 2}, max_cost=2.0)
-
-
-@asynccontextmanager
-async def opened(server: Any, paths: Paths, kind: str) -> Any:
-    provider = Provider(ProviderConfig("lab", kind, server.url, api_key=KEY), paths)
-    yield provider
-    await provider.aclose()
+def request_(file: Path) -> LaunchRequest:
+    return LaunchRequest(file, "base", hyperparameters={"n_epochs": 2}, max_cost=2.0)
 
 
 @pytest.mark.parametrize("kind", ["crusoe", "mistral"])
@@ -77,18 +53,14 @@ async def test_a_price_in_another_currency_keeps_no_limit(
 ) -> None:
     server = running.enter_context(MistralServer())
     server.on("POST", "/files", {"id": "file-9", "bytes": 1})
-    said: list[str] = []
-
-    def tell(_state: Any, words: str) -> None:
-        said.append(words)
-
+    said = Heard()
     async with opened(server, paths, "mistral") as provider:
         with pytest.raises(SafetyError, match=r"4\.50 EUR.*US dollars") as caught:
-            await launch(request_, UNPRICED, provider, ledger, tell)
+            await launch(request_, FREE, provider, ledger, said)
         assert caught.value.code == "price_unknown"
         assert not server.jobs
         unlimited = dataclasses.replace(request_, max_cost=None)
-        await launch(unlimited, UNPRICED, provider, ledger, tell)
+        await launch(unlimited, FREE, provider, ledger, said)
     assert len(server.jobs) == 1
     assert any("4.50 EUR" in words for words in said)
 
@@ -107,7 +79,7 @@ async def test_a_job_made_of_a_dry_run_is_the_launches_own(
     server.on("POST", "/fine_tuning/jobs", forgetful)
     async with opened(server, paths, "mistral") as provider:
         with pytest.raises(CallError, match="made a job of a dry run") as caught:
-            await launch(request_, UNPRICED, provider, ledger)
+            await launch(request_, FREE, provider, ledger)
         job_id = server.jobs[0]["id"]
         assert job_id in caught.value.hint
         row = ledger.launches(provider.endpoint, 1)[0]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.jobs.aids import FREE
 from tests.jobs.faultserver import KEY, FaultServer
 from tui.config import Paths, ProviderConfig
 from tui.errors import ProviderError, SafetyError, UsageError
@@ -38,7 +39,6 @@ from tui.jobs.rows import LaunchRow, Owner
 
 pytestmark = pytest.mark.usefixtures("hurried")
 TODAY = datetime.date(2026, 11, 22)
-NOTHING = Preflight((), None, None, False)
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ async def test_what_the_models_say(
     expected: list[str],
 ) -> None:
     server.models = listed
-    found = await ask_provider(request_, NOTHING, provider, today=TODAY)
+    found = await ask_provider(request_, FREE, provider, today=TODAY)
     assert codes(found) == expected
     assert found.blocked == ("shut_down" in expected)
     assert not server.count("POST", ".*")
@@ -193,7 +193,7 @@ async def test_what_its_refusal_means(
     blocked: bool,
 ) -> None:
     server.fault("GET", "/v1/models", "status", times=10, status=status, body=body)
-    found = await ask_provider(request_, NOTHING, provider)
+    found = await ask_provider(request_, FREE, provider)
     assert codes(found) == ([code] if code else [])
     assert found.blocked is blocked
 
@@ -203,10 +203,10 @@ async def test_a_grader_the_provider_does_not_take(
 ) -> None:
     asked = dataclasses.replace(request_, method="reinforcement", grader={"type": "python"})
     path = "/v1/fine_tuning/alpha/graders/validate"
-    assert codes(await ask_provider(asked, NOTHING, provider)) == [], "it checks none"
+    assert codes(await ask_provider(asked, FREE, provider)) == [], "it checks none"
     body = b'{"error": {"message": "no name"}}'
     server.fault("POST", path, "status", status=400, body=body)
-    found = await ask_provider(asked, NOTHING, provider)
+    found = await ask_provider(asked, FREE, provider)
     assert codes(found) == ["bad_grader"]
     assert "no name" in found.problems[0].message
 
@@ -216,10 +216,10 @@ async def test_read_only(
 ) -> None:
     config = ProviderConfig("lab", "compatible", server.url, api_key=KEY, read_only=True)
     provider = Provider(config, paths)
-    found = await ask_provider(request_, NOTHING, provider)
+    found = await ask_provider(request_, FREE, provider)
     assert codes(found) == ["read_only"]
     with pytest.raises(SafetyError) as caught:
-        await launch(request_, NOTHING, provider, ledger)
+        await launch(request_, FREE, provider, ledger)
     assert caught.value.code == "read_only"
     assert not ledger.launches()
     assert not server.seen
@@ -237,7 +237,7 @@ async def test_a_job_of_this_machine_is_asked_for_as_it_was(
     again = await relaunch(made.job.id, provider, ledger)
     assert again.request == dataclasses.replace(asked, max_cost=None, force=False)
     assert again.notes == ()
-    await launch(again.request, NOTHING, provider, ledger)
+    await launch(again.request, FREE, provider, ledger)
     first, second = server.jobs
     assert first["method"] == second["method"]
     assert len(server.files) == 1
@@ -246,10 +246,10 @@ async def test_a_job_of_this_machine_is_asked_for_as_it_was(
 async def test_a_file_that_moved_is_found_by_its_hash(
     server: FaultServer, provider: Provider, ledger: Ledger, request_: LaunchRequest
 ) -> None:
-    made = await launch(request_, NOTHING, provider, ledger)
+    made = await launch(request_, FREE, provider, ledger)
     moved = request_.file.with_name("moved.jsonl")
     request_.file.rename(moved)
-    await launch(dataclasses.replace(request_, file=moved), NOTHING, provider, ledger)
+    await launch(dataclasses.replace(request_, file=moved), FREE, provider, ledger)
     again = await relaunch(made.job.id, provider, ledger)
     assert again.request.file == moved
     assert again.request.file_id is None
@@ -259,7 +259,7 @@ async def test_a_file_that_moved_is_found_by_its_hash(
 async def test_the_providers_copy_stands_in_for_a_lost_file(
     server: FaultServer, provider: Provider, ledger: Ledger, request_: LaunchRequest, how: str
 ) -> None:
-    made = await launch(request_, NOTHING, provider, ledger)
+    made = await launch(request_, FREE, provider, ledger)
     if how == "gone":
         request_.file.unlink()
     else:
@@ -267,12 +267,12 @@ async def test_the_providers_copy_stands_in_for_a_lost_file(
     again = await relaunch(made.job.id, provider, ledger)
     assert again.request.file_id == "file-1"
     assert "provider's copy" in again.notes[0]
-    result = await launch(again.request, NOTHING, provider, ledger)
+    result = await launch(again.request, FREE, provider, ledger)
     assert result.upload.reused
     assert server.jobs[1]["training_file"] == "file-1"
     server.files.clear()
     with pytest.raises(SafetyError, match="has no file file-1 any more"):
-        await launch(again.request, NOTHING, provider, ledger)
+        await launch(again.request, FREE, provider, ledger)
     assert len(server.jobs) == 2
 
 
@@ -399,7 +399,7 @@ async def test_a_launch_takes_the_place_of_an_interrupted_one(
 ) -> None:
     ledger.plan(row(provider, request_, LaunchState.PLANNED))
     await reconcile(ledger, provider)
-    await launch(request_, NOTHING, provider, ledger)
+    await launch(request_, FREE, provider, ledger)
     assert leftovers(ledger) == ()
     assert len(server.jobs) == 1
 

@@ -34,8 +34,7 @@ KEY = "sk-proj-abcdefghijklmnop0123"
 
 @pytest.fixture
 def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as running:
-        running.keys = {KEY}
+    with OpenAIServer(KEY) as running:
         yield running
 
 

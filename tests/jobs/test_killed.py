@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.jobs.aids import FREE
 from tests.jobs.faultserver import KEY, FaultServer
-from tui.jobs import LaunchRequest, LaunchState, Ledger, Preflight, Provider, launch, reconcile
+from tui.jobs import LaunchRequest, LaunchState, Ledger, Provider, launch, reconcile
 
 pytestmark = pytest.mark.usefixtures("hurried")
 CREATE = r"/v1/fine_tuning/jobs"
@@ -42,13 +43,6 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "train.jsonl"
-    path.write_text('{"messages": []}\n' * 10)
-    return path
-
-
 def start(server: FaultServer, file: Path, kill_at: int = 0) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, server.url, KEY, str(file), str(kill_at)],
@@ -67,7 +61,7 @@ async def ended(child: subprocess.Popen[bytes]) -> None:
 
 async def again(file: Path, provider: Provider, ledger: Ledger) -> str:
     request = LaunchRequest(file, "micro")
-    result = await launch(request, Preflight((), None, None, False), provider, ledger)
+    result = await launch(request, FREE, provider, ledger)
     return result.job.id
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.jobs.aids import FREE
 from tests.jobs.faultserver import KEY, FaultServer
 from tui.config import Paths, ProviderConfig
 from tui.errors import FileError, ProviderError, SafetyError
@@ -45,7 +46,7 @@ def go(
     request_: LaunchRequest, provider: Provider, ledger: Ledger
 ) -> Callable[[], asyncio.Future[LaunchResult]]:
     def run():  # type: ignore[no-untyped-def]
-        return launch(request_, Preflight((), None, None, False), provider, ledger)
+        return launch(request_, FREE, provider, ledger)
 
     return run
 

@@ -45,10 +45,10 @@ class WireServer:
     root = "/v1"
     missing: Any = {"detail": "Not Found"}
 
-    def __init__(self) -> None:
+    def __init__(self, *keys: str) -> None:
         self.seen: list[Seen] = []
         self.routes: list[tuple[str, re.Pattern[str], Handle]] = []
-        self.keys: set[str] = set()
+        self.keys = set(keys)
         self.refuse: Callable[[Seen], Answer | None] = lambda seen: None
         self.build()
 

@@ -16,21 +16,6 @@ def launch(out: Out, file: Path, *more: str) -> tuple[int, str, str]:
     return out("launch", str(file), "--model", "gpt-4.1-mini", "--epochs", "3", *more)
 
 
-def records(path: Path, **more: Any) -> Path:
-    lines = [
-        {
-            "messages": [
-                {"role": "user", "content": f"Question {n}"},
-                {"role": "assistant", "content": f"Answer {n}"},
-            ],
-            **more,
-        }
-        for n in range(10)
-    ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
-
-
 def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 

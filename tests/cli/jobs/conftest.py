@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.jobs.common import records
+from tests.jobs.aids import hurry, ten_examples
 from tests.jobs.faultserver import KEY, FaultServer
 
 
@@ -27,13 +27,9 @@ def settings(home: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -
     )
     (config / "prices.toml").write_text('[lab.models]\n"gpt-4.1-mini" = { training = 4.0 }\n')
     monkeypatch.setenv("LAB_KEY", KEY)
-    monkeypatch.setattr("tui.jobs.watcher._FAST_NEARBY", 0.02)
-    monkeypatch.setattr("tui.jobs.watcher._MAX_BACKOFF", 0.05)
-    monkeypatch.setattr("tui.jobs.wire.BACKOFF", 0.01)
-    monkeypatch.setattr("tui.jobs.launcher._LOOK_SECONDS", 1.0)
-    monkeypatch.setattr("tui.jobs.recovery._GRACE_NEARBY", 0.3)
+    hurry(monkeypatch)
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return records(tmp_path / "train.jsonl")
+    return ten_examples(tmp_path / "train.jsonl")

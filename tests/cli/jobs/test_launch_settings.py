@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.calling import Out
-from tests.cli.jobs.common import records
+from tests.jobs.aids import ten_examples
 from tests.jobs.faultserver import FaultServer
 from tui.config import Paths
 from tui.jobs import LaunchState, open_ledger
@@ -164,12 +164,12 @@ def test_a_past_job_whose_file_is_gone(server: FaultServer, out: Out, file: Path
 def test_another_file_for_a_past_job(
     server: FaultServer, out: Out, file: Path, tmp_path: Path
 ) -> None:
-    valid = records(tmp_path / "valid.jsonl")
+    valid = ten_examples(tmp_path / "valid.jsonl")
     valid.write_text(valid.read_text().replace("Question", "Riddle"))
     words = ("launch", file, "--model", "gpt-4.1-mini", "--yes", "--validation", valid)
     assert out(*words)[0] == 0
     assert server.files[sent(server)["validation_file"]].count(b"Riddle") == 10
-    other = records(tmp_path / "other.jsonl")
+    other = ten_examples(tmp_path / "other.jsonl")
     other.write_text(other.read_text().replace("Question", "Other"))
     code, _, told = out("launch", other, "--from-job", "last", "--no-validation", "--yes")
     assert code == 0, told
@@ -207,7 +207,7 @@ def test_the_next_start_says_it_and_resume_finishes_it(
     (one,) = json.loads(out("jobs", "--json")[1])["launches"]
     assert one["state"] == "interrupted"
     assert "--clear" in one["next"]
-    other = records(tmp_path / "other.jsonl")
+    other = ten_examples(tmp_path / "other.jsonl")
     other.write_text(other.read_text().replace("Question", "Other"))
     assert launch_id[:8] in out("launch", other, "--model", "gpt-4.1-mini", "--yes")[2]
     code, printed, told = out("launch", "--resume", launch_id[:6], "--yes", "--json")
