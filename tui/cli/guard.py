@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from tui.run.stops import StopRule, Verdict
 
 _TICK = 1.0
+_AGAIN, _AGAIN_MOST = 2.0, 60.0
+# How long what was begun may take once the run is over.
+_SETTLE = 30.0
+# A name that so many measurements did not tell is a slip of the hand, most likely.
+_MANY = 20
 
 
 class Guard:
@@ -49,9 +54,15 @@ class Guard:
         self._cancel = cancel
         self._opened = opened
         self._tasks: set[asyncio.Task[None]] = set()
-        self._warned: set[StopRule] = set()
+        self._warned: set[tuple[StopRule, str]] = set()
+        self._owed = False
         for rule in rules:
             note(f"stop rule: {rule.promise()}")
+
+    @property
+    def fired(self) -> bool:
+        """Whether any rule came true."""
+        return bool(self._watch.fired)
 
     def see(self, update: Update) -> None:
         """Look at the run after an update was folded into its state."""
@@ -66,16 +77,25 @@ class Guard:
         self._warn(at_the_end=False)
 
     def _warn(self, *, at_the_end: bool) -> None:
-        """Say of a rule that it looks at a number nobody tells: a slip of the hand, most likely."""
-        from tui.run.stops import unheard
+        """Say of a rule that it looks at what nobody tells, or at what chance moves."""
+        from tui.run.stop_doubts import doubt, unheard, unknown
 
         metrics = self._state.metrics
+        many = at_the_end or any(len(track) >= _MANY for track in metrics.values())
         for rule in self._watch.rules:
-            name, meant = unheard(rule, metrics)
-            if name and rule not in self._warned and (meant or at_the_end):
-                self._warned.add(rule)
-                told = f"did you mean {meant}?" if meant else f"there are {_some(metrics)}"
-                note(f"stop rule: no number called {name} has arrived; {told}")
+            for what in unknown(rule, self._state):
+                self._say_once(rule, f"{what} is not known here, so this cannot come true: {rule}")
+            for name, meant in unheard(rule, metrics):
+                if meant or many:
+                    told = f"did you mean {meant}?" if meant else f"there are {_some(metrics)}"
+                    self._say_once(rule, f"no number called {name} has arrived; {told}")
+            if words := doubt(rule, metrics):
+                self._say_once(rule, words)
+
+    def _say_once(self, rule: StopRule, words: str) -> None:
+        if (rule, words[:40]) not in self._warned:
+            self._warned.add((rule, words[:40]))
+            note(f"stop rule: {words}")
 
     async def tick(self) -> None:
         """Look again and again: silence and time pass without updates. Runs until cancelled."""
@@ -89,20 +109,59 @@ class Guard:
         deed = {Action.ALERT: "you are told", Action.CANCEL: "the run is being cancelled"}.get(
             verdict.action, "its command is run"
         )
+        first = await self._claim(verdict)
+        if verdict.action is Action.RUN and not first:
+            deed = "its command was run before"
         self._printer.fired(verdict, deed)
         alert(f"{verdict.rule.condition}: {verdict.message}")
-        try:
-            if verdict.action is Action.CANCEL and self._cancel is not None:
-                deed = await self._cancel()
-            elif verdict.action is Action.RUN:
-                from tui.run.alerts import run_command
-
-                deed = await run_command(verdict, self._state.job_id)
-                note(deed)
-        except TunedeckError as error:
-            deed = f"it could not be cancelled: {error}"
-            note(deed)
         await self._keep(verdict, deed)
+        if verdict.action is Action.CANCEL and self._cancel is not None:
+            deed = await self._cancelled(self._cancel)
+        elif verdict.action is Action.RUN and first:
+            from tui.run.alerts import run_command
+
+            deed = await run_command(verdict, self._state.job_id)
+        else:
+            return
+        note(f"stop rule: {deed}")
+        await self._keep(verdict, deed)
+
+    async def _cancelled(self, cancel: Callable[[], Awaitable[str]]) -> str:
+        """Cancel the run, again and again while its provider cannot be reached; say how it went."""
+        from tui.jobs import CallError
+
+        self._owed, wait = True, _AGAIN
+        while True:
+            try:
+                deed = await cancel()
+            except TunedeckError as error:
+                if self._state.terminal:
+                    deed = f"the run is {self._state.status}"
+                elif isinstance(error, CallError) and (error.transient or error.unclear):
+                    note(f"stop rule: not cancelled yet: {error.message} (trying again)")
+                    await asyncio.sleep(wait)
+                    wait = min(_AGAIN_MOST, wait * 1.6)
+                    continue
+                else:
+                    deed = f"the run could not be cancelled: {error}"
+                    alert(deed)
+            self._owed = False
+            return deed
+
+    async def _claim(self, verdict: Verdict) -> bool:
+        """Remember that a rule acts; return whether it is the first time, of all who watch."""
+        if self._opened is None:
+            return True
+        opened, text = self._opened, str(verdict.rule)
+        with contextlib.suppress(TunedeckError):
+            return await asyncio.to_thread(
+                opened.ledger.claim_rule,
+                opened.provider.endpoint,
+                self._state.job_id,
+                text,
+                verdict.message,
+            )
+        return True
 
     async def _keep(self, verdict: Verdict, deed: str) -> None:
         if self._opened is None:
@@ -117,10 +176,25 @@ class Guard:
             )
 
     async def settle(self) -> None:
-        """Wait until everything begun is done."""
+        """Wait until what was begun is done, but not for ever."""
         self._warn(at_the_end=True)
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_SETTLE)
+            if late:
+                note("stop rule: a command still runs and is left alone")
+            self._give_up(late)
+
+    def close(self) -> None:
+        """Leave; say so when a cancel was not carried out."""
+        if self._owed:
+            job = self._state.job_id
+            note(f"stop rule: the run may not be cancelled yet: run 'tunedeck cancel {job}'")
+        self._give_up(self._tasks)
+
+    @staticmethod
+    def _give_up(tasks: Iterable[asyncio.Task[None]]) -> None:
+        for task in list(tasks):
+            task.cancel()
 
 
 def _some(names: Iterable[str]) -> str:

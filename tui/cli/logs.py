@@ -37,7 +37,7 @@ def watch_log(args: argparse.Namespace, rules: Sequence[StopRule]) -> int:
     if rules:
         _check_rules(args, logs, rules)
     if args.once:
-        return run(_once(args, logs))
+        return run(_once(args, logs, rules))
     if is_plain(args):
         return run(_follow(args, logs, rules))
     from tui.app import run_app
@@ -59,18 +59,22 @@ def _check_rules(
         )
 
 
-async def _once(args: argparse.Namespace, logs: Sequence[FoundLog]) -> int:
+async def _once(
+    args: argparse.Namespace, logs: Sequence[FoundLog], rules: Sequence[StopRule]
+) -> int:
     from tui.logs import read_log
     from tui.run.state import RunState
 
+    code = 0
     for log in logs:
         frame = Frame(RunState(log.path))
+        guard = Guard(rules, frame.state, printer_of(args)) if rules else None
         for update in await asyncio.to_thread(read_log, log.path):
             frame.take(update)
         job = frame.state.job
         assert job is not None
-        frame.show(args, job)
-    return 0
+        code = max(code, await frame.close(args, job, guard))
+    return code
 
 
 async def _follow(

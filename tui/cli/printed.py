@@ -76,6 +76,8 @@ async def print_all(
             ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ticking
+        if guard is not None:
+            guard.close()
     return 1
 
 
@@ -100,11 +102,13 @@ class Frame:
 
     def __init__(self, state: RunState) -> None:
         self.state = state
+        self._updates: list[Update] = []
         self._last: MetricPoint | None = None
         self._events: list[Event] = []
 
     def take(self, update: Update) -> None:
         """Take in an update."""
+        self._updates.append(update)
         self.state.apply(update)
         points = (*update.points, *update.amended)
         if points and (self._last is None or points[-1].step >= self._last.step):
@@ -112,8 +116,22 @@ class Frame:
         self._events += [event for event, _ in interleaved(update) if event is not None]
         del self._events[:-_LAST_EVENTS]
 
-    def show(self, args: argparse.Namespace, job: Job) -> None:
-        """Print it."""
+    async def close(self, args: argparse.Namespace, job: Job, guard: Guard | None) -> int:
+        """Print it, and hold the rules against the run once.
+
+        Returns:
+            The exit code: 1 when the run ended badly, or a rule is true.
+        """
+        self._show(args, job)
+        if guard is not None:
+            for update in self._updates:
+                guard.see(update)
+            await guard.settle()
+            guard.close()
+        bad = job.status in ("failed", "cancelled") or (guard is not None and guard.fired)
+        return 1 if bad else 0
+
+    def _show(self, args: argparse.Namespace, job: Job) -> None:
         if args.json:
             printer = JsonPrinter()
             printer.status(job)

@@ -11,12 +11,16 @@ from tui.cli import waiting
 from tui.cli.following import Trouble
 from tui.cli.printed import Frame, is_plain, print_all, printer_of
 from tui.cli.session import add_common, duration, find_job, run, session
-from tui.cli.stopping import add_rules, rules_of
+from tui.cli.stopping import add_rules, check_allowed, rules_held, rules_of, takes_away
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tui.cli.following import Printer
+    from tui.cli.guard import Guard
+    from tui.cli.session import Session
+    from tui.run.state import RunState
     from tui.run.stops import StopRule
 
 # Scripts care for order more than for the last second.
@@ -36,8 +40,18 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "trainer_state.json, TensorBoard files, CSV; or a folder of runs",
     )
     parser.add_argument("--plain", action="store_true", help="a line an event, also on a terminal")
-    parser.add_argument("--once", action="store_true", help="one picture, then exit")
-    parser.add_argument("--no-plot", action="store_true", help="words only, for screen readers")
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="one picture, then exit: 1 when the run failed or a rule is true, such as for cron",
+    )
+    parser.add_argument(
+        "--words",
+        "--no-plot",
+        action="store_true",
+        dest="no_plot",
+        help="no plot, words only, for screen readers",
+    )
     parser.add_argument(
         "--timeout",
         type=duration,
@@ -62,7 +76,7 @@ def watch(args: argparse.Namespace) -> int:
     if args.job is None:
         raise UsageError("no job is named", "give its id, 'last', or --log FILE")
     if args.once:
-        return run(_once(args))
+        return run(_once(args, rules))
     return follow(args, args.job)
 
 
@@ -71,52 +85,72 @@ def follow(args: argparse.Namespace, job: str) -> int:
     rules = rules_of(args)
     if is_plain(args):
         return run(_stream(args, job, rules))
-    provider, job_id = run(_resolved(args, job))
+    provider, job_id = run(_resolved(args, job, rules))
     from tui.app import run_app
 
     return run_app([], provider=provider, open_job=job_id, stop_rules=rules)
 
 
-async def _resolved(args: argparse.Namespace, job: str) -> tuple[str, str]:
+async def _resolved(
+    args: argparse.Namespace, job: str, rules: Sequence[StopRule]
+) -> tuple[str, str]:
     async with session(args, job=job) as opened:
-        return opened.config.name, await find_job(opened, job)
+        check_allowed(opened, rules)
+        job_id = await find_job(opened, job)
+        if takes_away(args):
+            opened.ledger.keep_rules(opened.provider.endpoint, job_id, ())
+        return opened.config.name, job_id
 
 
 async def _stream(args: argparse.Namespace, job: str, rules: Sequence[StopRule]) -> int:
-    import asyncio
-
-    from tui.cli.guard import Guard
-    from tui.jobs import Watcher, cancel_job
-    from tui.run.runlist import price_of
-    from tui.run.state import RunState
+    from tui.jobs import Watcher
 
     timeout = getattr(args, "timeout", waiting.UNREACHABLE)
     async with session(args, job=job) as opened:
+        check_allowed(opened, rules)
         job_id = await waiting.patiently(lambda: find_job(opened, job), timeout)
-        row = await asyncio.to_thread(opened.ledger.job, opened.provider.endpoint, job_id)
-        state = RunState(job_id, price_of(row.estimate) if row else None)
+        state = await _state(opened, job_id)
         printer = printer_of(args)
-
-        async def cancel() -> str:
-            outcome = await cancel_job(opened.provider, opened.ledger, job_id)
-            return f"the run is {outcome.job.status}"
-
-        guard = Guard(rules, state, printer, cancel=cancel, opened=opened) if rules else None
+        rules = rules_held(args, opened, job_id, rules)
+        guard = _guard(opened, rules, state, printer) if rules else None
         watcher = Watcher(job_id, opened.provider, opened.ledger, patience=_PATIENCE)
         trouble = Trouble(timeout)
         async with aclosing(watcher.updates()) as updates:
             return await print_all(updates, state, printer, trouble, guard)
 
 
-async def _once(args: argparse.Namespace) -> int:
-    from tui.jobs import Watcher
+async def _state(opened: Session, job_id: str) -> RunState:
+    import asyncio
+
+    from tui.run.runlist import price_of
     from tui.run.state import RunState
 
+    row = await asyncio.to_thread(opened.ledger.job, opened.provider.endpoint, job_id)
+    return RunState(job_id, price_of(row.estimate) if row else None)
+
+
+def _guard(opened: Session, rules: Sequence[StopRule], state: RunState, printer: Printer) -> Guard:
+    from tui.cli.guard import Guard
+    from tui.jobs import cancel_job
+
+    async def cancel() -> str:
+        job_id = state.job_id
+        outcome = await cancel_job(opened.provider, opened.ledger, job_id, timeout=None)
+        return f"the run is {outcome.job.status}"
+
+    return Guard(rules, state, printer, cancel=cancel, opened=opened)
+
+
+async def _once(args: argparse.Namespace, rules: Sequence[StopRule]) -> int:
+    from tui.jobs import Watcher
+
     async with session(args, job=args.job) as opened:
+        check_allowed(opened, rules)
         job_id = await find_job(opened, args.job)
         job = await opened.provider.retrieve(job_id)
         watcher = Watcher(job_id, opened.provider, opened.ledger, patience=0.0)
-        frame = Frame(RunState(job_id))
+        frame = Frame(await _state(opened, job_id))
+        guard = _guard(opened, rules, frame.state, printer_of(args)) if rules else None
         asked = time.monotonic()
         async with aclosing(watcher.updates()) as updates:
             async for update in updates:
@@ -126,5 +160,4 @@ async def _once(args: argparse.Namespace) -> int:
                     break
                 if time.monotonic() - asked > args.timeout:
                     break
-    frame.show(args, frame.state.job or job)
-    return 0
+        return await frame.close(args, frame.state.job or job, guard)

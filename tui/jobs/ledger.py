@@ -15,11 +15,12 @@ from typing import Any
 
 from tui.jobs.bills import Bills
 from tui.jobs.history import History
+from tui.jobs.kept_rules import KeptRules
 from tui.jobs.rows import OPEN_STATES, LaunchRow, LaunchState, Owner
 from tui.jobs.storage import pack, storable, unpack
 
 
-class Ledger(Bills, History):
+class Ledger(Bills, KeptRules, History):
     """The ledger in one file: launches and uploads here, jobs and their events in its base.
 
     Args:

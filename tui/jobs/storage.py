@@ -17,7 +17,7 @@ from typing import Any
 
 from tui.errors import FileError, disk_is_full
 
-VERSION = 5
+VERSION = 6
 _BUSY_MS = 10_000
 _LAUNCHES = """
 CREATE TABLE IF NOT EXISTS launches (
@@ -64,8 +64,13 @@ CREATE TABLE IF NOT EXISTS columns (
     endpoint TEXT NOT NULL, job_id TEXT NOT NULL, last INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (endpoint, job_id, last));
 """
+_RULES = """
+CREATE TABLE IF NOT EXISTS rules (
+    endpoint TEXT NOT NULL, job_id TEXT NOT NULL, rule TEXT NOT NULL, set_at REAL NOT NULL,
+    acted_at REAL, seen TEXT NOT NULL DEFAULT '', PRIMARY KEY (endpoint, job_id, rule));
+"""
 # What makes each version of the file out of the one before it.
-_STEPS = (_LAUNCHES, _PARTS, _CANCELS, _BILLS, _COLUMNS)
+_STEPS = (_LAUNCHES, _PARTS, _CANCELS, _BILLS, _COLUMNS, _RULES)
 
 
 def pack(value: Mapping[str, Any]) -> str:

@@ -57,6 +57,7 @@ class Update:
             the event that added them.
         trouble: Why nothing new can be had now, in plain words; ``None`` when all is well.
         ended: This is the last update: the job has ended and nothing is missing.
+        kept: The provider has not told its events yet: what is here may be long past.
     """
 
     job: Job | None
@@ -65,6 +66,7 @@ class Update:
     amended: tuple[MetricPoint, ...] = ()
     trouble: str | None = None
     ended: bool = False
+    kept: bool = False
 
     @property
     def told(self) -> Sequence[Event]:
@@ -192,9 +194,9 @@ class Watcher:
         )
 
     def _update(self, found: Released, *, ended: bool = False) -> Update:
-        return Update(
-            self.job, found.events, found.points, found.amended, self._trouble or self._disk, ended
-        )
+        trouble = self._trouble or self._disk
+        events, points, amended = found.events, found.points, found.amended
+        return Update(self.job, events, points, amended, trouble, ended, not self.polled)
 
     async def _turn(
         self, ask: Callable[[], Awaitable[tuple[float | None, Update | None]]]

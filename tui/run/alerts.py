@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import subprocess
+import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, BinaryIO
 
 from widgets.text import clean
 
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
 
 BELL = "\a"
 _MOST = 200
+_MOST_SHOWN = 80
 _COMMAND_SECONDS = 600.0
+_LOOK_SECONDS = 0.1
+_TAIL = 4096
 
 
 def notification(text: str, environ: Mapping[str, str] | None = None) -> str:
@@ -43,33 +49,59 @@ async def run_command(verdict: Verdict, run_id: str) -> str:
     """Run the command of a rule and return how it went, in words; not cleaned.
 
     It gets the rule, the run and what was seen as ``TUNEDECK_RULE``, ``TUNEDECK_RUN`` and
-    ``TUNEDECK_MESSAGE``; its output goes nowhere, because the screen is not its own. One that takes
-    longer than ten minutes is left alone.
+    ``TUNEDECK_MESSAGE``. The screen is not its own, so that of its output only the last line is
+    told, and only when it fails. One that takes longer than ten minutes is left alone; it also
+    goes on when this program ends before it.
     """
     rule = verdict.rule
     environ = {
         **os.environ,
-        "TUNEDECK_RULE": rule.condition,
+        "TUNEDECK_RULE": clean(rule.condition),
         "TUNEDECK_RUN": run_id,
-        "TUNEDECK_MESSAGE": verdict.message,
+        "TUNEDECK_MESSAGE": clean(verdict.message),
     }
     words = ("/bin/sh", "-c", rule.command[0]) if rule.shell else rule.command
-    null = asyncio.subprocess.DEVNULL
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *words, stdin=null, stdout=null, stderr=null, env=environ, start_new_session=True
-        )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        return f"the command {words[0]!r} could not be started ({reason})"
-    with contextlib.suppress(TimeoutError):
-        code = await asyncio.wait_for(process.wait(), _COMMAND_SECONDS)
-        return f"the command {words[0]!r} ended with {code}"
-    return f"the command {words[0]!r} still runs"
+    name = clean(rule.command_words, _MOST_SHOWN)
+    with contextlib.ExitStack() as files:
+        output: BinaryIO | None = None
+        with contextlib.suppress(OSError):
+            output = files.enter_context(TemporaryFile())
+        try:
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=output or subprocess.DEVNULL,
+                stderr=subprocess.STDOUT,
+                env=environ,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            return f"the command could not be started ({reason}): {name}"
+        end = time.monotonic() + _COMMAND_SECONDS
+        while process.poll() is None:
+            if time.monotonic() > end:
+                return f"the command still runs and is left alone: {name}"
+            await asyncio.sleep(_LOOK_SECONDS)
+        return _ended(process.returncode, name, output)
+
+
+def _ended(code: int, name: str, output: BinaryIO | None) -> str:
+    if code == 0:
+        return f"the command was run: {name}"
+    how = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
+    said = ""
+    if output is not None:
+        output.seek(max(0, output.seek(0, os.SEEK_END) - _TAIL))
+        lines = output.read().decode("utf-8", "replace").split("\n")
+        said = next((line for line in reversed(lines) if line.strip()), "")
+    return f"the command {how}: {name}" + (f": {said.strip()}" if said else "")
 
 
 def event_of(verdict: Verdict, deed: str, now: float) -> Event:
-    """Return the event that tells of a rule that fired, for the log of the run.
+    """Return the event that tells of a rule that came true, for the log of the run.
+
+    Several processes that see the same and do the same tell of it once.
 
     Args:
         verdict: What was seen.
@@ -79,7 +111,7 @@ def event_of(verdict: Verdict, deed: str, now: float) -> Event:
     from tui.jobs import Event
 
     message = f"Stop rule '{verdict.rule.condition}': {verdict.message}; {deed}"
-    mark = hashlib.sha256(f"{verdict.rule}{now}".encode("utf-8", "replace")).hexdigest()[:16]
+    mark = hashlib.sha256(f"{verdict.rule}{message}".encode("utf-8", "replace")).hexdigest()[:16]
     return Event(f"stop-rule-{mark}", int(now), "warn", message, "stop_rule", None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
@@ -17,17 +17,23 @@ from textual.widgets import Input, Static
 from tui.errors import TunedeckError, UsageError
 from tui.run.alerts import event_of, keep, notification, run_command
 from tui.run.feed import feed_of
-from tui.run.stops import Action, StopRule, StopWatch, Verdict, parse_all, unheard
+from tui.run.stop_doubts import doubt, unheard, unknown
+from tui.run.stop_words import parse, parse_all
+from tui.run.stops import Action, StopRule, StopWatch, Verdict
+from tui.screens.job_actions import DoneTo
 from tui.screens.panel_base import PanelBase
 from widgets.dialog import FramedDialog
 from widgets.text import clean
 
 if TYPE_CHECKING:
-    from tui.jobs import Event, Update
+    from tui.jobs import Event, Ledger, Update
+    from tui.run.state import RunState
 
 _TICK = 2.0
+_AGAIN, _AGAIN_MOST = 2.0, 60.0
 _EXAMPLES = (
     "valid_loss rises 3",
+    "full_valid_loss rises 10%",
     "train_loss is nan then cancel",
     "cost > 20 then cancel",
     "no event for 30m",
@@ -40,8 +46,8 @@ class RulesScreen(FramedDialog["tuple[StopRule, ...] | None"]):
     Args:
         rules: The rules so far.
         fired: What has come true already, in words.
-        metrics: The numbers that have arrived, by their names.
-        log: Whether the run is a log, which cannot be cancelled.
+        state: What is known of the run.
+        no_cancel: Why a rule cannot cancel it; empty where it can.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,15 +61,14 @@ class RulesScreen(FramedDialog["tuple[StopRule, ...] | None"]):
         self,
         rules: Sequence[StopRule],
         fired: Sequence[str],
-        metrics: Mapping[str, object],
-        *,
-        log: bool,
+        state: RunState,
+        no_cancel: str,
     ) -> None:
         super().__init__()
-        self._metrics = metrics
+        self._state = state
         self._rules = tuple(rules)
         self._fired = tuple(fired)
-        self._log = log
+        self._no_cancel = no_cancel
 
     def compose(self) -> ComposeResult:
         """Build the dialog."""
@@ -83,33 +88,43 @@ class RulesScreen(FramedDialog["tuple[StopRule, ...] | None"]):
     def _read(self) -> tuple[StopRule, ...]:
         text = self.entry.value.strip()
         rules = parse_all([text]) if text else ()
-        if self._log and any(rule.action is Action.CANCEL for rule in rules):
-            raise UsageError("a local training cannot be cancelled from here", "leave it at alert")
+        if self._no_cancel and any(rule.action is Action.CANCEL for rule in rules):
+            raise UsageError(self._no_cancel, "leave it at the alert, or 'then run COMMAND'")
         return rules
-
-    def _read_or_none(self) -> tuple[StopRule, ...]:
-        try:
-            return self._read()
-        except UsageError:
-            return ()
 
     @on(Input.Changed)
     def _say(self) -> None:
         lines: list[str]
         try:
             rules = self._read()
-            lines = [rule.promise() for rule in rules]
-            if not rules:
-                lines = ["Rules look like these, with ; between several:", *_EXAMPLES]
         except UsageError as error:
             lines = [error.message, error.hint]
-        for name, meant in (unheard(rule, self._metrics) for rule in self._read_or_none()):
-            if name:
-                hint = f"; did you mean {meant}?" if meant else "."
-                lines.append(f"No number called {name} has arrived yet{hint}")
+        else:
+            lines = [line for rule in rules for line in (rule.promise(), *self._doubts(rule))]
+            if not rules:
+                lines = ["Rules look like these, with ; between several:", *_EXAMPLES]
         lines += [f"Came true: {text}" for text in self._fired]
-        lines.append("Each rule acts once, and only while this panel is open.")
+        over = self._state.terminal
+        lines.append(
+            "The run is over: rules have nothing to look at."
+            if over
+            else "Each rule acts once, and only while this panel is open; it is kept with the run."
+        )
         self.said.update(Content("\n".join(clean(line) for line in lines)))
+
+    def _doubts(self, rule: StopRule) -> list[str]:
+        """Return what may keep a rule from doing what is meant."""
+        found = [
+            f"{what} is not known here, so this cannot come true." for what in self._blank(rule)
+        ]
+        for name, meant in unheard(rule, self._state.metrics):
+            hint = f"; did you mean {meant}?" if meant else "."
+            found.append(f"No number called {name} has arrived yet{hint}")
+        words = doubt(rule, self._state.metrics)
+        return [*found, f"{words}."] if words else found
+
+    def _blank(self, rule: StopRule) -> list[str]:
+        return [f"{what[:1].upper()}{what[1:]}" for what in unknown(rule, self._state)]
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -139,6 +154,7 @@ class PanelStops(PanelBase):
         super().__init__()
         self._watch: StopWatch | None = None
         self._fired: list[str] = []
+        self._waits = True
 
     def note_event(self, event: Event) -> None:
         """Show an event that this machine made."""
@@ -149,18 +165,55 @@ class PanelStops(PanelBase):
         return kept
 
     def begin_rules(self) -> None:
-        """Take the rules that were given for this run, and say what they will do."""
+        """Take the rules that were given for this run, or before; say what they will do."""
         rules = self._kept_rules().get(self.source.id, ())
         if rules:
             self._set_rules(rules)
+        elif self.source.kind == "job":
+            self._load_rules()
         self.set_interval(_TICK, self._look_at_rules)
 
-    def _set_rules(self, rules: Sequence[StopRule]) -> None:
+    @work(group="rules-kept", exit_on_error=False)
+    async def _load_rules(self) -> None:
+        """Hold the rules that the run was given before, but for what they have done already."""
+        with contextlib.suppress(TunedeckError):
+            ledger, endpoint = await self._place()
+            kept = await asyncio.to_thread(ledger.kept_rules, endpoint, self.source.id)
+            self._fired += [f"{one.text}: {one.seen}" for one in kept if one.acted_at is not None]
+            rules = []
+            for one in kept:
+                if one.acted_at is None:
+                    with contextlib.suppress(UsageError):
+                        rules.append(parse(one.text))
+            if rules and self._watch is None and not self.state.terminal:
+                self._set_rules(rules, title="Stop rules from before")
+
+    async def _place(self) -> tuple[Ledger, str]:
+        """Return where what concerns the run is kept."""
+        feed = feed_of(self.deck)
+        return await feed.ledger(), feed.provider(self.provider).endpoint
+
+    def _set_rules(
+        self, rules: Sequence[StopRule], *, title: str = "Stop rules", anew: Sequence[str] = ()
+    ) -> None:
         self._kept_rules()[self.source.id] = tuple(rules)
-        self._watch = StopWatch(rules, self.clock()) if rules else None
-        if rules:
-            self.deck.tell("\n".join(rule.promise() for rule in rules), title="Stop rules")
+        self._watch = StopWatch(rules, self.clock(), waits=self._waits) if rules else None
+        if rules and self.state.terminal:
+            self.deck.tell("The run is over: there is nothing to stop", title=title)
+        elif rules:
+            self.deck.tell(" ".join(rule.promise() for rule in rules), title=title, timeout=10)
+        self._remember([str(rule) for rule in rules], anew)
         self._look_at_rules()
+
+    @work(group="rules-kept", exit_on_error=False)
+    async def _remember(self, texts: Sequence[str], anew: Sequence[str]) -> None:
+        """Keep the rules of a job, so that they hold again after a restart."""
+        if self.source.kind == "job":
+            with contextlib.suppress(TunedeckError):
+                ledger, endpoint = await self._place()
+                await asyncio.to_thread(
+                    ledger.keep_rules, endpoint, self.source.id, texts, anew=anew
+                )
 
     def hold_rules(self, update: Update, *, more: bool = False) -> None:
         """Look at the run after an update was folded into its state.
@@ -169,6 +222,7 @@ class PanelStops(PanelBase):
             update: What came.
             more: More of the same comes at once: what is newest is not known yet.
         """
+        self._waits = update.kept
         if self._watch is not None:
             self._watch.see(update, self.clock())
             if not more:
@@ -181,58 +235,94 @@ class PanelStops(PanelBase):
             kept = self._kept_rules()
             left = [rule for rule in kept.get(self.source.id, ()) if rule != verdict.rule]
             kept[self.source.id] = tuple(left)
-            self._act_on(verdict)
+            self._fired.append(f"{verdict.rule.condition}: {verdict.message}")
+            # Not of this screen: what was agreed to is done even when the panel is closed.
+            self.app.run_worker(self._act_on(verdict), group="rules-act", exit_on_error=False)
 
-    def _act_on(self, verdict: Verdict) -> None:
+    async def _act_on(self, verdict: Verdict) -> None:
+        first = await self._claimed(verdict)
+        deed = "you were told"
+        if verdict.action is Action.CANCEL:
+            deed = self._no_cancel() or "the run is being cancelled"
+        elif verdict.action is Action.RUN:
+            deed = "its command is run" if first else "its command was run before"
         words = f"{verdict.rule.condition}: {verdict.message}"
-        self._fired.append(words)
+        self._ring(words)
+        await self._note_and_keep(verdict, deed)
+        if verdict.action is Action.RUN and first:
+            deed = await run_command(verdict, self.source.id)
+        elif verdict.action is Action.CANCEL and not self._no_cancel():
+            deed = await self._cancel_by_rule()
+        else:
+            return
+        self.deck.tell(deed, title="Stop rule")
+        await self._note_and_keep(verdict, deed)
+
+    def _ring(self, words: str) -> None:
         self.deck.tell(words, title="Stop rule", severity="warning", timeout=60)
         driver = self.app._driver
         if driver is not None:
             driver.write(notification(words))
-        deed = "you were told"
-        if verdict.action is Action.CANCEL:
-            deed = self._cancel_by_rule()
-        elif verdict.action is Action.RUN:
-            deed = f"{verdict.rule.command[0]} is run"
-            self._run_command(verdict)
-        event = event_of(verdict, deed, self.clock())
-        self.note_event(event)
-        self._keep(event)
 
-    def _cancel_by_rule(self) -> str:
-        """Cancel the run as the rule asked; return what was done, in words."""
-        job = self.state.job
-        if job is None or self.source.kind != "job":
-            return "it cannot be cancelled from here"
-        if self.refused(self.provider):
-            return "not cancelled: nothing may be changed at this provider"
-        feed_of(self.deck).begin_cancel(self.provider, job.id)
-        self.cancel_agreed(job.id)
-        self._cancel(job.id, self.provider)
-        return "the run is being cancelled"
+    async def _claimed(self, verdict: Verdict) -> bool:
+        """Remember that a rule acts; return whether it is the first time, of all who watch."""
+        if self.source.kind == "job":
+            with contextlib.suppress(TunedeckError):
+                ledger, endpoint = await self._place()
+                return await asyncio.to_thread(
+                    ledger.claim_rule, endpoint, self.source.id, str(verdict.rule), verdict.message
+                )
+        return True
 
-    @work(group="rule-commands", exit_on_error=False)
-    async def _run_command(self, verdict: Verdict) -> None:
-        said = await run_command(verdict, self.source.id)
-        self.deck.tell(said, title="Stop rule")
-
-    @work(group="rule-notes", exit_on_error=False)
-    async def _keep(self, event: Event) -> None:
+    def _no_cancel(self) -> str:
+        """Say why a rule cannot cancel the run; nothing when it can."""
         if self.source.kind != "job":
-            return
-        feed = feed_of(self.deck)
-        with contextlib.suppress(TunedeckError):
-            endpoint = feed.provider(self.provider).endpoint
-            await asyncio.to_thread(keep, await feed.ledger(), endpoint, self.source.id, event)
+            return "a local training cannot be cancelled from here"
+        if feed_of(self.deck).read_only(self.provider):
+            return "not cancelled: nothing may be changed at this provider"
+        return ""
+
+    async def _cancel_by_rule(self) -> str:
+        """Cancel the run as the rule asked, again and again; return what came of it, in words."""
+        from tui.jobs import CallError
+
+        wait, feed = _AGAIN, feed_of(self.deck)
+        self.cancel_agreed(self.source.id)
+        while True:
+            try:
+                job = await feed.cancelled(self.provider, self.source.id)
+            except TunedeckError as error:
+                if not isinstance(error, CallError) or not (error.transient or error.unclear):
+                    self.post_message(DoneTo(self.source.id, "cancel", None, str(error)))
+                    self._ring(f"the run could not be cancelled: {error}")
+                    return f"the run could not be cancelled: {error}"
+                if wait == _AGAIN:
+                    words = f"Not cancelled yet: {error.message} (trying again)"
+                    self.deck.tell(words, title="Stop rule", severity="error", timeout=60)
+                await asyncio.sleep(wait)
+                wait = min(_AGAIN_MOST, wait * 1.6)
+                continue
+            self.post_message(DoneTo(self.source.id, "cancel", job))
+            return f"the run is {job.status}"
+
+    async def _note_and_keep(self, verdict: Verdict, deed: str) -> None:
+        event = event_of(verdict, deed, self.clock())
+        if self.is_attached:
+            self.note_event(event)
+        if self.source.kind == "job":
+            with contextlib.suppress(TunedeckError):
+                ledger, endpoint = await self._place()
+                await asyncio.to_thread(keep, ledger, endpoint, self.source.id, event)
 
     @work(group="rules", exclusive=True, exit_on_error=False)
     async def action_stop_rules(self) -> None:
         """Type stop rules for this run."""
         rules = self._kept_rules().get(self.source.id, ())
-        screen = RulesScreen(rules, self._fired, self.state.metrics, log=self.source.kind == "log")
+        screen = RulesScreen(rules, self._fired, self.state, self._no_cancel())
         chosen = await self.app.push_screen_wait(screen)
         if chosen is not None and chosen != rules:
-            self._set_rules(chosen)
+            before = {str(rule) for rule in rules}
+            typed = [str(rule) for rule in chosen if str(rule) not in before]
+            self._set_rules(chosen, anew=typed)
             if not chosen:
                 self.say("No stop rules")
