@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tui.jobs.asking import ask_provider
     from tui.jobs.bills import Bill, BilledRatio
     from tui.jobs.cancel import CancelOutcome, cancel_job
+    from tui.jobs.columns import NONE, PointColumns
     from tui.jobs.late_names import is_still_unnamed
     from tui.jobs.launcher import LaunchResult, launch, read_only_refusal
     from tui.jobs.ledger import Ledger, open_ledger
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "abilities": ("Abilities",),
     "bills": ("Bill", "BilledRatio"),
+    "columns": ("NONE", "PointColumns"),
     "cancel": ("CancelOutcome", "cancel_job"),
     "asking": ("ask_provider",),
     "leftover": (
@@ -163,6 +165,7 @@ __all__ = [
     "LAUNCH_KEY",
     "MAIN_METRICS",
     "METHODS",
+    "NONE",
     "Abilities",
     "Answer",
     "AnswerState",
@@ -186,6 +189,7 @@ __all__ = [
     "Ledger",
     "MetricPoint",
     "ModelEntry",
+    "PointColumns",
     "Preflight",
     "Probed",
     "Problem",

@@ -9,17 +9,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tui.logs.columns import Rows
     from tui.logs.detect import KINDS, kind_of
     from tui.logs.find import FoundLog, find_logs, log_title
     from tui.logs.follow import Follower
-    from tui.logs.rows import Batch, Row
+    from tui.logs.rows import Batch
     from tui.logs.source import LogSource, read_log
 
 _HOMES = {
+    "columns": ("Rows",),
     "detect": ("KINDS", "kind_of"),
     "find": ("FoundLog", "find_logs", "log_title"),
     "follow": ("Follower",),
-    "rows": ("Batch", "Row"),
+    "rows": ("Batch",),
     "source": ("LogSource", "read_log"),
 }
 _NAMES = {name: module for module, names in _HOMES.items() for name in names}
@@ -30,7 +32,7 @@ __all__ = [
     "Follower",
     "FoundLog",
     "LogSource",
-    "Row",
+    "Rows",
     "find_logs",
     "kind_of",
     "log_title",

@@ -7,13 +7,18 @@ taken from the same places by numpy, after a comparison of all other bytes and o
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from tui.logs.checksum import masked, masked_all
+from tui.logs.columns import Real, Whole
 from tui.logs.event import Event, read_event
+
+Bytes = NDArray[np.uint8]
 
 # Tensors with more numbers than one, pictures: read one by one.
 _LONGEST = 512
@@ -23,15 +28,25 @@ _FEW = 8
 
 @dataclass(slots=True)
 class Found:
-    """What is in the records.
+    """The numbers of some records, in the order of the file.
 
     Attributes:
-        points: Tag, step, time, value, in the order of the file.
+        names: The tags.
+        tags: For each number the place of its tag in ``names``.
+        steps: Their steps.
+        walls: Their times, in seconds since 1970; 0 where not told.
+        values: The numbers.
         texts: Texts by tag.
+        bad: How many records are damaged.
     """
 
-    points: list[tuple[str, int, float, float]] = field(default_factory=list)
-    texts: dict[str, bytes] = field(default_factory=dict)
+    names: list[str]
+    tags: Whole
+    steps: Whole
+    walls: Real
+    values: Real
+    texts: dict[str, bytes]
+    bad: int
 
 
 class _Gathering:
@@ -39,10 +54,9 @@ class _Gathering:
         self.data = data
         self.bad = 0
         self.texts: dict[str, bytes] = {}
-        self.orders: list[np.ndarray] = []
-        self.tags: list[str] = []
-        self.columns: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        self.singles: list[tuple[int, str, int, float, float]] = []
+        self.names: dict[str, int] = {}
+        self.parts: list[tuple[Whole, Whole, Whole, Real, Real]] = []
+        self.singles: list[tuple[int, int, int, float, float]] = []
 
     def one(self, order: int, start: int, length: int) -> None:
         record = self.data[start : start + length]
@@ -53,12 +67,16 @@ class _Gathering:
             return
         self.texts.update(event.texts)
         for scalar in event.scalars:
-            self.singles.append((order, scalar.tag, event.step, event.wall, scalar.value))
+            tag = self._tag(scalar.tag)
+            self.singles.append((order, tag, event.step, event.wall, scalar.value))
 
-    def group(self, orders: np.ndarray, starts: np.ndarray, length: int) -> None:
+    def _tag(self, name: str) -> int:
+        return self.names.setdefault(name, len(self.names))
+
+    def group(self, orders: Whole, starts: Whole, length: int) -> None:
         """Read the records of one length, a few hundred shapes at most."""
         buffer = np.frombuffer(self.data, np.uint8)
-        rows = buffer[starts[:, None] + np.arange(length + 4)]
+        rows = sliding_window_view(buffer, length + 4)[starts]
         stored = np.ascontiguousarray(rows[:, length:]).view("<u4").ravel()
         body = rows[:, :length]
         sound = masked_all(body) == stored
@@ -80,57 +98,52 @@ class _Gathering:
         for at in left.tolist():
             self.one(int(orders[at]), int(starts[at]), length)
 
-    def _take(self, orders: np.ndarray, rows: np.ndarray, event: Event) -> None:
+    def _take(self, orders: Whole, rows: Bytes, event: Event) -> None:
         scalar = event.scalars[0]
         walls = _floats(rows, event.wall_at, 8) if event.wall_at >= 0 else np.zeros(len(rows))
         steps = np.zeros(len(rows), np.int64)
         for i in range(event.step_size):
             part = (rows[:, event.step_at + i] & 0x7F).astype(np.int64)
             steps |= part << np.int64(7 * i)
-        self.orders.append(orders)
-        self.tags.append(scalar.tag)
-        self.columns.append((steps, walls, _floats(rows, scalar.at, scalar.size)))
+        tags = np.full(len(rows), self._tag(scalar.tag))
+        self.parts.append((orders, tags, steps, walls, _floats(rows, scalar.at, scalar.size)))
 
-    def points(self) -> list[tuple[str, int, float, float]]:
+    def found(self) -> Found:
         """Return everything in the order of the file."""
-        found = list(self.singles)
-        for tag, orders, (steps, walls, values) in zip(
-            self.tags, self.orders, self.columns, strict=True
-        ):
-            found += zip(
-                orders.tolist(),
-                [tag] * len(orders),
-                steps.tolist(),
-                walls.tolist(),
-                values.tolist(),
-                strict=True,
-            )
-        found.sort(key=lambda point: point[0])
-        return [point[1:] for point in found]
+        kinds = (np.int64, np.int64, np.int64, np.float64, np.float64)
+        singles = zip(*self.singles, strict=True) if self.singles else ((),) * len(kinds)
+        alone = [np.array(column, kind) for column, kind in zip(singles, kinds, strict=True)]
+        orders, *columns = (
+            np.concatenate(column) for column in zip(alone, *self.parts, strict=True)
+        )
+        order = np.argsort(orders, kind="stable")
+        tags, steps, walls, values = (column[order] for column in columns)
+        return Found(list(self.names), tags, steps, walls, values, self.texts, self.bad)
 
 
-def read_many(data: bytes, places: list[tuple[int, int]]) -> tuple[Found, int]:
-    """Return what is in these records, and how many of them are damaged.
+def read_many(data: bytes, starts: Sequence[int], lengths: Sequence[int]) -> Found:
+    """Return what is in records.
 
     Args:
         data: The bytes that hold them.
-        places: Offset and length of each; four bytes of checksum follow each.
+        starts: The offset of each.
+        lengths: The length of each; four bytes of checksum follow each.
     """
     gathering = _Gathering(data)
-    lengths: dict[int, list[int]] = defaultdict(list)
-    for order, (_, length) in enumerate(places):
-        lengths[length].append(order)
-    for length, orders in lengths.items():
+    sizes, places = np.array(lengths, np.int64), np.array(starts, np.int64)
+    by_length = np.argsort(sizes, kind="stable")
+    ends = np.flatnonzero(np.diff(sizes[by_length])) + 1
+    for orders in np.split(by_length, ends) if len(sizes) else ():
+        length = lengths[orders[0]]
         if length > _LONGEST or len(orders) < _FEW:
-            for order in orders:
-                gathering.one(order, *places[order])
-            continue
-        starts = np.array([places[order][0] for order in orders], np.int64)
-        gathering.group(np.array(orders, np.int64), starts, length)
-    return Found(gathering.points(), gathering.texts), gathering.bad
+            for order in orders.tolist():
+                gathering.one(order, starts[order], length)
+        else:
+            gathering.group(orders, places[orders], length)
+    return gathering.found()
 
 
-def _alike(rows: np.ndarray, event: Event | None) -> np.ndarray | None:
+def _alike(rows: Bytes, event: Event | None) -> NDArray[np.bool_] | None:
     """Return which rows have the shape of the first; ``None`` when it is no plain scalar."""
     if event is None or len(event.scalars) != 1 or event.texts:
         return None
@@ -143,12 +156,12 @@ def _alike(rows: np.ndarray, event: Event | None) -> np.ndarray | None:
         fixed[event.wall_at : event.wall_at + 8] = False
     last = event.step_at + event.step_size
     fixed[event.step_at : last] = False
-    like: np.ndarray = (rows[:, fixed] == rows[0, fixed]).all(axis=1)
+    like: NDArray[np.bool_] = (rows[:, fixed] == rows[0, fixed]).all(axis=1)
     steps = rows[:, event.step_at : last] & 0x80
     like &= (steps == steps[0]).all(axis=1)
     return like
 
 
-def _floats(rows: np.ndarray, at: int, size: int) -> np.ndarray:
-    found: np.ndarray = np.ascontiguousarray(rows[:, at : at + size]).view(f"<f{size}").ravel()
+def _floats(rows: Bytes, at: int, size: int) -> Real:
+    found: Real = np.ascontiguousarray(rows[:, at : at + size]).view(f"<f{size}").ravel()
     return found.astype(np.float64)

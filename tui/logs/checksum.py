@@ -24,10 +24,14 @@ def _table() -> tuple[int, ...]:
 
 def masked(data: bytes) -> int:
     """Return the masked checksum of some bytes; meant for few of them."""
+    return _mask(_crc(data))
+
+
+def _crc(data: bytes) -> int:
     table, crc = _table(), _ALL
     for byte in data:
         crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return _mask(crc ^ _ALL)
+    return crc ^ _ALL
 
 
 @functools.lru_cache(maxsize=4096)
@@ -37,14 +41,21 @@ def masked_length(length: int) -> int:
 
 
 def masked_all(rows: np.ndarray) -> np.ndarray:
-    """Return the masked checksum of each row of a two-dimensional array of bytes."""
+    """Return the masked checksum of each row of a two-dimensional array of bytes.
+
+    The checksum is linear: that of a row is that of the first one, and what each byte that differs
+    from the first row's adds to it.
+    """
     import numpy as np
 
+    crc = np.full(len(rows), _crc(rows[0].tobytes()), np.uint32)
     table = np.array(_table(), np.uint32)
-    crc = np.full(len(rows), _ALL, np.uint32)
-    for column in rows.T:
-        crc = table[(crc ^ column) & 0xFF] ^ (crc >> np.uint32(8))
-    crc ^= np.uint32(_ALL)
+    adds = table  # what a difference in the byte that is looked at comes to at the end
+    for column in rows.T[::-1]:
+        other = column ^ column[0]
+        if other.any():
+            crc ^= adds[other]
+        adds = table[adds & 0xFF] ^ (adds >> np.uint32(8))
     with np.errstate(over="ignore"):
         return ((crc >> np.uint32(15)) | (crc << np.uint32(17))) + np.uint32(0xA282EAD8)
 

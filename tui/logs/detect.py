@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tui.logs.checksum import masked_length
-from tui.logs.rows import STEPS, number, row_of
+from tui.logs.rows import STEPS, metric_names, number, step_of
 from tui.logs.text import JsonLines, Output, Reader, Table, delimiter_of
 
 HEAD = 64 * 1024
@@ -92,10 +92,10 @@ def _loaded(line: bytes) -> Any:
 def _is_metrics(found: dict[str, Any]) -> bool:
     if _DATASET & found.keys():
         return False
-    row = row_of(found)
-    if row is None:
+    names = metric_names(found)
+    if not names:
         return False
-    return row.step is not None or any(_MEASURE.search(name) for name in row.values)
+    return step_of(found) is not None or any(_MEASURE.search(name) for name in names)
 
 
 def _is_table(first: bytes, rest: bytes) -> bool:

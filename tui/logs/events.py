@@ -9,9 +9,13 @@ import json
 import struct
 from typing import Any
 
-from tui.logs.checksum import masked, masked_length
-from tui.logs.event import read_event
-from tui.logs.rows import SILENT_ENDS, Batch, Note, Row, is_summary, metric_name, number
+import numpy as np
+
+from tui.jobs import NONE
+from tui.logs.bulk import Found, read_many
+from tui.logs.checksum import masked_length
+from tui.logs.columns import Mask, Real, Rows, Whole
+from tui.logs.rows import SILENT_ENDS, Batch, Note, is_summary, metric_name, number
 
 _FRAME = struct.Struct("<QI")
 _CRC = struct.Struct("<I")
@@ -28,8 +32,6 @@ _ARGUMENTS = (
     "optim",
     "seed",
 )
-# From so many records on, many are read at once.
-_MANY = 64
 
 
 class EventFile:
@@ -38,24 +40,27 @@ class EventFile:
     kind = "TensorBoard events"
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: bytes | None = b""  # None once the file is damaged
         self._skip = 0
-        self._broken = False
-        self._names: dict[str, str] = {}
+        self._sound: dict[int, int] = {}
         self._ended = False
 
     def feed(self, data: bytes) -> Batch:
         """Take the next bytes."""
         batch = Batch()
-        if self._broken:
+        if self._rest is None:
             return batch
         if self._skip:
             dropped = min(self._skip, len(data))
             self._skip, data = self._skip - dropped, data[dropped:]
         data = self._rest + data
-        places, at = self._frames(data, batch)
-        self._rest = data[at:]
-        self._read(data, places, batch)
+        starts, lengths, at = self._frames(data)
+        self._rest = data[at:] if at is not None else None
+        if starts:
+            self._read(data, starts, lengths, batch)
+        if at is None:
+            note = Note("The event file is damaged from here on.", "error")
+            batch.notes.append((len(batch.rows or ()), note))
         return batch
 
     def settle(self, *, final: bool) -> Batch:
@@ -63,73 +68,41 @@ class EventFile:
         del final
         return Batch()
 
-    def _frames(self, data: bytes, batch: Batch) -> tuple[list[tuple[int, int]], int]:
-        """Return offset and length of the whole records, and where the next one begins."""
-        places: list[tuple[int, int]] = []
-        at, end = 0, len(data)
+    def _frames(self, data: bytes) -> tuple[list[int], list[int], int | None]:
+        """Return offset and length of the whole records, and where the next one begins.
+
+        Nothing is known of what comes after a frame that is damaged: ``None`` stands for that.
+        """
+        starts: list[int] = []
+        lengths: list[int] = []
+        at, end, sound = 0, len(data), self._sound
         while at + _FRAME.size <= end:
             length, crc = _FRAME.unpack_from(data, at)
-            if masked_length(length) != crc:
-                self._broken = True
-                batch.rows.append(Note("The event file is damaged from here on.", "error"))
-                return places, end
             after = at + _FRAME.size + length + _CRC.size
-            if length > _LARGEST:
-                if after > end:
-                    self._skip, at = after - end, end
-                    break
-            elif after > end:
-                break
-            else:
-                places.append((at + _FRAME.size, length))
-            at = after
-        return places, at
-
-    def _read(self, data: bytes, places: list[tuple[int, int]], batch: Batch) -> None:
-        if len(places) >= _MANY:
-            from tui.logs.bulk import read_many
-
-            found, bad = read_many(data, places)
-            batch.facts.update(self._facts(found.texts, batch))
-            self._rows(found.points, batch)
-        else:
-            found_points: list[tuple[str, int, float, float]] = []
-            bad = 0
-            for start, length in places:
-                record = data[start : start + length]
-                event = read_event(record)
-                if event is None or masked(record) != _CRC.unpack_from(data, start + length)[0]:
-                    bad += 1
+            if sound.get(length) != crc:
+                if masked_length(length) != crc:
+                    return starts, lengths, None
+                if length > _LARGEST:
+                    self._skip, at = max(0, after - end), min(after, end)
                     continue
-                found_points += [(s.tag, event.step, event.wall, s.value) for s in event.scalars]
-                batch.facts.update(self._facts(event.texts, batch))
-            self._rows(found_points, batch)
-        if bad:
-            batch.rows.append(Note(f"{bad} records of the event file are damaged.", "warn"))
+                sound[length] = crc
+            if after > end:
+                break
+            starts.append(at + _FRAME.size)
+            lengths.append(length)
+            at = after
+        return starts, lengths, at
+
+    def _read(self, data: bytes, starts: list[int], lengths: list[int], batch: Batch) -> None:
+        found = read_many(data, starts, lengths)
+        batch.facts.update(self._facts(found.texts, batch))
+        self._ended = self._ended or is_summary(dict.fromkeys(found.names))
+        batch.rows = _rows(found)
+        if found.bad:
+            note = Note(f"{found.bad} records of the event file are damaged.", "warn")
+            batch.notes.append((len(batch.rows), note))
         if self._ended:
             batch.status = "succeeded"
-
-    def _rows(self, points: list[tuple[str, int, float, float]], batch: Batch) -> None:
-        row: Row | None = None
-        for tag, step, wall, value in points:
-            if is_summary({tag: value}):
-                self._ended = True
-            if tag.endswith(SILENT_ENDS) or tag == "train/train_loss":
-                continue
-            name = self._names.get(tag)
-            if name is None:
-                name = self._names[tag] = metric_name(tag)
-            if row is None or row.step != step or name in row.values:
-                row = Row(step, {}, wall or None)
-                batch.rows.append(row)
-            row.values[name] = value
-            if name == "epoch":
-                row.epoch = value
-        batch.rows = [
-            r
-            for r in batch.rows
-            if isinstance(r, Note) or r.values.keys() > {"epoch"} or "epoch" not in r.values
-        ]
 
     def _facts(self, texts: dict[str, bytes], batch: Batch) -> dict[str, Any]:
         facts: dict[str, Any] = {}
@@ -142,6 +115,58 @@ class EventFile:
         if isinstance(model, str) and model:
             facts["model"] = model
         return facts
+
+
+def _rows(found: Found) -> Rows:
+    """Return numbers as rows: those of one step that follow each other are one."""
+    names: dict[str, int] = {}
+    known = np.array([_number_of(tag, names) for tag in found.names], np.int64)[found.tags]
+    there = known >= 0
+    known, steps, values = known[there], found.steps[there], found.values[there]
+    row, first = _grouped(known, steps)
+    columns: dict[str, tuple[Whole, Real]] = {}
+    for name, at in names.items():
+        own = known == at
+        if own.any():
+            columns[name] = (row[own], values[own])
+    walls, count = found.walls[there][first], int(first.sum())
+    epochs = np.full(count, np.nan)
+    if "epoch" in columns:
+        epochs[columns["epoch"][0]] = columns["epoch"][1]
+    rows = Rows(
+        steps[first],
+        np.where(np.isfinite(walls) & (walls > 0), walls, np.nan),
+        np.full(count, NONE),
+        epochs,
+        columns,
+    )
+    return rows.only(rows.measure())
+
+
+def _number_of(tag: str, names: dict[str, int]) -> int:
+    if tag.endswith(SILENT_ENDS) or tag == "train/train_loss":
+        return -1
+    return names.setdefault(metric_name(tag), len(names))
+
+
+def _grouped(names: Whole, steps: Whole) -> tuple[Whole, Mask]:
+    """Return the row of each number, and which numbers begin a row.
+
+    A row ends where the step changes, and where it would have a second number of one name.
+    """
+    count = len(names)
+    first = np.ones(count, bool)
+    first[1:] = steps[1:] != steps[:-1]
+    begins = np.maximum.accumulate(np.where(first, np.arange(count), 0))
+    order = np.argsort(names, kind="stable")
+    again = np.flatnonzero(names[order][1:] == names[order][:-1])
+    before = np.full(count, -1)  # where the same name was told last
+    before[order[again + 1]] = order[again]
+    begin = 0
+    for at in np.flatnonzero(before >= begins).tolist():
+        if before[at] >= max(begin, begins[at]):
+            first[at], begin = True, at
+    return np.cumsum(first) - 1, first
 
 
 def _object(text: bytes | None) -> dict[str, Any]:

@@ -112,8 +112,7 @@ def _kind_by_name(path: Path) -> str:
     kind = kind_of(head) or ""
     if kind == "output":
         reader = Output()
-        rows = [*reader.feed(head).rows, *reader.settle(final=True).rows]
-        return kind if any(hasattr(row, "values") for row in rows) else ""
+        return kind if reader.feed(head).rows or reader.settle(final=True).rows else ""
     return kind
 
 

@@ -77,7 +77,7 @@ class Follower:
         for log in self._logs:
             batch = log.poll()
             self.modified = max(self.modified, log.modified)
-            if batch.rows or batch.more or batch.restart or batch.trouble:
+            if batch.rows or batch.notes or batch.more or batch.restart or batch.trouble:
                 break
         if self._logs and self._logs[0].is_state:
             self._state = _State(Path(self.path))
@@ -89,7 +89,7 @@ class Follower:
         batch = Batch()
         for log in self._logs:
             last = log.finish()
-            batch.rows += last.rows
+            batch.rows, batch.notes = last.rows or batch.rows, batch.notes + last.notes
             batch.status = last.status or batch.status
         return batch
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tui.logs.columns import Rows
 
 # Where trainers put the step, the length of the run and the time, in order of preference.
 STEPS = (
@@ -20,13 +23,13 @@ STEPS = (
     "iter",
     "iteration",
 )
-_TOTALS = ("total_steps", "max_steps", "total_iters")
-_TIMES = ("created_at", "timestamp", "_timestamp", "wall_time", "time", "ts", "date")
+TOTALS = ("total_steps", "max_steps", "total_iters")
+TIMES = ("created_at", "timestamp", "_timestamp", "wall_time", "time", "ts", "date")
 # Numbers about the machine's clock and not about the run, and what is told elsewhere.
-_SILENT = frozenset({*STEPS, *_TOTALS, *_TIMES, "percentage", "elapsed_time", "remaining_time"})
+_SILENT = frozenset({*STEPS, *TOTALS, *TIMES, "percentage", "elapsed_time", "remaining_time"})
 SILENT_ENDS = ("runtime", "samples_per_second", "steps_per_second", "total_flos")
 # A row with one of these is the summary at the end; its train_loss is a mean over the run.
-_SUMMARY = ("train_runtime", "train/train_runtime")
+SUMMARY = ("train_runtime", "train/train_runtime")
 # Names with the kind of data in front or behind, such as TensorBoard's.
 _SPLITS = {
     "train": "train",
@@ -38,29 +41,12 @@ _SPLITS = {
     "test": "test",
 }
 _PAIR = re.compile(r"^([A-Za-z]+)/([A-Za-z_]+)$")
-_CLOCK = re.compile(r"^(?:(\d+) days?, )?(\d+):(\d\d):(\d\d)$")
 _LONGEST_NAME = 200
-_MOST_NAMES = 500
-_FARTHEST = 2**53
-
-
-@dataclass(slots=True)
-class Row:
-    """The numbers of one moment.
-
-    Attributes:
-        step: The step; ``None`` where the log does not say it.
-        values: Metric name to value; NaN and infinities occur.
-        at: Seconds since 1970; ``None`` where the log does not say it.
-        total: All steps of the run, where told.
-        epoch: The epoch, where told.
-    """
-
-    step: int | None
-    values: dict[str, float]
-    at: float | None = None
-    total: int | None = None
-    epoch: float | None = None
+MOST_NAMES = 500
+FARTHEST = 2**53
+LONGEST_NUMBER = 40
+# Seconds since 1970: a smaller number counts from something else, a larger one is in milliseconds.
+EARLIEST, MILLISECONDS = 1e9, 1e11
 
 
 @dataclass(slots=True)
@@ -76,7 +62,8 @@ class Batch:
     """What one look at a log found.
 
     Attributes:
-        rows: Rows and notes in the order of the log.
+        rows: The numbers it found, in the order of the log; ``None`` when there are none.
+        notes: What is no row of numbers, each with the number of rows before it.
         total: All steps of the run, where told.
         status: ``succeeded`` or ``failed`` where the log says that the run is over, else empty.
         error: The trainer's words when it failed.
@@ -86,7 +73,8 @@ class Batch:
         trouble: Why the log cannot be read now; empty when it can.
     """
 
-    rows: list[Row | Note] = field(default_factory=list)
+    rows: Rows | None = None
+    notes: list[tuple[int, Note]] = field(default_factory=list)
     total: int | None = None
     status: str = ""
     error: str = ""
@@ -107,7 +95,7 @@ def number(value: object) -> float | None:
             return float(value)
         except OverflowError:
             return math.inf if value > 0 else -math.inf
-    if isinstance(value, str) and 0 < len(value) < 40 and "_" not in value:
+    if isinstance(value, str) and 0 < len(value) < LONGEST_NUMBER and "_" not in value:
         try:
             return float(value)
         except ValueError:
@@ -118,11 +106,11 @@ def number(value: object) -> float | None:
 def whole(value: object) -> int | None:
     """Return a whole number of a sane size, else ``None``."""
     if type(value) is int:
-        return value if 0 <= value < _FARTHEST else None
+        return value if 0 <= value < FARTHEST else None
     found = number(value)
     if found is None or not math.isfinite(found) or found != int(found):
         return None
-    return int(found) if 0 <= found < _FARTHEST else None
+    return int(found) if 0 <= found < FARTHEST else None
 
 
 def moment(value: object) -> float | None:
@@ -135,18 +123,8 @@ def moment(value: object) -> float | None:
             return None
     if found is None or not math.isfinite(found):
         return None
-    found = found / 1000 if found > 1e11 else found
-    # A smaller number is a count of seconds since something else.
-    return found if 1e9 < found < 1e11 else None
-
-
-def clock(value: object) -> float | None:
-    """Return the seconds of a span such as ``0:01:30`` or ``1 day, 2:00:00``."""
-    found = _CLOCK.match(value) if isinstance(value, str) else None
-    if found is None:
-        return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+    found = found / 1000 if found > MILLISECONDS else found
+    return found if EARLIEST < found < MILLISECONDS else None
 
 
 def metric_name(name: str) -> str:
@@ -172,54 +150,39 @@ def _in_split(split: str, name: str) -> str:
     return name if name.startswith(f"{split}_") else f"{split}_{name}"
 
 
-def row_of(found: Mapping[str, Any]) -> Row | None:
-    """Return the row that a mapping is; ``None`` when no number of it is a metric."""
-    values: dict[str, float] = {}
-    for name, value in _leaves(found):
-        known = _kept_name(name)
-        if known is None or len(values) >= _MOST_NAMES:
-            continue
-        amount = value if type(value) is float else number(value)
-        if amount is not None:
-            values[known] = amount
-    if values.keys() <= {"epoch"} or is_summary(found):
-        return None
-    return Row(
-        step=_first(found, STEPS, whole),
-        values=values,
-        at=_first(found, _TIMES, moment),
-        total=_first(found, _TOTALS, whole),
-        epoch=number(found.get("epoch")),
-    )
+def metric_names(found: Mapping[str, Any]) -> set[str]:
+    """Return the names of the metrics in a record; none when it is no row of numbers.
+
+    A row has a number besides its epoch, and is not the summary at the end.
+    """
+    if is_summary(found):
+        return set()
+    known = {kept_name(name) for name, value in _leaves(found) if number(value) is not None}
+    return {name for name in known if name is not None} if known - {None, "epoch"} else set()
+
+
+def step_of(found: Mapping[str, Any]) -> int | None:
+    """Return the step that a record tells; ``None`` where it tells none."""
+    steps = (whole(found.get(name)) for name in STEPS)
+    return next((step for step in steps if step is not None), None)
 
 
 @functools.lru_cache(maxsize=4096)
-def _kept_name(name: str) -> str | None:
+def kept_name(name: str) -> str | None:
     """Return the name a number goes by here; ``None`` where it is no metric of the run."""
     if name in _SILENT or name.endswith(SILENT_ENDS):
         return None
     return metric_name(name)
 
 
-def _leaves(found: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+def _leaves(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in found.items():
-        if type(value) is float:  # nearly all are: this is asked for every number of a log
-            yield str(name), value
-        elif isinstance(value, Mapping):
-            for inner, leaf in value.items():
-                yield f"{name}.{inner}", leaf
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", leaf) for inner, leaf in value.items())
         else:
-            yield str(name), value
-
-
-def _first(found: Mapping[str, Any], names: Iterable[str], read: Any) -> Any:
-    for name in names:
-        given = found.get(name)
-        if given is not None and (value := read(given)) is not None:
-            return value
-    return None
+            yield name, value
 
 
 def is_summary(found: Mapping[str, Any]) -> bool:
     """Whether a row is what a trainer prints once, when training is done."""
-    return not found.keys().isdisjoint(_SUMMARY)
+    return not found.keys().isdisjoint(SUMMARY)

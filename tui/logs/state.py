@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tui.logs.rows import Batch, is_summary, row_of, whole
+import orjson
+
+from tui.logs.rows import Batch, is_summary, whole
+
+if TYPE_CHECKING:
+    from tui.logs.columns import Rows
 
 _FACTS = {
     "num_train_epochs": "n_epochs",
@@ -23,7 +28,7 @@ class TrainerState:
     kind = "Hugging Face trainer state"
 
     def __init__(self) -> None:
-        self._history: list[Any] = []
+        self._known: Rows | None = None
 
     def whole(self, data: bytes) -> Batch | None:
         """Return what is new in the file; ``None`` while it is not whole.
@@ -31,7 +36,7 @@ class TrainerState:
         The state of a run that began again has another history: then all of it is new.
         """
         try:
-            state = json.loads(data)
+            state = _loaded(data)
         except (ValueError, RecursionError):
             return None
         if not isinstance(state, dict) or not isinstance(state.get("log_history"), list):
@@ -39,20 +44,16 @@ class TrainerState:
         return self._changed(state)
 
     def _changed(self, state: Mapping[str, Any]) -> Batch:
+        from tui.logs.columns import rows_of
+
         history = [entry for entry in state["log_history"] if isinstance(entry, dict)]
         batch = Batch(total=whole(state.get("max_steps")) or None)
-        known = len(self._history)
-        if history[:known] != self._history:
-            pairs = enumerate(zip(history, self._history, strict=False))
-            shared = next((at for at, pair in pairs if not _same(*pair)), min(known, len(history)))
-            if known and not shared:
-                batch.restart = "another run wrote the trainer state anew"
-            known = shared
-        for entry in history[known:]:
-            row = row_of(entry)
-            if row is not None:
-                batch.rows.append(row)
-        self._history = history
+        rows, _ = rows_of(history)
+        same = rows.same(self._known) if self._known else 0
+        if not same and self._known:
+            batch.restart = "another run wrote the trainer state anew"
+        batch.rows = rows.part(same, len(rows))
+        self._known = rows
         if any(is_summary(entry) for entry in history[-2:]):
             batch.status = "succeeded"
         for name, known_as in _FACTS.items():
@@ -61,6 +62,8 @@ class TrainerState:
         return batch
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Compare by text, because NaN is not equal to itself."""
-    return bool(one == other) or repr(one) == repr(other)
+def _loaded(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except ValueError:  # NaN and infinities are no JSON, but trainers write them.
+        return json.loads(data)

@@ -15,8 +15,9 @@ from typing import Any, Protocol
 import orjson
 
 from tui.logs.literal import dictionary_in
-from tui.logs.rows import STEPS, Batch, Note, Row, is_summary, number, row_of, whole
+from tui.logs.rows import Batch, Note, is_summary, metric_names, number, step_of, whole
 
+_ENDS = re.compile(rb"\r\n|\n|\r")
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 # " 33%|███▎      | 20/60 [00:00<00:00, 260.86it/s]", with what the bar is about before it.
 _BAR = re.compile(r"^(.*?)\s*\d{1,3}%\|[^|]{0,400}\|\s*([\d.]+)([kMG]?)/([\d.]+)([kMG]?)\s*\[")
@@ -73,7 +74,6 @@ class LineReader:
     """The part that all readers of lines share: bytes to lines."""
 
     kind = "text"
-    _ends = re.compile(rb"\r\n|\n")
 
     def __init__(self) -> None:
         self._rest = b""
@@ -81,31 +81,33 @@ class LineReader:
 
     def feed(self, data: bytes) -> Batch:
         """Take the next bytes."""
-        batch = Batch()
-        *lines, self._rest = self._ends.split(self._rest + data)
-        for line in lines:
-            if self._overlong:
-                self._overlong = False
-                continue
-            self._line(line, batch)
+        *lines, self._rest = self._split(self._rest + data)
+        if lines and self._overlong:
+            self._overlong = False
+            del lines[0]
         if len(self._rest) > _LONGEST_LINE:
             # No row of numbers is that long: its end is waited for without keeping it.
             self._rest, self._overlong = b"", True
-        return batch
+        return self._read(lines)
 
     def settle(self, *, final: bool) -> Batch:
         """Take a last line without an end, once it is whole by itself or nothing more comes."""
-        batch = Batch()
-        if self._rest and not self._overlong and (final or self._is_whole(self._rest)):
-            line, self._rest = self._rest, b""
-            self._line(line, batch)
-        return batch
+        return self._read(self._left(final=final))
+
+    def _left(self, *, final: bool) -> list[bytes]:
+        if not self._rest or self._overlong or not (final or self._is_whole(self._rest)):
+            return []
+        line, self._rest = self._rest, b""
+        return [line]
+
+    def _split(self, data: bytes) -> list[bytes]:
+        return data.split(b"\n")
 
     def _is_whole(self, line: bytes) -> bool:
         del line
         return False
 
-    def _line(self, line: bytes, batch: Batch) -> None:
+    def _read(self, lines: list[bytes]) -> Batch:
         raise NotImplementedError
 
 
@@ -117,35 +119,39 @@ class JsonLines(LineReader):
     def _is_whole(self, line: bytes) -> bool:
         return _json(line) is not None
 
-    def _line(self, line: bytes, batch: Batch) -> None:
-        found = _json(line)
-        if found is None:
-            return
-        if "current_steps" in found:
+    def _read(self, lines: list[bytes]) -> Batch:
+        from tui.logs.columns import rows_of
+
+        records = [found for line in lines if (found := _json(line)) is not None]
+        batch = Batch()
+        batch.rows, told = rows_of(records)
+        if any("current_steps" in found for found in records):
             self.kind = "LLaMA-Factory log"
-        row = row_of(found)
+        totals = (whole(found.get("total_steps")) for found in reversed(records))
+        batch.total = next((total for total in totals if total), None)
+        for at in (~told).nonzero()[0].tolist():
+            self._see_words(records[at], int(told[:at].sum()), batch)
+        return batch
+
+    def _see_words(self, found: dict[str, Any], place: int, batch: Batch) -> None:
+        """Take in a record that is no row of numbers."""
         total = whole(found.get("total_steps"))
-        batch.total = total or batch.total
-        if row is not None:
-            batch.rows.append(row)
-        elif is_summary(found) or (total and whole(found.get("current_steps")) == total):
+        if is_summary(found) or (total and whole(found.get("current_steps")) == total):
             batch.status = "succeeded"
-        else:
-            message = found.get("message") or found.get("msg")
-            if isinstance(message, str):
-                batch.rows.append(Note(message, _level(str(found.get("level", "info")))))
+            return
+        message = found.get("message") or found.get("msg")
+        if isinstance(message, str):
+            level = _level(str(found.get("level", "info")))
+            batch.notes.append((place, Note(message, level)))
 
 
 def _json(line: bytes) -> dict[str, Any] | None:
-    text = line.strip()
-    if not text.startswith(b"{"):
-        return None
     try:
-        found = orjson.loads(text)
+        found = orjson.loads(line)
     except ValueError:
         # NaN and infinities are no JSON, but trainers write them.
         try:
-            found = json.loads(text)
+            found = json.loads(line) if line.lstrip().startswith(b"{") else None
         except (ValueError, RecursionError):
             return None
     return found if isinstance(found, dict) else None
@@ -161,24 +167,30 @@ class Table(LineReader):
         self._names: list[str] = []
         self._delimiter = ","
 
-    def _line(self, line: bytes, batch: Batch) -> None:
-        text = line.decode("utf-8", "replace").lstrip("\ufeff")
-        if not text.strip():
-            return
-        if not self._names:
-            self._delimiter = delimiter_of(text)
-            self._names = [name.strip() for name in self._cells(text)]
-            return
-        cells = self._cells(text)
-        if len(cells) != len(self._names):
-            return
-        if [cell.strip() for cell in cells] == self._names:
-            return  # A header again: several runs were appended to one file.
-        row = row_of(dict(zip(self._names, cells, strict=True)))
-        if row is not None:
-            batch.rows.append(row)
+    def _read(self, lines: list[bytes]) -> Batch:
+        from tui.logs.columns import rows_of_table
+
+        found = []
+        for line in lines:
+            text = line.decode("utf-8", "replace").removesuffix("\r").lstrip("\ufeff")
+            if not text.strip():
+                continue
+            if not self._names:
+                self._delimiter = delimiter_of(text)
+                self._names = [name.strip() for name in self._cells(text)]
+                continue
+            cells = self._cells(text)
+            if len(cells) == len(self._names) and not self._is_header(cells):
+                found.append(cells)
+        return Batch(rows=rows_of_table(self._names, found))
+
+    def _is_header(self, cells: list[str]) -> bool:
+        """Whether the names stand there again: several runs were appended to one file."""
+        return cells[0].strip() == self._names[0] and [c.strip() for c in cells] == self._names
 
     def _cells(self, line: str) -> list[str]:
+        if '"' not in line and "\r" not in line:
+            return line.split(self._delimiter)
         try:
             return next(csv.reader([line], delimiter=self._delimiter), [])
         except csv.Error:
@@ -198,23 +210,41 @@ class Output(LineReader):
     """
 
     kind = "trainer output"
-    _ends = re.compile(rb"\r\n|\n|\r")
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: list[Row] = []
+        self._records: list[dict[str, Any]] = []
+        self._waiting: list[dict[str, Any]] = []
         self._bar: tuple[int, int] | None = None
         self._rival = 0
         self._over = False
         self._failing = False
+
+    def _split(self, data: bytes) -> list[bytes]:
+        return _ENDS.split(data)
 
     def _is_whole(self, line: bytes) -> bool:
         return line.rstrip().endswith(b"}") or _BAR.match(_plain(line)) is not None
 
     def settle(self, *, final: bool) -> Batch:
         """Take what waits for its step with the step known last."""
-        batch = super().settle(final=final)
-        self._release(batch, self._bar[0] if self._bar else None)
+        batch = Batch()
+        for line in self._left(final=final):
+            self._line(line, batch)
+        self._release(self._bar[0] if self._bar else None)
+        return self._counted(batch)
+
+    def _read(self, lines: list[bytes]) -> Batch:
+        batch = Batch()
+        for line in lines:
+            self._line(line, batch)
+        return self._counted(batch)
+
+    def _counted(self, batch: Batch) -> Batch:
+        from tui.logs.columns import rows_of
+
+        records, self._records = self._records, []
+        batch.rows, _ = rows_of(records)
         return batch
 
     def _line(self, line: bytes, batch: Batch) -> None:
@@ -232,7 +262,7 @@ class Output(LineReader):
             return
         row = _step_line(text)
         if row is not None:
-            batch.rows.append(row)
+            self._records.append(row)
         else:
             self._prose(text, batch)
 
@@ -246,7 +276,7 @@ class Output(LineReader):
         self._bar, self._rival = (done, total), 0
         self._over = self._over and done >= total
         batch.total = total
-        self._release(batch, done)
+        self._release(done)
 
     def _is_new_run(self, done: int) -> bool:
         """Whether a bar of another length is that of training begun again.
@@ -260,27 +290,23 @@ class Output(LineReader):
         return self._rival >= _RIVAL_ROWS
 
     def _see_row(self, found: dict[str, Any], batch: Batch) -> None:
-        row = row_of(found)
-        if row is None:
+        if not metric_names(found):
             if is_summary(found):
-                self._release(batch, self._bar[0] if self._bar else None)
+                self._release(self._bar[0] if self._bar else None)
                 batch.status, self._over = "succeeded", True
             return
-        if row.step is not None:
-            batch.rows.append(row)
-            return
-        if self._bar is None:
-            batch.rows.append(row)
+        if self._bar is None or step_of(found) is not None:
+            self._records.append(found)
             return
         # Two rows without a bar between them: the earlier one goes with what was known.
-        self._release(batch, self._bar[0])
-        self._waiting.append(row)
+        self._release(self._bar[0])
+        self._waiting.append(found)
 
-    def _release(self, batch: Batch, step: int | None) -> None:
-        for row in self._waiting:
-            row.step = step
-            row.total = self._bar[1] if self._bar else None
-            batch.rows.append(row)
+    def _release(self, step: int | None) -> None:
+        for found in self._waiting:
+            found["step"] = step
+            found["total_steps"] = self._bar[1] if self._bar else None
+        self._records += self._waiting
         self._waiting.clear()
 
     def _prose(self, text: str, batch: Batch) -> None:
@@ -294,7 +320,7 @@ class Output(LineReader):
             if failed[1] != "KeyboardInterrupt":
                 batch.status, batch.error = "failed", text.strip()
         if _LETTERS.search(text):
-            batch.rows.append(Note(text.strip(), _level_of(text)))
+            batch.notes.append((len(self._records), Note(text.strip(), _level_of(text))))
 
     def _see_fact(self, name: str, value: int, batch: Batch) -> None:
         if name == "total optimization steps":
@@ -311,7 +337,7 @@ def _plain(line: bytes) -> str:
     return _ANSI.sub("", text) if "\x1b" in text else text
 
 
-def _step_line(text: str) -> Row | None:
+def _step_line(text: str) -> dict[str, float] | None:
     step = _STEP.search(text)
     if step is None or len(text) > 4000:
         return None
@@ -320,13 +346,12 @@ def _step_line(text: str) -> Row | None:
     epoch = _EPOCH.search(text)
     if epoch is not None:
         values.setdefault("epoch", float(epoch[1]))
-    if not any(name not in ("epoch", *STEPS) for name in values):
+    if not metric_names(values):
         return None
-    row = row_of(values)
-    if row is not None:
-        row.step = int(step[1])
-        row.total = int(of[1]) if of else None
-    return row
+    values["step"] = int(step[1])
+    if of is not None:
+        values["total_steps"] = int(of[1])
+    return values
 
 
 def _pairs(text: str, start: int) -> Iterator[tuple[str, float]]:

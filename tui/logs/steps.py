@@ -1,0 +1,156 @@
+"""Where the rows of a log belong on the run's axis: counted, going on, or gone back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tui.jobs import NONE
+from tui.logs.columns import Rows, Whole
+
+_VALIDATION = ("eval_", "valid_", "val_")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows that follow each other without a restart of the training.
+
+    Attributes:
+        start: The place of the first of them.
+        steps: Their steps on the run's axis.
+        restarted: Whether training was begun again just before them, from the first one's step.
+    """
+
+    start: int
+    steps: Whole
+    restarted: bool
+
+
+@dataclass(slots=True)
+class _Column:
+    """The rows that tell one metric: their places and steps, and which are below the one before."""
+
+    places: Whole
+    steps: Whole
+    drops: Whole
+
+    def span(self, start: int, stop: int) -> tuple[int, int]:
+        first, last = np.searchsorted(self.places, (start, stop)).tolist()
+        return first, last
+
+
+class Steps:
+    """Follows the steps of a log through restarts.
+
+    A metric that is told again for an earlier step means that training was begun again from there;
+    unless the epoch has grown, as then steps are counted anew in each epoch, and go on here.
+
+    Attributes:
+        counted: Whether there were rows without a step, which are counted instead.
+    """
+
+    def __init__(self) -> None:
+        self.counted = False
+        self._ordinal = 0
+        self._offset = 0
+        self._epoch = 0.0
+        self._last: dict[str, int] = {}
+        self._highest = 0
+
+    def begin_again(self, step: int) -> None:
+        """Take it that training begins again from a step; from 0, with another log."""
+        self._last.clear()
+        self._highest = step
+        self._offset = 0
+        if not step:
+            self._ordinal = 0
+
+    def take(self, rows: Rows) -> list[Stretch]:
+        """Return the stretches of the next rows."""
+        told = rows.steps != NONE
+        turns = [*(np.flatnonzero(told[1:] != told[:-1]) + 1).tolist(), len(rows)]
+        columns = _columns(rows, told)
+        found: list[Stretch] = []
+        start, restarted, parts = 0, False, list[Whole]()
+        at = 0
+        for turn in turns:
+            if not told[at]:
+                parts.append(self._count(rows, at, turn))
+                at = turn
+            while at < turn:
+                if self._goes_back(columns, at, at + 1) == at:
+                    if rows.epochs[at] > self._epoch:
+                        self._offset = self._highest + 1
+                    else:
+                        if parts:
+                            found.append(Stretch(start, np.concatenate(parts), restarted))
+                        start, restarted, parts = at, True, []
+                        self.begin_again(int(rows.steps[at]))
+                stop = self._goes_back(columns, at, turn, accepted=True)
+                parts.append(rows.steps[at:stop] + self._offset)
+                self._went_on(rows, columns, at, stop)
+                at = stop
+        if parts:
+            found.append(Stretch(start, np.concatenate(parts), restarted))
+        return found
+
+    def _count(self, rows: Rows, start: int, stop: int) -> Whole:
+        """Count rows; validation belongs to the row of training before it."""
+        self.counted = True
+        trained = np.ones(len(rows), np.int64)
+        for name, (places, _) in rows.values.items():
+            if name.startswith(_VALIDATION):
+                trained[places] = 0
+        trained = trained[start:stop]
+        trained[0] |= not self._ordinal
+        steps: Whole = self._ordinal + np.cumsum(trained)
+        self._ordinal = int(steps[-1])
+        self._highest = max(self._highest, self._ordinal)
+        return steps
+
+    def _goes_back(
+        self, columns: dict[str, _Column], start: int, stop: int, *, accepted: bool = False
+    ) -> int:
+        """Return the first row whose step is before one that is known; ``stop`` if there is none.
+
+        Args:
+            columns: What the rows tell.
+            start: The first row to look at.
+            stop: Where to end.
+            accepted: Whether the first row is known to be right.
+        """
+        for name, column in columns.items():
+            first, last = column.span(start, stop)
+            if first == last:
+                continue
+            place = int(column.places[first])
+            if int(column.steps[first]) + self._offset < self._last.get(name, -1) and not (
+                accepted and place == start
+            ):
+                stop = place
+                continue
+            drop = int(np.searchsorted(column.drops, first, side="right"))
+            if drop < len(column.drops) and column.drops[drop] < last:
+                stop = int(column.places[column.drops[drop]])
+        return stop
+
+    def _went_on(self, rows: Rows, columns: dict[str, _Column], start: int, stop: int) -> None:
+        for name, column in columns.items():
+            first, last = column.span(start, stop)
+            if first < last:
+                self._last[name] = int(column.steps[last - 1]) + self._offset
+        self._highest = max(self._highest, int(rows.steps[start:stop].max()) + self._offset)
+        epochs = rows.epochs[start:stop]
+        epochs = epochs[~np.isnan(epochs)]
+        if len(epochs):
+            self._epoch = float(epochs[-1])
+
+
+def _columns(rows: Rows, told: np.ndarray) -> dict[str, _Column]:
+    found = {}
+    for name, (places, _) in rows.values.items():
+        places = places[told[places]]
+        steps = rows.steps[places]
+        found[name] = _Column(places, steps, np.flatnonzero(steps[1:] < steps[:-1]) + 1)
+    return found
