@@ -103,18 +103,28 @@ def ticks(low: float, high: float, intervals: int, *, whole: bool = False) -> tu
     if whole:
         step = max(1.0, step)
     digits = decimals(step)
-    scientific = step < 1e-6 or max(abs(low), abs(high)) >= 1e6
+    scientific = not whole and (step < 1e-5 or max(abs(low), abs(high)) >= 1e6)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     out: list[Tick] = []
     for index in range(first, min(last, first + 40) + 1):
         value = index * step
-        plain = f"{value:.1e}" if scientific else f"{value:.{digits}f}"
+        plain = _scientific(value, step) if scientific else f"{value:.{digits}f}"
         out.append((value, compact(value) if whole else plain))
     if whole and len({label for _, label in out}) < len(out):
         # Far along and zoomed in, short labels would read the same.
         out = [(value, f"{value:,.0f}") for value, _ in out]
     return tuple(out)
+
+
+def _scientific(value: float, step: float) -> str:
+    """A value with as many digits as tell it from the next tick: ``0``, ``2.5e12``, ``-3e-9``."""
+    if abs(value) < step / 2:
+        return "0"
+    digits = max(0, math.floor(math.log10(abs(value))) - math.floor(math.log10(step)))
+    digits += 0 if abs(step / 10 ** math.floor(math.log10(step)) % 1) < 1e-6 else 1
+    mantissa, power = f"{value:.{digits}e}".split("e")
+    return f"{mantissa}e{int(power)}"
 
 
 def log_ticks(low: float, high: float, intervals: int) -> tuple[Tick, ...]:
@@ -135,13 +145,21 @@ def log_ticks(low: float, high: float, intervals: int) -> tuple[Tick, ...]:
     for factors in ((1, 2, 5), (1, 3), (1,)):
         values = [factor * 10.0**decade for decade in decades for factor in factors]
         found = [
-            (math.log10(value), f"{value:.4g}")
+            (math.log10(value), _plain(value))
             for value in values
             if low - 1e-9 <= math.log10(value) <= high + 1e-9
         ]
         if len(found) <= intervals + 1:
             return tuple(found)
     return tuple(found[:: -(-len(found) // (intervals + 1))])
+
+
+def _plain(value: float) -> str:
+    """A round value of a logarithmic axis: ``0.02``, ``5000``, ``1e6``, ``2e-9``."""
+    if 1e-4 < value < 2e4:
+        return f"{value:.4g}"
+    mantissa, power = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(power)}"
 
 
 class LogLimits:
@@ -195,7 +213,13 @@ class StillLimits:
         self._looked_at = 0
 
     def update(
-        self, low: float, high: float, count: int, *, settled: bool = True
+        self,
+        low: float,
+        high: float,
+        count: int,
+        *,
+        settled: bool = True,
+        from_zero: bool = True,
     ) -> tuple[float, float]:
         """The limits for data between `low` and `high`.
 
@@ -204,6 +228,7 @@ class StillLimits:
             high: Largest finite value.
             count: How many points there are.
             settled: Whether enough of the run is seen to judge what the axis should show.
+            from_zero: Begin with zero on the axis where nothing is below it.
 
         Returns:
             Lower and upper limit, the same objects as before unless they had to change.
@@ -213,7 +238,7 @@ class StillLimits:
         if self._fixed[1] is not None:
             high = self._fixed[1]
         if self._limits is None:
-            self._set(low, high, count, from_zero=low >= 0)
+            self._set(low, high, count, from_zero=from_zero and low >= 0)
         else:
             y0, y1 = self._limits
             if low < y0 or high > y1:

@@ -17,8 +17,10 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from widgets.cell_text import WIDE, text_of, whole
+
 CellRow = tuple[str, str]
-"""Characters of one row (each one cell wide), and one style key a character."""
+"""Characters of one row (one a cell, see `widgets.cell_text`), and one style key a character."""
 
 _JOIN_WITHIN = 8
 
@@ -34,6 +36,9 @@ def changed_runs(before: CellRow, after: CellRow) -> Iterator[tuple[int, int]]:
         (start, end) columns, left to right.
     """
     if before == after:
+        return
+    if WIDE in before[0] or WIDE in after[0]:
+        yield 0, len(after[0])  # a title in wide characters; half of one is never drawn
         return
     start = end = -1
     differs = zip(before[0], before[1], after[0], after[1], strict=True)
@@ -144,7 +149,7 @@ class CellPane(Widget):
         if y >= len(rows):
             return Strip.blank(width, self.rich_style)
         chars, keys = rows[y]
-        chars = chars[start : start + width].ljust(width)
+        chars = whole(chars[start : start + width]).ljust(width)
         keys = keys[start : start + width].ljust(width)
         segments: list[Segment] = []
         first = 0
@@ -153,11 +158,11 @@ class CellPane(Widget):
             # A blank has no colour of its own: it never starts a segment.
             if keys[index] != key and chars[index] != " ":
                 if chars[first:index].strip():
-                    segments.append(Segment(chars[first:index], self.key_style(key)))
+                    segments.append(Segment(text_of(chars[first:index]), self.key_style(key)))
                     first = index
                 key = keys[index]
         if width:
-            segments.append(Segment(chars[first:], self.key_style(key)))
+            segments.append(Segment(text_of(chars[first:]), self.key_style(key)))
         return Strip(segments, width)
 
     def redraw(self) -> None:

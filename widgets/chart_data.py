@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from widgets.chart_view import Curve, Scales, View, series_of
+from widgets.chart_view import Curve, View, series_of
 from widgets.raster import draw
+from widgets.scales import Scales
 from widgets.strokes import CellRow
 from widgets.text import ascii_only
 from widgets.track import Track

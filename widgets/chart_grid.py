@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.widget import Widget
 
 from widgets.chart_view import View
 from widgets.loss_chart import LossChart
 
-COUNTS = (1, 2, 4, 6)
+COUNTS = (1, 2, 4, 6, 9, 12)
 """How many charts there can be."""
+
+_GOOD_WIDTH, _GOOD_HEIGHT = 36, 9
+"""Cells of a chart that reads well; a grid is laid out to come near in both."""
+
+_LEAST_WIDTH, _LEAST_HEIGHT = 24, 5
+"""Cells below which a chart in a grid says nothing."""
+
+
+def columns_for(count: int, width: int, height: int) -> int:
+    """In how many columns so many charts have the best room.
+
+    Args:
+        count: How many charts, at least 1.
+        width: Columns of cells there are.
+        height: Rows of cells there are.
+    """
+
+    def room(columns: int) -> float:
+        rows = -(-count // columns)
+        return min(width / columns / _GOOD_WIDTH, height / rows / _GOOD_HEIGHT)
+
+    return max(range(1, count + 1), key=room)
 
 
 class ChartGrid(Widget):
-    """One, two, four or six charts; two stand one over the other where the room is narrow."""
+    """Some charts, in as many columns as read best; their axes stand over each other."""
 
     DEFAULT_CSS = """
     ChartGrid {
@@ -26,15 +48,8 @@ class ChartGrid(Widget):
         grid-size: 1 1;
         grid-gutter: 0 1;
         & > LossChart { height: 1fr; }
-        &.-two { grid-size: 1 2; }
-        &.-two.-beside { grid-size: 2 1; }
-        &.-four { grid-size: 2 2; }
-        &.-six { grid-size: 2 3; }
-        &.-six.-beside { grid-size: 3 2; }
     }
     """
-    _CLASSES: ClassVar[dict[int, str]] = {2: "-two", 4: "-four", 6: "-six"}
-    _BESIDE = 150
 
     def __init__(
         self,
@@ -54,17 +69,56 @@ class ChartGrid(Widget):
         self.view = view
         self._empty_text = empty_text
         self._count = 1
+        self._columns = 1
 
     def compose(self) -> ComposeResult:
         """The first chart, which is always there."""
         yield self._chart("chart")
 
     def _chart(self, name: str | None) -> LossChart:
-        return LossChart((), title="", view=self.view, empty_text=self._empty_text, id=name)
+        # Only the first says what all are looked at with, and that there is nothing.
+        text = "" if name is None else self._empty_text
+        chart = LossChart((), title="", view=self.view, empty_text=text, id=name)
+        chart.tells_view = name is not None
+        return chart
 
     def on_resize(self) -> None:
-        """Lay two charts beside each other where there is room for both."""
-        self.set_class(self.size.width >= self._BESIDE, "-beside")
+        """Lay the charts out anew where there is other room."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        columns = columns_for(self._count, self.size.width, self.size.height)
+        rows = -(-self._count // columns)
+        self._columns = columns
+        self.styles.grid_size_columns, self.styles.grid_size_rows = columns, rows
+        self._align()
+
+    @on(LossChart.Relabelled)
+    def _relabelled(self, message: LossChart.Relabelled) -> None:
+        message.stop()
+        self._align()
+
+    def _align(self) -> None:
+        """Begin the plots of charts that stand over each other in the same column of cells."""
+        for first in range(self._columns):
+            charts = self.charts[first :: self._columns]
+            least = max((chart.label_room for chart in charts), default=0)
+            for chart in charts:
+                if chart.least_labels != least:
+                    moves = max(chart.label_room, chart.least_labels) != least
+                    chart.least_labels = least
+                    if moves:
+                        chart.draw_now()
+
+    def most(self) -> int:
+        """The largest count that leaves each chart room to read it."""
+        return max(count for count in COUNTS if count == 1 or self._fits(count))
+
+    def _fits(self, count: int) -> bool:
+        columns = columns_for(count, self.size.width, self.size.height)
+        rows = -(-count // columns)
+        wide, high = self.size.width / columns, self.size.height / rows
+        return wide >= _LEAST_WIDTH and high >= _LEAST_HEIGHT
 
     @property
     def charts(self) -> list[LossChart]:
@@ -93,8 +147,7 @@ class ChartGrid(Widget):
             await self.mount(*(self._chart(None) for _ in range(count - len(there))))
         elif len(there) > count:
             await self.remove_children(there[count:])
-        for size, name in self._CLASSES.items():
-            self.set_class(size == count, name)
+        self._lay_out()
 
     @property
     def empty_text(self) -> str:
@@ -105,9 +158,9 @@ class ChartGrid(Widget):
     def empty_text(self, text: str) -> None:
         if text != self._empty_text:
             self._empty_text = text
-            for chart in self.query_children(LossChart):
-                chart.empty_text = text
-                chart.draw_soon()
+            chart = self.charts[0]
+            chart.empty_text = text
+            chart.draw_soon()
 
     def draw_now(self) -> None:
         """Draw all at once: for what a person asked for."""

@@ -14,9 +14,10 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from widgets.axes import Axes
-from widgets.chart_view import Curve, Marks, Scales, View, scaled_one, series_of
+from widgets.chart_view import Curve, Marks, View, scaled_one, series_of
 from widgets.dots import Array
 from widgets.numbers import metric
+from widgets.scales import Scales
 from widgets.strokes import buckets, runs
 from widgets.text import clean
 

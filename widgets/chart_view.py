@@ -12,9 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from widgets.axes import Axes, LogLimits, StillLimits, log_ticks, ticks, x_end
+from widgets.axes import Axes
 from widgets.dots import Array
-from widgets.numbers import duration, integer, metric
 from widgets.raster import Sign
 from widgets.strokes import Series
 from widgets.text import ascii_only
@@ -26,22 +25,28 @@ FACTORS = (0.0, 0.6, 0.9, 0.99)
 MARKERS = ("braille", "block", "ascii")
 Along = Literal["step", "tokens", "time"]
 
-SETTLED_SHARE = 0.25
-"""Share of a run's steps after which its y axis may be fitted closer."""
-
-SETTLED_COUNT = 128
-"""Points after which it may where the length of the run is not known."""
-
 SMOOTHED_FROM = 40
 """Values from which a metric that comes seldom is smoothed as well: fewer are told one by one."""
 
-_SIGNS = {"epoch": "┊", "checkpoint": "▲", "best": "◆", "cursor": "│", "read": "●"}
-_ASCII_SIGNS = {"epoch": ":", "checkpoint": "^", "best": "#", "cursor": "|", "read": "O"}
+_SIGNS = {
+    "epoch": ("┊", ":"),
+    "checkpoint": ("▲", "^"),
+    "best": ("◆", "#"),
+    "cursor": ("│", "|"),
+    "read": ("●", "O"),
+    "missing": ("×", "!"),
+    "above": ("↑", "^"),
+    "below": ("↓", "v"),
+}
 
 
 def sign(name: str) -> str:
-    """The character of a sign: ``epoch``, ``checkpoint``, ``best``, ``cursor`` or ``read``."""
-    return (_ASCII_SIGNS if ascii_only() else _SIGNS)[name]
+    """The character of a sign: of an ``epoch``'s end, a ``checkpoint``, the ``best`` validation.
+
+    Also of the ``cursor`` and what it has ``read``, of a value that is ``missing`` (no number), and
+    of values ``above`` and ``below`` the axis.
+    """
+    return _SIGNS[name][ascii_only()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,7 @@ class View:
         window: The part of the x axis that is shown; ``None`` for all of it.
         cursor: The position that is read; ``None`` for none.
         along: What the x axis counts.
+        outliers: The y axis holds every value, also a few that flatten all others.
     """
 
     factor: float = 0.0
@@ -135,6 +141,7 @@ class View:
     window: tuple[float, float] | None = None
     cursor: float | None = None
     along: Along = "step"
+    outliers: bool = False
 
     @property
     def style(self) -> str:
@@ -157,107 +164,6 @@ class Marks:
     best: tuple[float, float] | None = None
 
 
-class Scales:
-    """The axes of a chart, the same as before unless they must change.
-
-    Args:
-        y_min: A fixed lower limit, or None for a still one that follows the data.
-        y_max: A fixed upper limit, or None.
-    """
-
-    def __init__(self, y_min: float | None = None, y_max: float | None = None) -> None:
-        self._fixed = (y_min, y_max)
-        self._window: tuple[float, float] | None = None
-        self.forget()
-
-    def forget(self) -> None:
-        """Fit the axes anew."""
-        self._limits = StillLimits(*self._fixed)
-        self._log = LogLimits()
-
-    def axes(
-        self, curves: list[Curve], view: View, total: float | None, width: int, height: int
-    ) -> Axes:
-        """The axes for some curves.
-
-        Args:
-            curves: What is drawn.
-            view: How.
-            total: Where the x axis ends, when known.
-            width: Columns of the grid, for the number of ticks.
-            height: Rows of the grid.
-        """
-        if view.window != self._window:
-            self._window = view.window
-            self.forget()
-        end = self.end(curves, view, total)
-        x0, x1 = view.window or (0.0, end)
-        y0, y1, log = self._y(curves, view, total, end)
-        across = max(2, min(8, width // 14))
-        x_ticks = _time_ticks(x0, x1, across) if view.along == "time" else ()
-        x_ticks = x_ticks or ticks(x0, x1, across, whole=True)
-        up = max(1, min(6, height // 3))
-        y_ticks = log_ticks(y0, y1, up) if log else ticks(y0, y1, up)
-        return Axes(x0, x1, y0, y1, x_ticks, y_ticks, log)
-
-    def end(self, curves: list[Curve], view: View, total: float | None) -> float:
-        """Where the whole x axis ends."""
-        last = 0.0
-        for curve in curves:
-            if len(curve.track):
-                if view.along == "time":
-                    found = curve.place.positions(curve.track)[-1:]
-                    last = max(last, float(found[0]) if np.isfinite(found).all() else 0.0)
-                else:
-                    last = max(last, curve.track.steps[-1] * curve.place.factor)
-        if view.along == "time":
-            return x_end(max(10.0, last), None)
-        return x_end(last, total)
-
-    def _y(
-        self, curves: list[Curve], view: View, total: float | None, end: float
-    ) -> tuple[float, float, bool]:
-        bounds = [_bounds(curve, view.window) for curve in curves]
-        low = min((each[0] for each in bounds), default=math.inf)
-        high = max((each[1] for each in bounds), default=-math.inf)
-        positive = min((each[2] for each in bounds), default=math.inf)
-        if view.log and math.isfinite(positive):
-            return (*self._log.update(positive, high), True)
-        if low > high:
-            low, high = 0.0, 1.0
-        if view.window is not None:
-            return (*self._limits.update(low, high, 0), False)
-        count = sum(len(curve.track) for curve in curves)
-        last = max((c.track.steps[-1] * c.place.factor for c in curves if len(c.track)), default=0)
-        settled = last >= SETTLED_SHARE * end if total else count >= SETTLED_COUNT
-        return (*self._limits.update(low, high, count, settled=settled), False)
-
-
-def _bounds(curve: Curve, window: tuple[float, float] | None) -> tuple[float, float, float]:
-    """Smallest, largest and smallest positive finite value, in a window if one is given."""
-    track = curve.track
-    if window is None:
-        return track.low, track.high, track.low_positive
-    x = curve.place.positions(track)
-    first = int(np.searchsorted(x, window[0]))
-    last = int(np.searchsorted(x, window[1], side="right"))
-    y = np.array(track.values[first:last])
-    y = y[np.isfinite(y)]
-    if not len(y):
-        return math.inf, -math.inf, math.inf
-    above = y[y > 0]
-    return float(y.min()), float(y.max()), float(above.min()) if len(above) else math.inf
-
-
-def _time_ticks(low: float, high: float, intervals: int) -> tuple[tuple[float, str], ...]:
-    """Ticks at round spans of time."""
-    for step in (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400):
-        if (high - low) / step <= intervals:
-            first, last = math.ceil(low / step), math.floor(high / step)
-            return tuple((i * step, duration(i * step)) for i in range(first, last + 1))
-    return ()
-
-
 def series_of(curves: list[Curve], view: View, axes: Axes) -> list[Series]:
     """What is drawn, what lies lowest first."""
     faint: list[Series] = []
@@ -271,7 +177,8 @@ def series_of(curves: list[Curve], view: View, axes: Axes) -> list[Series]:
         if smooth and not curve.guest:
             faint.append(Series(x, _scaled(raw, axes), "q" if curve.points else "r", faint=True))
         mark = curve.sign if curve.points or curve.guest else ""
-        lines.append(Series(x, _scaled(y, axes), curve.key, mark=mark, line=curve.sign))
+        scaled = _scaled(y, axes)
+        lines.append(Series(x, scaled, curve.key, mark=mark, line=curve.sign, smooth=smooth))
     return faint + lines
 
 
@@ -290,7 +197,11 @@ def scaled_one(value: float, axes: Axes) -> float:
 
 
 def signs_of(curves: list[Curve], view: View, marks: Marks, axes: Axes, width: int) -> list[Sign]:
-    """The signs of a chart: ends of epochs, checkpoints, the best validation, the cursor."""
+    """The signs of a chart.
+
+    Ends of epochs, checkpoints, values that are no numbers or outside the axes, the best
+    validation, the cursor.
+    """
     found = []
     # More of them than one in eight columns would be a fence.
     span = axes.x1 - axes.x0
@@ -298,16 +209,58 @@ def signs_of(curves: list[Curve], view: View, marks: Marks, axes: Axes, width: i
     if apart / span * width >= 8:
         found += [Sign(x, "e", post=sign("epoch")) for x in marks.epochs]
     found += [Sign(x, "k", foot=sign("checkpoint")) for x in marks.checkpoints]
+    for curve in curves:
+        found += _missing(curve, axes, width)
+        found += _outside(curve, axes, width)
     if marks.best is not None:
         x, value = marks.best
         found.append(Sign(x, "b", y=scaled_one(value, axes), head=sign("best")))
     if view.cursor is not None:
-        found.append(Sign(view.cursor, "c", post=sign("cursor"), foot=sign("cursor")))
+        found.append(Sign(view.cursor, "c", post=sign("cursor"), over=" e", foot=sign("cursor")))
         for curve in curves:
             at, value = read_at(curve, view, view.cursor)
             if math.isfinite(value) and math.isfinite(at):
                 head = sign("read")
                 found.append(Sign(view.cursor, curve.key, y=scaled_one(value, axes), head=head))
+    return found
+
+
+def missing_count(curve: Curve) -> int:
+    """How many values of a curve are no numbers; 0 where that says only when it is measured."""
+    if curve.track.finite == len(curve.track):
+        return 0
+    count = len(curve.track) - curve.track.finite
+    return 0 if curve.points and count > curve.track.finite else count
+
+
+def _missing(curve: Curve, axes: Axes, width: int) -> list[Sign]:
+    """Signs at the foot of values that are no numbers: a line has no gap that is seen there."""
+    if not missing_count(curve):
+        return []
+    x = curve.place.positions(curve.track)[~np.isfinite(np.array(curve.track.values))]
+    return [Sign(at, "m", foot=sign("missing")) for at in _apart(x, axes, width)]
+
+
+def _outside(curve: Curve, axes: Axes, width: int) -> list[Sign]:
+    """Signs at the edge of values above and below the axes."""
+    low, high = scaled_one(curve.track.low, axes), scaled_one(curve.track.high, axes)
+    near = 1e-6 * (axes.y1 - axes.y0)
+    if not (high > axes.y1 + near or low < axes.y0 - near):
+        return []
+    x = curve.place.positions(curve.track)
+    y = _scaled(np.array(curve.track.values), axes)
+    above, below = x[y > axes.y1 + near], x[y < axes.y0 - near]
+    return [
+        *(Sign(at, curve.key, y=axes.y1, head=sign("above")) for at in _apart(above, axes, width)),
+        *(Sign(at, curve.key, y=axes.y0, head=sign("below")) for at in _apart(below, axes, width)),
+    ]
+
+
+def _apart(x: Array, axes: Axes, width: int) -> list[float]:
+    """Ascending positions inside the axes, one a column."""
+    x = x[(x >= axes.x0) & (x <= axes.x1)]
+    columns = ((x - axes.x0) / (axes.x1 - axes.x0) * width).astype(np.int64)
+    found: list[float] = x[np.diff(columns, prepend=-1) > 0].tolist()
     return found
 
 
@@ -355,53 +308,3 @@ def next_position(curves: list[Curve], axes: Axes, x: float, columns: int, way: 
             if math.isnan(best) or nearer:
                 best = candidate
     return x if math.isnan(best) else best
-
-
-def readout(
-    title: str, curves: list[Curve], view: View, marks: Marks, width: int
-) -> list[tuple[str, str]]:
-    """What stands at the cursor, as pieces of text with the keys of their styles.
-
-    Where the width is too small for all of it, what is left out first is where a line was last
-    measured, then its value under smoothing, then the distance to the best.
-    """
-    pieces = _pieces(title, curves, view, marks)
-    for told in (" at ", " ~", f"  {sign('best')}", "to best"):
-        if sum(len(text) for text, _ in pieces) <= width:
-            break
-        pieces = [
-            piece
-            for piece in pieces
-            if piece[1] == "T" or not (piece[0].startswith(told) or piece[0].endswith(told))
-        ]
-    return pieces
-
-
-def _pieces(title: str, curves: list[Curve], view: View, marks: Marks) -> list[tuple[str, str]]:
-    x = view.cursor if view.cursor is not None else 0.0
-    own = [curve for curve in curves if not curve.guest] or curves
-    steps = [step for curve in own if (step := raw_at(curve, x)[0]) == step]
-    head = (
-        f" {title} at step {integer(int(max(steps)))}" if steps else f" {title}: before the first"
-    )
-    if view.along != "step":
-        at = duration(x) if view.along == "time" else f"{integer(int(x))} tokens"
-        head += f" · {at}"
-    pieces = [(head.replace("·", "-") if ascii_only() else head, "T")]
-    for curve in curves:
-        step, value = raw_at(curve, x)
-        if step != step:
-            continue
-        pieces.append((f"  {curve.sign} {curve.label} ", curve.key))
-        pieces.append((metric(value) if value == value else "NaN", "n"))
-        if curve.is_smoothed(view.factor):
-            pieces.append((f" ~{metric(read_at(curve, view, x)[1])}", "l"))
-        if steps and step < max(steps) and not curve.guest:
-            pieces.append((f" at {integer(int(step))}", "l"))
-    if marks.best is not None and own:
-        judged = next((c for c in reversed(own) if c.points), own[0])
-        value = raw_at(judged, x)[1]
-        if value == value:
-            pieces.append((f"  {sign('best')} ", "b"))
-            pieces.append((f"{value - marks.best[1]:+.4f} to best", "l"))
-    return pieces

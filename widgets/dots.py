@@ -19,8 +19,16 @@ SHAPES = {"braille": (2, 4), "block": (2, 2), "ascii": (1, 2)}
 
 # Which bit of a braille character each of its dots is, row by row.
 _BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
-_QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
-_ASCII = " '.:"
+_WEIGHTS = {
+    "braille": _BRAILLE,
+    "block": np.array([[1, 2], [4, 8]]),
+    "ascii": np.array([[1], [2]]),
+}
+_GLYPHS = {
+    "braille": " " + "".join(chr(0x2800 + code) for code in range(1, 256)),
+    "block": " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█",
+    "ascii": " '.:",
+}
 
 
 def scatter(x: Array, y: Array, limits: Limits, dots: Grid) -> None:
@@ -58,7 +66,7 @@ def envelope(x: Array, y: Array, limits: Limits, dots: Grid) -> None:
     if not len(y):
         return
     starts = np.flatnonzero(np.r_[True, across[1:] != across[:-1]])
-    down = np.clip(np.rint((y1 - y) / (y1 - y0) * (rows - 1)), 0, rows - 1)
+    down = np.rint((y1 - y) / (y1 - y0) * (rows - 1))
     top = np.minimum.reduceat(down, starts)
     bottom = np.maximum.reduceat(down, starts)
     # Neighbours touch, so that a steep line has no holes.
@@ -69,21 +77,52 @@ def envelope(x: Array, y: Array, limits: Limits, dots: Grid) -> None:
     dots[:, across[starts]] |= (row >= high) & (row <= low)
 
 
+def trace(x: Array, y: Array, limits: Limits, dots: Grid) -> None:
+    """Set the dots of a line through points that are further apart than the dots.
+
+    Args:
+        x: Positions, ascending.
+        y: Finite values.
+        limits: Of the grid.
+        dots: The grid, row 0 at the top; changed.
+    """
+    x0, x1, _, _ = limits
+    at = np.linspace(x0, x1, dots.shape[1])
+    half = (x1 - x0) / (dots.shape[1] - 1 or 1) / 2
+    at = at[(at >= x[0] - half) & (at <= x[-1] + half)]
+    envelope(at, np.interp(at, x, y), limits, dots)
+
+
 def blank(width: int, height: int, marker: str) -> Grid:
     """An empty grid of dots for so many cells."""
     across, down = SHAPES[marker]
     return np.zeros((height * down, width * across), dtype=np.bool_)
 
 
-def characters(dots: Grid, marker: str) -> list[str]:
-    """The cells of a grid as rows of characters; a space where there is no dot."""
+def codes(dots: Grid, marker: str) -> NDArray[np.int64]:
+    """What dots there are in each cell of a grid, as a number; 0 for none."""
     across, down = SHAPES[marker]
     height, width = dots.shape[0] // down, dots.shape[1] // across
-    cells = dots.reshape(height, down, width, across)
-    if marker == "braille":
-        codes = np.einsum("ydxa,da->yx", cells.astype(np.int64), _BRAILLE)
-        return ["".join(chr(0x2800 + c) if c else " " for c in row) for row in codes.tolist()]
-    weights = np.array([[1, 2], [4, 8]]) if marker == "block" else np.array([[1], [2]])
-    codes = np.einsum("ydxa,da->yx", cells.astype(np.int64), weights)
-    glyphs = _QUADRANTS if marker == "block" else _ASCII
-    return ["".join(glyphs[c] for c in row) for row in codes.tolist()]
+    cells = dots.reshape(height, down, width, across).astype(np.int64)
+    found: NDArray[np.int64] = np.einsum("ydxa,da->yx", cells, _WEIGHTS[marker])
+    return found
+
+
+def characters(dots: Grid, marker: str) -> list[str]:
+    """The cells of a grid as rows of characters; a space where there is no dot."""
+    glyphs = _GLYPHS[marker]
+    return ["".join(glyphs[c] for c in row) for row in codes(dots, marker).tolist()]
+
+
+def joined(char: str, others: list[int], marker: str) -> str:
+    """A cell with the dots of other cells as well.
+
+    Args:
+        char: The cell.
+        others: The dots of the others, as from `codes`.
+        marker: The style of all.
+    """
+    code = max(0, _GLYPHS[marker].find(char))
+    for other in others:
+        code |= other
+    return _GLYPHS[marker][code]

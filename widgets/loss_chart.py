@@ -8,26 +8,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual.message import Message
 from textual.timer import Timer
 
-from widgets import chart_view
+from widgets import chart_title, chart_view
 from widgets.axes import Axes
 from widgets.cells import CellPane, CellRow
 from widgets.chart_data import GUEST_KEYS, KEYS, signs
-from widgets.chart_view import Curve, Marks, Scales, View
-from widgets.numbers import compact, duration, metric
-from widgets.raster import draw
+from widgets.chart_view import Curve, Marks, View
+from widgets.numbers import metric
+from widgets.raster import draw, label_room
+from widgets.scales import Scales
 from widgets.strokes import Frame
-from widgets.text import ascii_only, clean, fit
+from widgets.text import clean, fit
 from widgets.track import Track
 
 Points = Iterable[tuple[int, Mapping[str, float]]]
 
 MIN_SECONDS = 0.5
 """Time between two drawings: at most two a second, whatever arrives."""
-
-_VALUE_CELLS = 8
-_GUEST_CELLS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,12 @@ class LossChart(CellPane):
     The x axis runs to the run's total; the y axis has round limits that change rarely; only cells
     that changed are sent, at most twice a second, and nothing when nothing changed. The last values
     stand in the title, or what stands at the cursor. Lines differ by their marks, not by colour
-    alone. NaN is a gap. How it is looked at is its `view`, which several charts may share.
+    alone. NaN is a gap, and marked. How it is looked at is its `view`, which several charts may
+    share.
+
+    Attributes:
+        least_labels: Columns that the labels of its y axis have at least.
+        tells_view: Whether its title tells how it is looked at.
     """
 
     DEFAULT_CSS = """
@@ -82,6 +86,7 @@ class LossChart(CellPane):
         & > .loss-chart--checkpoint { color: $text-success; }
         & > .loss-chart--best { color: $text-success; text-style: bold; }
         & > .loss-chart--cursor { color: $foreground; }
+        & > .loss-chart--missing { color: $text-error; text-style: bold; }
         & > .loss-chart--label { color: $text-muted; }
         &:ansi > .loss-chart--line-1 { color: ansi_bright_cyan; }
         &:ansi > .loss-chart--line-2 { color: ansi_yellow; }
@@ -93,6 +98,7 @@ class LossChart(CellPane):
         &:ansi > .loss-chart--raw-2 { color: ansi_yellow; text-style: dim; }
         &:ansi > .loss-chart--checkpoint { color: ansi_green; }
         &:ansi > .loss-chart--best { color: ansi_bright_green; }
+        &:ansi > .loss-chart--missing { color: ansi_bright_red; }
         &:ansi > .loss-chart--axis { text-style: dim; }
         &:ansi > .loss-chart--guide { text-style: dim; }
         &:ansi > .loss-chart--epoch { text-style: dim; }
@@ -118,6 +124,7 @@ class LossChart(CellPane):
         "loss-chart--checkpoint",
         "loss-chart--best",
         "loss-chart--cursor",
+        "loss-chart--missing",
         "loss-chart--label",
     }
     KEY_STYLES: ClassVar[Mapping[str, str]] = {
@@ -133,8 +140,12 @@ class LossChart(CellPane):
         "k": "loss-chart--checkpoint",
         "b": "loss-chart--best",
         "c": "loss-chart--cursor",
+        "m": "loss-chart--missing",
         "l": "loss-chart--label",
     }
+
+    class Relabelled(Message):
+        """The labels of the y axis need more room than before, or less."""
 
     def __init__(
         self,
@@ -172,6 +183,8 @@ class LossChart(CellPane):
         self._tracks: dict[str, Track] = {line.key: Track() for line in self.lines}
         self._curves: list[Curve] = []
         self._total: float | None = None
+        self.least_labels = 0
+        self.tells_view = True
         self._axes: Axes | None = None
         self._frame: Frame | None = None
         self._drawn_at = -math.inf
@@ -323,7 +336,10 @@ class LossChart(CellPane):
             text = fit(clean(self.empty_text), width).center(width)[:width]
             rows[(height - 1) // 2 if height > 2 else 0] = (text, "l" * len(text))
             return tuple(rows)
-        axes = self._axes = self._scales.axes(curves, self.view, self._total, width, height - 1)
+        axes = self._scales.axes(curves, self.view, self._total, width, height - 1)
+        if self._axes is None or label_room(self._axes) != label_room(axes):
+            self.post_message(self.Relabelled())
+        self._axes = axes
         title = self._title_row(curves, axes, width)
         if height < 2:
             return (title,)
@@ -334,6 +350,7 @@ class LossChart(CellPane):
             height - 1,
             marker=self.view.style,
             signs=chart_view.signs_of(curves, self.view, self.marks, axes, width),
+            gutter=self.least_labels,
         )
         return (title, *plot)
 
@@ -341,67 +358,46 @@ class LossChart(CellPane):
         """Fit the axes anew at the next drawing, as what they count has changed."""
         self._scales.forget()
 
+    def zoom_y(self, factor: float) -> None:
+        """Show less of the y axis, or more, around what is read or, without a cursor, told last.
+
+        Args:
+            factor: Of what is shown; below 1 to see more closely.
+        """
+        curves, axes = self.curves, self._axes
+        if not curves or axes is None:
+            return
+        at = axes.x1 if self.view.cursor is None else self.view.cursor
+        value = chart_view.scaled_one(chart_view.read_at(curves[0], self.view, at)[1], axes)
+        around = value if axes.y0 <= value <= axes.y1 else (axes.y0 + axes.y1) / 2
+        self._scales.zoom(axes, factor, around)
+
+    def whole_y(self) -> None:
+        """Let the y axis follow the data again."""
+        self._scales.whole()
+
+    @property
+    def label_room(self) -> int:
+        """Columns that the labels of the y axis need, as drawn last."""
+        return label_room(self._axes) if self._axes and self.curves else 0
+
     def whole(self) -> tuple[float, float]:
         """The limits of the x axis when nothing is zoomed."""
         return 0.0, self._scales.end(self.curves, self.view, self._total)
 
     def _title_row(self, curves: list[Curve], axes: Axes | None, width: int) -> CellRow:
         if self.view.cursor is not None and curves:
-            return _laid(
-                chart_view.readout(self.title, curves, self.view, self.marks, width), width
+            read = chart_title.readout(self.title, curves, self.view, self.marks, width)
+            return chart_title.laid(read, width)
+        told = []
+        if axes is not None:
+            told = chart_title.notes(
+                curves,
+                self.view,
+                axes,
+                end=self.whole()[1],
+                zoomed=self._scales.zoomed,
+                left_out=self._scales.left_out,
+                shared=self.tells_view,
             )
-        pieces = [(f" {self.title} ", "T")]
-        for curve in curves:
-            if curve.guest:
-                if curve.points:
-                    continue  # its other line has its name already
-                pieces.append((f"  {curve.sign} {fit(curve.label, _GUEST_CELLS)}", curve.key))
-                continue
-            last = curve.track.last
-            pieces.append((f"  {curve.sign} {curve.label} ", curve.key))
-            said = metric(last) if last == last else "NaN"
-            pieces.append((said.ljust(_VALUE_CELLS), "n"))
-        notes = self._notes(curves, axes) if axes else ""
-        row = _laid(pieces, width)
-        room = width - sum(len(text) for text, _ in pieces) - 1
-        if notes and room > 8:
-            notes = fit(notes, room)
-            text = row[0][: width - len(notes) - 1] + notes + " "
-            keys = row[1][: width - len(notes) - 1] + "l" * (len(notes) + 1)
-            return text, keys
-        return row
-
-    def _notes(self, curves: list[Curve], axes: Axes) -> str:
-        """What of the view is not as usual, the most needed first."""
-        view = self.view
-        dot = "-" if ascii_only() else "·"
-        found = []
-        if view.factor > 0:
-            found.append(f"smooth {view.factor:g}")
-        if view.log:
-            if not axes.log:
-                found.append("linear: no value above 0")
-            elif any(curve.track.low <= 0 for curve in curves):
-                found.append("log y, 0 and below left out")
-            else:
-                found.append("log y")
-        if view.window is not None:
-            low, high = (_said(x, view.along) for x in view.window)
-            found.append(f"{low} to {high} of {_said(self.whole()[1], view.along)}")
-        if view.along != "step":
-            found.append(f"by {view.along}")
-        return f" {dot} ".join(found)
-
-
-def _said(x: float, along: str) -> str:
-    return duration(x) if along == "time" else compact(round(x))
-
-
-def _laid(pieces: Iterable[tuple[str, str]], width: int) -> CellRow:
-    """Pieces of text one after the other, cut and filled to a width."""
-    text, keys = "", ""
-    for piece, key in pieces:
-        piece = clean(piece)
-        text += piece
-        keys += key * len(piece)
-    return text[:width].ljust(width), keys[:width].ljust(width)
+        return chart_title.titled(chart_title.heading(self.title, curves, width), told, width)

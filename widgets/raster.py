@@ -25,6 +25,7 @@ class Sign:
         x: Where.
         key: One letter that names its style.
         post: A character that fills the empty cells of its column; empty for none.
+        over: The keys of cells that its post fills.
         foot: A character on the x axis; empty for none.
         y: Where a `head` stands, on the plot's own y axis; NaN for none.
         head: A character at x, y, over everything.
@@ -33,6 +34,7 @@ class Sign:
     x: float
     key: str
     post: str = ""
+    over: str = " "
     foot: str = ""
     y: float = float("nan")
     head: str = ""
@@ -47,6 +49,7 @@ def draw(
     marker: str = "braille",
     guides: bool = True,
     signs: Sequence[Sign] = (),
+    gutter: int = 0,
 ) -> tuple[tuple[CellRow, ...], Frame]:
     """A plot of exactly `width` by `height` cells.
 
@@ -54,22 +57,26 @@ def draw(
         series: Lines, later ones over earlier ones.
         axes: Limits and ticks; nothing is worked out from the data.
         width: Columns of the grid.
-        height: Rows of the grid; with fewer than 5, or fewer than 16 columns, axes are left out.
+        height: Rows of the grid; with fewer than 5 there is no x axis, with fewer than 16 columns
+            there is neither.
         marker: ``"braille"``, ``"block"`` or ``"ascii"``.
         guides: Dotted lines at the y ticks.
         signs: What stands at positions of the x axis, later ones over earlier ones.
+        gutter: Columns that the labels of the y axis have at least, so that plots above each other
+            begin in the same column.
 
     Returns:
         Rows of (characters, keys), and where the plot is in them. Keys are those of the series, and
         ``a`` axis, ``l`` label, ``g`` guide, blank for nothing.
     """
     ascii_ = marker == "ascii"
-    bare = height < 5 or width < 16
-    label_width = 0 if bare else max((len(label) for _, label in axes.y_ticks), default=0)
+    bare = width < 16
+    low = bare or height < 5
+    label_width = max(gutter, label_room(axes))
     left = 0 if bare else label_width + 2
     # Lines in ASCII have a character a cell; only the points under them have two.
     across, down = (1, 1) if ascii_ else dots.SHAPES[marker]
-    size = (max(1, width - left), max(1, height - (0 if bare else 2)))
+    size = (max(1, width - left), max(1, height - (0 if low else 2)))
     frame = Frame(left, *size, across, down)
     body = _signed(strokes(series, axes, frame, marker), signs, axes, frame)
     tick_rows = {frame.row(value, axes): label for value, label in axes.y_ticks}
@@ -80,15 +87,17 @@ def draw(
         if guides and label is not None:
             chars, keys = _guide(chars, keys, dot)
         if not bare:
-            edge = side if label is None else tick
-            chars = (
-                f"{label or '':>{label_width}} {edge}"[: left - 1].ljust(left - 1) + edge + chars
-            )
+            chars = f"{label or '':>{left - 1}}" + (side if label is None else tick) + chars
             keys = "l" * (left - 1) + "a" + keys
         rows.append((chars[:width], keys[:width]))
-    if not bare:
+    if not low:
         rows += _bottom(axes, frame, width, ascii_, signs)
     return tuple(rows), frame
+
+
+def label_room(axes: Axes) -> int:
+    """Columns that the labels of a y axis take."""
+    return max((len(label) for _, label in axes.y_ticks), default=0)
 
 
 def _guide(chars: str, keys: str, dots: str) -> CellRow:
@@ -110,7 +119,7 @@ def _signed(body: list[CellRow], signs: Sequence[Sign], axes: Axes, frame: Frame
         column = frame.column(sign.x, axes)
         if sign.post:
             for chars, keys in rows:
-                if keys[column] == " ":
+                if keys[column] in sign.over:
                     chars[column], keys[column] = sign.post, sign.key
         if sign.head and axes.y0 <= sign.y <= axes.y1:
             chars, keys = rows[frame.row(sign.y, axes)]

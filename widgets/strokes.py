@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ class Series:
             that lines are told apart without colour; empty for none.
         line: The character that draws the line in ASCII.
         faint: Points only, under all lines and in their own quiet style.
+        smooth: Where many values fall on a dot, their mean is drawn instead of their range.
     """
 
     x: Array
@@ -52,6 +54,7 @@ class Series:
     mark: str = ""
     line: str = "*"
     faint: bool = False
+    smooth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,33 @@ def buckets(x: Array, y: Array, x0: float, x1: float, columns: int) -> tuple[Arr
     return out_x, out_y
 
 
-def runs(x: Array, y: Array) -> list[tuple[Array, Array]]:
-    """The stretches of finite values between gaps."""
+def means(x: Array, y: Array, x0: float, x1: float, columns: int) -> tuple[Array, Array]:
+    """One point a column, the mean of its values, where there are more (see `buckets`)."""
+    if len(x) <= 2 * columns:
+        return x, y
+    starts = np.flatnonzero(np.diff(((x - x0) / (x1 - x0) * columns).astype(np.int64), prepend=-1))
+    counts = np.diff(np.r_[starts, len(x)])
+    found = np.add.reduceat(x, starts) / counts, np.add.reduceat(y, starts) / counts
+    found[0][0], found[0][-1] = x[0], x[-1]
+    return found
+
+
+def runs(x: Array, y: Array, least: float = 0.0) -> list[tuple[Array, Array]]:
+    """The stretches of finite values between gaps.
+
+    Args:
+        x: Positions, ascending.
+        y: Values of the same length.
+        least: A gap that is no wider than this is not seen, and parts nothing.
+    """
     good = np.isfinite(y) & np.isfinite(x)
     if good.all():
         return [(x, y)] if len(x) else []
-    edges = np.flatnonzero(np.diff(np.r_[False, good, False].astype(np.int8)))
-    return [(x[a:b], y[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    places = np.flatnonzero(good)
+    x, y = x[places], y[places]
+    parted = (np.diff(places) > 1) & (np.diff(x) > least)
+    edges = np.r_[0, np.flatnonzero(parted) + 1, len(x)]
+    return [(x[a:b], y[a:b]) for a, b in pairwise(edges.tolist()) if b > a]
 
 
 def strokes(series: Sequence[Series], axes: Axes, frame: Frame, marker: str) -> list[CellRow]:
@@ -127,7 +150,7 @@ def strokes(series: Sequence[Series], axes: Axes, frame: Frame, marker: str) -> 
     under: list[tuple[Series, list[tuple[Array, Array]]]] = []
     over: list[tuple[Series, list[tuple[Array, Array]]]] = []
     for one in series:
-        stretches = _within(one, axes)
+        stretches = _within(one, axes, frame)
         if stretches:
             layer = under if one.faint or _busy(stretches, axes, frame) else over
             layer.append((one, stretches))
@@ -142,15 +165,18 @@ def strokes(series: Sequence[Series], axes: Axes, frame: Frame, marker: str) -> 
     return _marked(body, marked, axes, frame)
 
 
-def _within(one: Series, axes: Axes) -> list[tuple[Array, Array]]:
+def _within(one: Series, axes: Axes, frame: Frame) -> list[tuple[Array, Array]]:
     """The stretches between gaps that lie inside the axes, their ends cut at the edges."""
+    # What leaves the axes goes on beyond them, so that a line is cut and does not bend.
+    span = axes.y1 - axes.y0
+    columns = frame.width * frame.across
     first = max(0, int(np.searchsorted(one.x, axes.x0)) - 1)
     last = int(np.searchsorted(one.x, axes.x1, side="right")) + 1
     x, y = one.x[first:last], one.y[first:last]
     if one.faint:
         return [(x, y)] if len(x) else []
     found = []
-    for sx, sy in runs(x, y):
+    for sx, sy in runs(x, y, 2 * (axes.x1 - axes.x0) / columns):
         inside = (sx >= axes.x0) & (sx <= axes.x1)
         if not inside.all():
             ends = [e for e in (axes.x0, axes.x1) if len(sx) > 1 and sx[0] < e < sx[-1]]
@@ -161,15 +187,17 @@ def _within(one: Series, axes: Axes) -> list[tuple[Array, Array]]:
             order = np.argsort(sx, kind="stable")
             sx, sy = sx[order], sy[order]
         if len(sx):
-            thin = buckets(sx, np.clip(sy, axes.y0, axes.y1), axes.x0, axes.x1, 2000)
-            found.append(thin)
+            sy = np.clip(sy, axes.y0 - span, axes.y1 + span)
+            thin, most = (means, columns) if one.smooth else (buckets, 2000)
+            found.append(thin(sx, sy, axes.x0, axes.x1, most))
     return found
 
 
 def _busy(stretches: list[tuple[Array, Array]], axes: Axes, frame: Frame) -> bool:
     """Whether lines go up and down so much that plotext would be slow, and no line be seen."""
     scale = 4 * frame.height / (axes.y1 - axes.y0)
-    travel = sum(float(np.abs(np.diff(y)).sum()) for _, y in stretches)
+    inside = (np.clip(y, axes.y0, axes.y1) for _, y in stretches)
+    travel = sum(float(np.abs(np.diff(y)).sum()) for y in inside)
     return travel * scale > _BUSY * frame.width
 
 
@@ -241,7 +269,34 @@ def _lines(
     keys = [one.key for one, _ in series]
     blank = (" " * frame.width, " " * frame.width)
     rows = [_cells(line, keys, frame.width) for line in built.split("\n")[: frame.height]]
-    return rows + [blank] * (frame.height - len(rows))
+    rows += [blank] * (frame.height - len(rows))
+    return rows if marker == "ascii" or len(series) < 2 else _shared(rows, series, axes, marker)
+
+
+def _shared(
+    rows: list[CellRow],
+    series: Sequence[tuple[Series, list[tuple[Array, Array]]]],
+    axes: Axes,
+    marker: str,
+) -> list[CellRow]:
+    """Cells that lines share with the dots of all: plotext leaves only those of the upper one.
+
+    Without this a line would have holes wherever another one is near.
+    """
+    limits = (axes.x0, axes.x1, axes.y0, axes.y1)
+    codes = {}
+    for one, stretches in series:
+        grid = dots.blank(len(rows[0][0]), len(rows), marker)
+        for x, y in stretches:
+            dots.trace(x, y, limits, grid)
+        codes[one.key] = dots.codes(grid, marker)
+    found = [(list(chars), keys) for chars, keys in rows]
+    for row, column in np.argwhere(sum(each > 0 for each in codes.values()) > 1).tolist():
+        chars, keys = found[row]
+        if keys[column] != " ":
+            others = [int(each[row, column]) for key, each in codes.items() if key != keys[column]]
+            chars[column] = dots.joined(chars[column], others, marker)
+    return [("".join(chars), keys) for chars, keys in found]
 
 
 def _prepare(plt: Any, axes: Axes, frame: Frame) -> None:
@@ -260,8 +315,9 @@ def _prepare(plt: Any, axes: Axes, frame: Frame) -> None:
 
 def _thinned(x: Array, y: Array, axes: Axes, frame: Frame) -> tuple[Array, Array]:
     """The first finite point of every third column, so that marks stay where they are."""
-    good = np.isfinite(y) & (x >= axes.x0) & (x <= axes.x1)
-    x, y = x[good], np.clip(y[good], axes.y0, axes.y1)
+    near = 1e-6 * (axes.y1 - axes.y0)
+    good = (y >= axes.y0 - near) & (y <= axes.y1 + near) & (x >= axes.x0) & (x <= axes.x1)
+    x, y = x[good], y[good]
     slots = ((x - axes.x0) / (axes.x1 - axes.x0) * frame.width / 3).astype(np.int64)
     first = np.diff(slots, prepend=-1) > 0
     return x[first], y[first]

@@ -27,6 +27,7 @@ class Track:
         steps: Ascending, each once.
         values: One a step; NaN where there was no number.
         times: Seconds since 1970, one a step; NaN where not told.
+        finite: How many values are finite.
         low: Smallest finite value; infinite while there is none.
         high: Largest finite value; minus infinity while there is none.
         low_positive: Smallest finite value above zero; infinite while there is none.
@@ -35,6 +36,7 @@ class Track:
     """
 
     __slots__ = (
+        "finite",
         "high",
         "low",
         "low_positive",
@@ -49,6 +51,7 @@ class Track:
         self.steps = array("d")
         self.values = array("d")
         self.times = array("d")
+        self.finite = 0
         self.low = math.inf
         self.high = -math.inf
         self.low_positive = math.inf
@@ -76,6 +79,7 @@ class Track:
             self.rewrites += 1
             place = bisect_left(steps, step)
             if steps[place] == step:
+                self.finite -= math.isfinite(self.values[place])
                 self.values[place] = value
                 self.times[place] = at
             else:
@@ -83,6 +87,7 @@ class Track:
                 self.values.insert(place, value)
                 self.times.insert(place, at)
         if math.isfinite(value):
+            self.finite += 1
             if value < self.low:
                 self.low = value
             if value > self.high:
@@ -110,6 +115,7 @@ class Track:
         self.values.frombytes(found.tobytes())
         self.times.frombytes(np.asarray(times, dtype=np.float64).tobytes())
         finite = found[np.isfinite(found)]
+        self.finite += len(finite)
         if len(finite):
             self.low = min(self.low, float(finite.min()))
             self.high = max(self.high, float(finite.max()))
@@ -126,6 +132,7 @@ class Track:
         self.rewrites += 1
         del self.steps[place:], self.values[place:], self.times[place:]
         finite = [value for value in self.values if math.isfinite(value)]
+        self.finite = len(finite)
         self.low = min(finite, default=math.inf)
         self.high = max(finite, default=-math.inf)
         self.low_positive = min((value for value in finite if value > 0), default=math.inf)

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from widgets.axes import LogLimits, log_ticks, ticks
 from widgets.chart_picture import Drawn, picture_of, svg
 from widgets.chart_png import png
+from widgets.chart_title import readout
 from widgets.chart_view import (
     Curve,
     Marks,
     Place,
-    Scales,
     View,
     next_position,
-    readout,
     series_of,
     signs_of,
 )
 from widgets.raster import draw
+from widgets.scales import Scales
 from widgets.strokes import Series
 from widgets.track import Track
 

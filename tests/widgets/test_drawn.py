@@ -41,13 +41,13 @@ GOLDEN_CHART = [
     " Loss   * train 0.7463    o valid 0.9463",
     "  |",
     "  |***  o",
-    "2 +.  ***oo.   .   .   .   .   .   .   .   .   .",
+    " 2+.  ***oo.   .   .   .   .   .   .   .   .   .",
     "  |      **ooooooo",
     "  |           ****oooo",
-    "1 +.   .   .   .   .**oooooooooo   .   .   .   .",
+    " 1+.   .   .   .   .**oooooooooo   .   .   .   .",
     "  |                          ***",
     "  |",
-    "0 +.   .   .   .   .   .   .   .   .   .   .   .",
+    " 0+.   .   .   .   .   .   .   .   .   .   .   .",
     "  ++----------------------+----------------------+",
     "   0                     50                    100",
 ]
@@ -62,7 +62,7 @@ async def test_points_late_twice_and_nan_are_taken() -> None:
         widget.append([(2, {"train_loss": 1.0}), (1, {"train_loss": 1.5}), (4, {})])
         widget.redraw()
         assert widget.point_count == 3
-        assert widget.rows[0][0].split() == ["Loss", "━", "train", "NaN"]
+        assert widget.rows[0][0].split() == ["Loss", "━", "train", "NaN", "×", "1", "NaN"]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 2), (20, 5), (15, 30), (200, 3)])

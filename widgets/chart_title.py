@@ -1,0 +1,189 @@
+"""What stands over a chart: its name and last values, or what is read at the cursor. No Textual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from widgets.axes import Axes
+from widgets.cell_text import WIDE, in_cells
+from widgets.chart_view import Curve, Marks, View, missing_count, raw_at, read_at, sign
+from widgets.numbers import compact, counted, duration, integer, metric
+from widgets.strokes import CellRow
+from widgets.text import ascii_only, cell_width, clean, fit
+
+Piece = tuple[str, str]
+"""A text and the key of its style."""
+
+_VALUE_CELLS = 8
+_GUEST_CELLS = 14
+_LEAST_NAME = 8
+
+
+def heading(title: str, curves: list[Curve], width: int) -> list[Piece]:
+    """The name of a chart and the last value of each of its lines.
+
+    Where the width is too small for all of it, the name is cut first: the values are what is
+    looked for.
+    """
+    pieces: list[Piece] = []
+    for curve in curves:
+        if curve.guest:
+            if not curve.points:  # its other line has its name already
+                pieces.append(
+                    (f"  {curve.sign} {fit(clean(curve.label), _GUEST_CELLS)}", curve.key)
+                )
+            continue
+        last = curve.track.last
+        said = metric(last) if last == last else "NaN"
+        # A number that stands alone is called like its chart: once is enough.
+        label = "" if _alike(curve.label, title) else clean(curve.label, 40) + " "
+        pieces.append((f"  {curve.sign} {label}", curve.key))
+        pieces.append((said.ljust(_VALUE_CELLS), "n"))
+    room = width - sum(cell_width(text) for text, _ in pieces) - 1 + _padding(pieces)
+    return [(f" {fit(title, max(_LEAST_NAME, room))} ", "T"), *pieces]
+
+
+def _padding(pieces: list[Piece]) -> int:
+    """Blanks at the end, which need no room."""
+    return len(pieces[-1][0]) - len(pieces[-1][0].rstrip()) - 1 if pieces else 0
+
+
+def _alike(label: str, title: str) -> bool:
+    return label.replace("_", " ").lower() == title.lower()
+
+
+def notes(
+    curves: list[Curve],
+    view: View,
+    axes: Axes,
+    *,
+    end: float,
+    zoomed: bool,
+    left_out: int,
+    shared: bool,
+) -> list[str]:
+    """What of the view is not as usual, the most needed first.
+
+    Args:
+        curves: What is drawn.
+        view: How.
+        axes: On what.
+        end: Where the whole x axis ends.
+        zoomed: Whether a person chose the limits of the y axis.
+        left_out: How many outliers lie outside.
+        shared: Tell also what other charts beside this one have in common with it.
+    """
+    found = []
+    missing = sum(missing_count(curve) for curve in curves)
+    if missing:
+        found.append(f"{sign('missing')} {integer(missing)} NaN")
+    if zoomed:
+        found.append("y zoomed")
+    elif left_out:
+        found.append(f"{counted(left_out, 'outlier')} outside")
+    if view.log and not axes.log:
+        found.append("linear: no value above 0")
+    elif view.log and any(curve.track.low <= 0 for curve in curves):
+        found.append("log y, 0 and below left out")
+    elif view.log and shared:
+        found.append("log y")
+    return found + _common(view, end) if shared else found
+
+
+def _common(view: View, end: float) -> list[str]:
+    """What all charts of a view have in common."""
+    found = [f"smooth {view.factor:g}"] if view.factor > 0 else []
+    if view.window is not None:
+        low, high = (_said(x, view.along) for x in view.window)
+        found.append(f"{low} to {high} of {_said(end, view.along)}")
+    if view.along != "step":
+        found.append(f"by {view.along}")
+    return found
+
+
+def titled(pieces: Iterable[Piece], said: list[str], width: int) -> CellRow:
+    """A title's pieces at the left and as many notes as there is room for at the right.
+
+    Args:
+        pieces: Of the title.
+        said: The notes.
+        width: Columns.
+
+    Returns:
+        The row, filled to its width.
+    """
+    row = laid(pieces, width)
+    room = width - len(row[0].rstrip()) - 4
+    dot = "-" if ascii_only() else "·"
+    while said and len(f" {dot} ".join(said)) > room:
+        said = said[:-1]
+    if not said:
+        return row
+    text = f" {dot} ".join(said) + " "
+    return row[0][: width - len(text)] + text, row[1][: width - len(text)] + "l" * len(text)
+
+
+def laid(pieces: Iterable[Piece], width: int) -> CellRow:
+    """Pieces of text one after the other, cut and filled to a width."""
+    text, keys = "", ""
+    for piece, key in pieces:
+        piece = in_cells(clean(piece))
+        text += piece
+        keys += key * len(piece)
+    if text[width : width + 1] == WIDE:
+        text = text[: width - 1]
+    return text[:width].ljust(width), keys[:width].ljust(width)
+
+
+def _said(x: float, along: str) -> str:
+    return duration(x) if along == "time" else compact(round(x))
+
+
+def readout(
+    title: str, curves: list[Curve], view: View, marks: Marks, width: int
+) -> list[tuple[str, str]]:
+    """What stands at the cursor, as pieces of text with the keys of their styles.
+
+    Where the width is too small for all of it, what is left out first is where a line was last
+    measured, then its value under smoothing, then the distance to the best.
+    """
+    pieces = _pieces(title, curves, view, marks)
+    for told in (" at ", " ~", f"  {sign('best')}", "to best"):
+        if sum(len(text) for text, _ in pieces) <= width:
+            break
+        pieces = [
+            piece
+            for piece in pieces
+            if piece[1] == "T" or not (piece[0].startswith(told) or piece[0].endswith(told))
+        ]
+    return pieces
+
+
+def _pieces(title: str, curves: list[Curve], view: View, marks: Marks) -> list[tuple[str, str]]:
+    x = view.cursor if view.cursor is not None else 0.0
+    own = [curve for curve in curves if not curve.guest] or curves
+    steps = [step for curve in own if (step := raw_at(curve, x)[0]) == step]
+    head = (
+        f" {title} at step {integer(int(max(steps)))}" if steps else f" {title}: before the first"
+    )
+    if view.along != "step":
+        at = duration(x) if view.along == "time" else f"{integer(int(x))} tokens"
+        head += f" · {at}"
+    pieces = [(head.replace("·", "-") if ascii_only() else head, "T")]
+    for curve in curves:
+        step, value = raw_at(curve, x)
+        if step != step:
+            continue
+        pieces.append((f"  {curve.sign} {curve.label} ", curve.key))
+        pieces.append((metric(value) if value == value else "NaN", "n"))
+        if curve.is_smoothed(view.factor):
+            pieces.append((f" ~{metric(read_at(curve, view, x)[1])}", "l"))
+        if steps and step < max(steps) and not curve.guest:
+            pieces.append((f" at {integer(int(step))}", "l"))
+    if marks.best is not None and own:
+        judged = next((c for c in reversed(own) if c.points), own[0])
+        value = raw_at(judged, x)[1]
+        if value == value:
+            pieces.append((f"  {sign('best')} ", "b"))
+            pieces.append((f"{value - marks.best[1]:+.4f} to best", "l"))
+    return pieces
