@@ -224,3 +224,90 @@ def test_what_happened_is_kept_and_hides_no_older_event(tmp_path: Path) -> None:
     assert ledger.has_gap("lab http://x", "ftjob-1")
     assert [kept.message for kept in ledger.events("lab http://x", "ftjob-1")] == [event.message]
     ledger.close()
+
+
+def test_what_only_the_ledger_told_is_not_judged() -> None:
+    state = run_of([1, 2, 3, 4])
+    watch = StopWatch(parse_all(["valid_loss rises 3; no event for 1m"]), NOW + 9000)
+    old = Event("e", NOW, "info", "hello", "message", None)
+    watch.see(Update(RUNNING, events=(old,), kept=True), NOW + 9000)
+    assert watch.check(state, NOW + 9000) == [], "the provider may know better"
+    state.take([MetricPoint("x", NOW + 8999, 5, 100, {"valid_loss": 0.5})])
+    new = Event("f", NOW + 8999, "info", "hello", "message", None)
+    watch.see(Update(RUNNING, events=(new,)), NOW + 9001)
+    assert watch.check(state, NOW + 9001) == []
+
+
+def test_time_the_machine_slept_is_no_silence() -> None:
+    state = run_of([1.0])
+    watch = StopWatch(parse_all(["no event for 30m then cancel"]), NOW)
+    watch.see(Update(RUNNING, events=(Event("d", NOW, "info", "x", "message", None),)), NOW)
+    assert watch.check(state, NOW + 10_000) == [], "it has just woken"
+    watch.see(
+        Update(RUNNING, events=(Event("e", NOW, "info", "x", "message", None),)), NOW + 10_002
+    )
+    for at in range(0, 1790, 30):
+        assert watch.check(state, NOW + 10_003 + at) == []
+    assert watch.check(state, NOW + 10_003 + 1800)
+
+
+def test_no_run_is_cancelled_while_its_provider_cannot_be_asked() -> None:
+    state = run_of([1.0])
+    rules = parse_all(["no event for 1m; no event for 1m then cancel"])
+    watch = StopWatch(rules, NOW)
+    state.apply(Update(RUNNING, trouble="no answer"))
+    told = [verdict for at in (30, 60, 90) for verdict in watch.check(state, NOW + at)]
+    assert [verdict.action for verdict in told] == [Action.ALERT]
+    assert "does not answer" in told[0].message
+    state.apply(Update(RUNNING))
+    assert [verdict.action for verdict in watch.check(state, NOW + 120)] == [Action.CANCEL]
+
+
+def test_that_a_rule_came_true_is_no_sign_of_life() -> None:
+    watch = StopWatch(parse_all(["no event for 30m"]), NOW + 5000)
+    events = (
+        Event("e", NOW, "info", "hello", "message", None),
+        Event("f", NOW + 4999, "warn", "Stop rule", "stop_rule", None),
+    )
+    watch.see(Update(RUNNING, events=events), NOW + 5000)
+    assert watch.check(run_of([1.0]), NOW + 5000)
+
+
+def test_a_log_without_times_is_judged_line_by_line() -> None:
+    state = RunState("log")
+    state.apply(Update(RUNNING))
+    watch = StopWatch(parse_all(["loss is nan"]), NOW)
+    state.take([MetricPoint("a", None, 1, 9, {"loss": 1.0})])
+    assert watch.check(state, NOW) == []
+    points = [MetricPoint(str(n), None, n, 9, {"loss": v}) for n, v in ((2, math.nan), (3, 1.0))]
+    state.take(points)
+    assert [verdict.message for verdict in watch.check(state, NOW)] == ["loss is nan at step 2"]
+
+
+async def test_a_command_that_fails_says_its_last_words() -> None:
+    failing = parse("loss > 1 then shell echo one; echo 'two \x1b[31m' >&2; exit 3")
+    said = await asyncio.wait_for(run_command(Verdict(failing, "x"), "ftjob-1"), 60)
+    assert "failed with exit code 3" in said
+    assert said.rstrip("\x1b[31m ").endswith("two")
+    killed = parse("loss > 1 then shell kill -9 $$")
+    assert "killed by signal 9" in await run_command(Verdict(killed, "x"), "ftjob-1")
+
+
+def test_rules_are_kept_and_one_process_acts(tmp_path: Path) -> None:
+    from tui.jobs import open_ledger
+
+    at = ("lab http://x", "ftjob-1")
+    ledger, other = open_ledger(tmp_path), open_ledger(tmp_path)
+    ledger.keep_rules(*at, ["loss > 1", "loss is nan then run x"])
+    assert [one.text for one in other.kept_rules(*at)] == ["loss > 1", "loss is nan then run x"]
+    assert other.claim_rule(*at, "loss is nan then run x", "loss is nan")
+    assert not ledger.claim_rule(*at, "loss is nan then run x", "loss is nan")
+    ledger.keep_rules(*at, ["loss is nan then run x"])
+    (kept,) = ledger.kept_rules(*at)
+    assert kept.acted_at
+    assert kept.seen == "loss is nan"
+    ledger.keep_rules(*at, ["loss is nan then run x"], anew=["loss is nan then run x"])
+    assert ledger.claim_rule(*at, "loss is nan then run x", "again")
+    assert ledger.kept_rules("lab http://x", "ftjob-2") == []
+    ledger.close()
+    other.close()

@@ -58,8 +58,8 @@ _MEANT = (
     (r"\b(rises|falls)\s+(?:by|for)\s+", r"\1 "),
     (r"\b(rises|falls)\s+x?(\d+)\s*x?(?:\s+(?:steps|measurements|epochs|in a row).*)?$", r"\1 \2"),
     (r"\b(rises|falls)\s*$", r"\1 3"),
+    (r"^(?:is_?)?nan\(?\s*([\w./-]+)\s*\)?$", r"\1 is nan"),
     (r"(?:==?|\bis)\s*(?:a\s+)?(?:nan|not a number|infinity|none|null)\b", "is nan"),
-    (r"^isnan\(?\s*([\w./-]+)\s*\)?$", r"\1 is nan"),
     (r"^([\w./-]+)\s+nan$", r"\1 is nan"),
     (
         r"\b(?:silent|silence|quiet|idle|nothing|stalled|no news)\s*(?:>|for|in|since)?\s*(?=\d)",
@@ -214,29 +214,37 @@ def _with_action(conditions: tuple[Condition, ...], text: str, whole: str) -> St
 
 
 def _refuse(text: str) -> NoReturn:
-    meant = _meant(text)
-    if meant:
-        raise UsageError(f"{text!r} is not a stop rule", f"did you mean {meant!r}?")
     hint = f"write {GRAMMAR}"
-    if re.fullmatch(r"[\w./:@-]+", text.strip()):
+    if meant := _meant(text):
+        hint = f"did you mean {meant!r}?"
+    elif re.fullmatch(r"[\w./:@-]+", text.strip()):
         hint = f"put the whole rule in quotes, such as {GRAMMAR}"
+    elif _reads(re.split(r"\s+then\b", text, flags=re.IGNORECASE)[0]):
+        hint = "after 'then' stands alert, cancel, 'run COMMAND' or 'shell LINE'"
     raise UsageError(f"{text!r} is not a stop rule", hint)
 
 
 def _meant(text: str) -> str:
     """Return the rule that a text most likely means; empty when nobody can tell."""
     tried = " ".join(text.split())
+    if guess := _spelt(tried):
+        return guess
     for pattern, better in _MEANT:
         tried = " ".join(re.sub(pattern, better, tried, flags=re.IGNORECASE).split())
         if _reads(tried):
             return tried
-    words = tried.split()
-    for at, word in enumerate(words):
-        if word.isalpha() and (at or word.lower() == "on"):
+    return _spelt(tried)
+
+
+def _spelt(text: str) -> str:
+    """Return a text with its words spelt as they are understood, if that is a rule then."""
+    words = text.split()
+    for at, word in enumerate(words[1:], 1):
+        if word.isalpha():
             close = difflib.get_close_matches(word.lower(), _WORDS, 1, 0.6)
             words[at] = close[0] if close else word
-    tried = " ".join(words)
-    return tried if _reads(tried) else ""
+    spelt = " ".join(words)
+    return spelt if _reads(spelt) else ""
 
 
 def _reads(text: str) -> bool:

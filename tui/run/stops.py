@@ -163,7 +163,7 @@ class Condition(NamedTuple):
     def _limit(self, value: float) -> str:
         if self.subject == "cost":
             return usd(value)
-        if self.subject in ("step", "tokens") and value == int(value):
+        if self.subject in ("step", "tokens", "epoch") and value == int(value):
             return integer(int(value))
         return f"{value * 100:.4g}%" if self.percent else metric(value)
 
