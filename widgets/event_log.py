@@ -85,11 +85,6 @@ class EventLog(RowsView):
         return len(self._laid)
 
     @property
-    def event_count(self) -> int:
-        """Events kept."""
-        return len(self._events)
-
-    @property
     def following(self) -> bool:
         """Whether the end is seen (and kept in sight when it grows)."""
         return self.top >= self.row_count - self.page

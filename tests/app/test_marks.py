@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from tests.app.aids import CHAT, data, done, screen_text, wait_for, write_lines
 from tui.app import TunedeckApp
-from tui.dataset import LineIndex, Source, read_record, record_from, sniff_format
+from tui.dataset import (
+    LineIndex,
+    Source,
+    check_record,
+    record_from,
+    sniff_format,
+    unchecked_record,
+)
 from tui.opened.rows import record_data
 from widgets.record_data import RecordData
 from widgets.record_layout import Laid, chat_rows, fault_span, raw_rows
@@ -36,7 +43,7 @@ def marked(path: Path) -> Iterator[tuple[str, RecordData, int]]:
         index.extend(source)
         kind = sniff_format(source)
         for i in range(index.lines):
-            record = read_record(source, index, i, format=kind)
+            record = check_record(unchecked_record(source, index, i), format=kind)
             shown = record_data(record, record.issues, index.place(source, i)[1])
             for number, issue in enumerate(record.issues):
                 yield issue.code, shown, number

@@ -153,7 +153,7 @@ def _building() -> Row:
     code = (
         "import time, tiktoken, tiktoken.load, numpy\n"
         "from tui.tokens.encodings import get_encoding, load_ranks, get_spec\n"
-        "from tui.tokens.vocab.pack import to_tiktoken\n"
+        "from tests.tokens.ranks import to_tiktoken\n"
         "start = time.perf_counter(); get_encoding('o200k_base')\n"
         "ours = time.perf_counter() - start\n"
         "text = to_tiktoken(load_ranks('o200k_base').items())\n"

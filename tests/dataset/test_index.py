@@ -12,7 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tui.dataset import Format, LineIndex, Source, read_record, sniff_format
+from tui.dataset import (
+    Format,
+    LineIndex,
+    Source,
+    check_record,
+    sniff_format,
+    unchecked_record,
+)
 from tui.errors import FileError
 
 GOOD = '{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}'
@@ -131,7 +138,7 @@ def test_arrays_have_their_elements_as_records(tmp_path: Path) -> None:
             assert index.is_array
             assert index.lines == 3
             assert [json.loads(raw) for raw in records(source, index)] == rows
-            record = read_record(source, index, 1)
+            record = check_record(unchecked_record(source, index, 1))
             assert record.line == lines.index("  {", 2) + 1
             (issue,) = record.issues
             assert (issue.line, issue.column) == (
@@ -150,7 +157,7 @@ def test_records_hold_what_a_screen_shows(tmp_path: Path) -> None:
         index = LineIndex()
         index.head(source)
         first, blank, third, cut, bytes_, long = (
-            read_record(source, index, i, limit=1000) for i in range(6)
+            check_record(unchecked_record(source, index, i, limit=1000)) for i in range(6)
         )
     assert first.value == json.loads(GOOD)
     assert not first.issues
@@ -203,11 +210,11 @@ def test_the_format_of_a_file_whose_first_record_is_huge(tmp_path: Path) -> None
 def test_the_first_screen_loads_neither_numpy_nor_a_tokenizer(sample_data: Path) -> None:
     program = f"""
 import sys
-from tui.dataset import LineIndex, Source, read_record, sniff_format
+from tui.dataset import LineIndex, Source, check_record, sniff_format, unchecked_record
 source = Source.open({str(sample_data / "support_chat.jsonl")!r})
 index = LineIndex()
 index.head(source)
-read_record(source, index, 0, format=sniff_format(source))
+check_record(unchecked_record(source, index, 0), format=sniff_format(source))
 heavy = {{"numpy", "tiktoken", "textual", "openai", "plotext", "multiprocessing", "subprocess"}}
 print(sorted(heavy & set(sys.modules)))
 """

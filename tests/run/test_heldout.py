@@ -139,7 +139,7 @@ def test_files_of_every_kind(tmp_path: Path) -> None:
         path.write_bytes(data)
         found = read_prompts(str(path), 3)
         assert [prompt.reference for prompt in found.prompts] == ["a0", "a1", "a2"]
-        assert (found.more, found.with_reference) == (True, 3)
+        assert found.more
         assert not read_prompts(str(path), 5).more
         later = read_prompts(str(path), 9, start=4)
         assert [last_words(prompt) for prompt in later.prompts] == ["q4"]

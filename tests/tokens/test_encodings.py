@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import tiktoken_ext.openai_public as official
 
+from tests.tokens.ranks import to_tiktoken
 from tui.errors import TunedeckError, UsageError
 from tui.tokens import encoding_names, encodings, get_encoding
 from tui.tokens.vocab import pack
@@ -27,7 +28,7 @@ def definitions(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
         name = url.rpartition("/")[2].removesuffix(".tiktoken")
         spec = encodings.SPECS[name]
         ranks = encodings.load_ranks(spec.vocabulary, spec.head)
-        text = pack.to_tiktoken(ranks.items())
+        text = to_tiktoken(ranks.items())
         assert hashlib.sha256(text).hexdigest() == expected_hash
         return {
             base64.b64decode(token): int(rank)
@@ -136,7 +137,7 @@ def test_packing_and_unpacking(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="255"):
         pack.pack([b"x" * 256])
     source, target = tmp_path / "in.tiktoken", tmp_path / "out.bin"
-    source.write_bytes(pack.to_tiktoken((token, rank) for rank, token in enumerate(tokens)))
+    source.write_bytes(to_tiktoken((token, rank) for rank, token in enumerate(tokens)))
     assert pack.main([str(source), str(target)]) == 0
     assert pack.unpack(target.read_bytes()) == tokens
     assert pack.main([]) == 2

@@ -210,6 +210,6 @@ async def test_a_log_is_bounded() -> None:
         widget.append([LogRow("1", "info", "x")] * KEPT)
         widget.append([LogRow("2", "info", "y")])
         await pilot.pause()
-        assert widget.event_count <= KEPT
+        assert widget.row_count <= KEPT
         assert widget.dropped > 0
         assert "y" in text(widget)[4]

@@ -1,8 +1,8 @@
 """Datasets: bytes to lines to records to issues.
 
 Everything here is imported on first use, so that a command pays only for what it needs. The first
-screen needs :class:`Source`, :meth:`LineIndex.head` and :func:`read_record`, which load neither
-numpy nor a tokenizer.
+screen needs :class:`Source`, :meth:`LineIndex.head`, :func:`unchecked_record` and
+:func:`check_record`, which load neither numpy nor a tokenizer.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from tui.dataset.query.writing import write_selection as write_selection
     from tui.dataset.record import Record as Record
     from tui.dataset.record import check_record as check_record
-    from tui.dataset.record import read_record as read_record
     from tui.dataset.record import record_from as record_from
     from tui.dataset.record import sniff_format as sniff_format
     from tui.dataset.record import unchecked_record as unchecked_record
@@ -115,7 +114,6 @@ _HOMES = {
     "load_grader": "grader",
     "near_issues": "near",
     "overlap_files": "overlap",
-    "read_record": "record",
     "Record": "record",
     "record_from": "record",
     "Repair": "repair.model",

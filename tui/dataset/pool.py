@@ -51,11 +51,6 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @property
-    def pids(self) -> list[int]:
-        """The process ids of the workers."""
-        return [worker.process.pid for worker in self._workers]
-
     def idle(self, most: int) -> Iterator[int]:
         """Yield numbers of workers that have fewer than ``most`` tasks, the freest first."""
         while True:

@@ -53,26 +53,6 @@ class Record:
     issues: tuple[Issue, ...]
 
 
-def read_record(
-    source: Source,
-    index: LineIndex,
-    i: int,
-    *,
-    profile: Profile | str = "openai",
-    format: Format | str = Format.CHAT,  # noqa: A002  (the word of the command line)
-    limit: int = READ_LIMIT,
-) -> Record:
-    """Read record ``i`` (0-based) and run the rules that need no other record.
-
-    Token limits are left to the scan, which has the vocabulary loaded.
-
-    Raises:
-        FileError: The file cannot be read.
-        IndexError: The index does not reach that far.
-    """
-    return check_record(unchecked_record(source, index, i, limit), profile=profile, format=format)
-
-
 def unchecked_record(
     source: Source, index: LineIndex, i: int, limit: int = READ_LIMIT
 ) -> tuple[Record, int]:
@@ -100,7 +80,11 @@ def check_record(
     profile: Profile | str = "openai",
     format: Format | str = Format.CHAT,  # noqa: A002  (the word of the command line)
 ) -> Record:
-    """Return what `unchecked_record` gave with its value and issues; reads nothing."""
+    """Return what `unchecked_record` gave with its value and issues; reads nothing.
+
+    Only rules that need no other record are asked. Token limits are left to the scan, which has
+    the vocabulary loaded.
+    """
     record, column = unchecked
     if record.cut or not record.raw or record.raw.isspace():
         return record

@@ -32,11 +32,6 @@ class HeldOut:
     more: bool = False
     path: str = ""
 
-    @property
-    def with_reference(self) -> int:
-        """Prompts that come with an answer to compare to."""
-        return sum(prompt.reference is not None for prompt in self.prompts)
-
 
 def read_prompts(path: str, limit: int, *, start: int = 0) -> HeldOut:
     """Read prompts from a file.

@@ -69,11 +69,6 @@ class Jury:
         self.close()
 
     @property
-    def pids(self) -> list[int]:
-        """The process ids of the workers."""
-        return [worker.process.pid for worker in self._workers]
-
-    @property
     def full(self) -> bool:
         """Whether no more should be given before something is decided."""
         return len(self._queue) > 2 * self._most

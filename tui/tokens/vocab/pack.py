@@ -18,7 +18,7 @@ import hashlib
 import struct
 import sys
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -54,11 +54,6 @@ def unpack(packed: bytes) -> list[bytes]:
     body = data[_HEAD.size + count :]
     ends = accumulate(data[_HEAD.size : _HEAD.size + count], initial=0)
     return [body[start:end] for start, end in pairwise(ends)]
-
-
-def to_tiktoken(ranks: Iterable[tuple[bytes, int]]) -> bytes:
-    """Return ranks as the text of a ``.tiktoken`` file."""
-    return b"".join(b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranks)
 
 
 def main(arguments: Sequence[str]) -> int:
