@@ -17,7 +17,7 @@ from tui.jobs import Job, MetricPoint, Update
 from tui.messages import OpenRun
 from tui.screens.job import JobScreen
 from tui.screens.panel_choose import ChooseScreen
-from tui.screens.panel_write import ExportScreen
+from tui.screens.export import ExportScreen
 
 SIZE = (120, 40)
 
@@ -230,7 +230,7 @@ async def test_an_export_never_replaces_a_file_unasked(app, tmp_path: Path) -> N
         await until(pilot, lambda: isinstance(app.screen, ExportScreen))
         app.screen.entry.value = str(tmp_path / "folder-that-is-not" / "x.csv")
         await pilot.press("enter")
-        await until(pilot, lambda: "no such folder" in screen_text(app))
+        await until(pilot, lambda: "There is no folder" in screen_text(app))
         app.screen.entry.value = str(file)
         await pilot.press("enter")
         await until(pilot, lambda: "Replace what is there?" in screen_text(app))

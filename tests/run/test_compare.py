@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 
 from tui.jobs import Job, MetricPoint, Update
-from tui.run.compare import Compared, as_json, columns, differing, verdict
+from tui.run.compare import Compared, differing
+from tui.run.compare_files import as_json
+from tui.run.sidebyside import columns
 from tui.run.state import Price, RunState
 from tui.run.trend import ends_rising, trend
+from tui.run.verdict import verdict
 
 NOW = 1_800_000_000
 

@@ -1,23 +1,24 @@
-"""Runs side by side: what they share is left out, what differs is shown, and what came of them.
+"""Runs side by side: what each of them is, what it was told, and which of its numbers count.
 
 Hosted jobs and local logs are the same here: a :class:`Compared` is a run's state and its name.
 """
 
 from __future__ import annotations
 
-import math
 import os
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tui.run import words
-from widgets.numbers import compact, duration, integer, metric, usd
+from tui.run.measures import Measure, measures_of
+from widgets.track import Track
 
 if TYPE_CHECKING:
     from tui.run.runlist import RunKey
     from tui.run.state import RunState
-    from widgets.track import Track
 
 LOG = "log"
 """The name of the provider of local logs in a :data:`tui.run.runlist.RunKey`."""
@@ -25,16 +26,32 @@ LOG = "log"
 LETTERS = "abcdefgh"
 """What runs are called on the chart; it shows so many at most."""
 
-_LABELS = {
-    "n_epochs": "epochs",
-    "learning_rate_multiplier": "lr x",
-    "learning_rate": "lr",
-    "batch_size": "batch",
-}
-_NONE = "-"
+MOST = 100
+"""Runs that are compared at most."""
+
+_LOWER = re.compile(r"loss|perplexity|ppl|error|reject|penalty|(?<![a-z])(?:wer|cer|kl|mse)")
+_HIGHER = re.compile(
+    r"reward|acc|score|f1|bleu|rouge|win|margin|chosen|precision|recall|auc|match|pass|similar|r2"
+)
+_SHORT = 8
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The numbers of one run by which runs are compared.
+
+    Attributes:
+        train: On training data; empty when not told.
+        valid: On validation data, all of it where that is told; empty when not told.
+        highest: Whether more is better.
+    """
+
+    train: Track
+    valid: Track
+    highest: bool
+
+
+@dataclass(slots=True, eq=False)
 class Compared:
     """One of the runs.
 
@@ -43,13 +60,17 @@ class Compared:
         title: Its name for people; not cleaned.
         state: What is known of it.
         file: Path of its training file, where this machine knows it.
-        trouble: Why nothing is known of it; not cleaned.
+        sha256: Of its training file, where this machine launched it.
+        validation: Path of its validation file, where this machine knows it.
+        trouble: Why nothing new is known of it; not cleaned.
     """
 
     key: RunKey
     title: str
     state: RunState
     file: str = ""
+    sha256: str = ""
+    validation: str = ""
     trouble: str = ""
 
     @property
@@ -80,27 +101,76 @@ class Compared:
         return (self.state.job.training_file or "") if self.state.job else ""
 
     @property
-    def valid(self) -> Track:
-        """The measure on validation data, all of it where that is told."""
-        state = self.state
-        return state.full_valid if len(state.full_valid) else state.valid
+    def data_id(self) -> str:
+        """What is the same for runs that were trained on the same bytes; empty where unknown.
+
+        Runs of which one tells a hash and the other only a provider's id cannot be told apart by
+        it.
+        """
+        job = self.state.job
+        if self.sha256:
+            return self.sha256
+        return f"{self.key[0]} {job.training_file}" if job and job.training_file else ""
+
+    @property
+    def valid_data(self) -> str:
+        """What it was validated on: the file's name here, else the provider's id of it."""
+        job = self.state.job
+        if job is None or not job.validation_file:
+            return ""
+        return os.path.basename(self.validation) or job.validation_file
+
+    @property
+    def valid_id(self) -> str:
+        """What is the same for runs that one provider validated on the same file; else empty."""
+        job = self.state.job
+        return f"{self.key[0]} {job.validation_file}" if job and job.validation_file else ""
+
+    def reading(self, measure: str) -> Reading:
+        """Return the numbers of a measure, as in :class:`tui.run.measures.Measure`."""
+        found = _measure_of(tuple(self.state.metrics), measure)
+        train, valid = Track(), Track()
+        for part in found.parts if found else ():
+            track = self.state.metrics[part.name]
+            if part.label in ("valid", "full valid"):
+                # All of the validation data says more than a batch of it; it comes last.
+                valid = track
+            elif not len(train):
+                train = track
+        return Reading(train, valid, higher_is_better(measure))
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the comparison.
+@lru_cache(maxsize=1024)
+def _measure_of(names: tuple[str, ...], measure: str) -> Measure | None:
+    return next((each for each in measures_of(names) if each.name == measure), None)
 
-    Attributes:
-        key: Its stable name.
-        label: Its heading.
-        cells: What stands there, a run each; not cleaned.
-        right: Whether it is set to the right.
+
+def higher_is_better(measure: str) -> bool:
+    """Return whether more of a measure is better, by its name; of unknown ones less is."""
+    name = measure.lower()
+    return not _LOWER.search(name) and bool(_HIGHER.search(name))
+
+
+def measures(runs: Sequence[Compared]) -> dict[str, int]:
+    """Return what can be compared, the most telling first, and how many runs tell it."""
+    told = Counter(tuple(run.state.metrics) for run in runs)
+    counts: Counter[str] = Counter()
+    for names, count in told.items():
+        counts.update({each.name: count for each in measures_of(names)})
+    every = measures_of(dict.fromkeys(name for names in told for name in names))
+    known = [each.name for each in every if each.name in counts]
+    return {name: counts[name] for name in dict.fromkeys((*known, *counts))}
+
+
+def usual_measure(runs: Sequence[Compared]) -> str:
+    """Return what runs are compared by unless chosen: loss or reward, whichever most of them tell.
+
+    Where none tells either, the most telling of what they do tell.
     """
-
-    key: str
-    label: str
-    cells: tuple[str, ...]
-    right: bool = True
+    found = measures(runs)
+    judged = {name: count for name, count in found.items() if name in ("loss", "reward")}
+    most = max(judged.values(), default=0)
+    return next((n for n, c in judged.items() if c == most), next(iter(found), "loss"))
 
 
 def differing(runs: Sequence[Compared]) -> list[str]:
@@ -112,144 +182,45 @@ def differing(runs: Sequence[Compared]) -> list[str]:
     names = dict.fromkeys(name for found in telling for name in found)
     if len(telling) < 2:
         return []
-    return [name for name in names if len({_said(found.get(name)) for found in telling}) > 1]
+    return [name for name in names if len({said(found.get(name)) for found in telling}) > 1]
 
 
-def columns(runs: Sequence[Compared], now: float) -> list[Column]:
-    """Return the table: a row a run, the most telling columns first; empty ones are left out.
-
-    Args:
-        runs: The runs.
-        now: Seconds since 1970.
-    """
-    found = [
-        _column("status", "Status", [words.status_word(run.status) for run in runs], right=False),
-        _column("step", "Step", [_steps(run.state) for run in runs]),
-        _column("train", "Train", [_last(run.state.train) for run in runs]),
-        _column("valid", "Valid", [_last(run.valid) for run in runs]),
-        _column("best", "Best valid", [_best(run.state) for run in runs]),
-    ]
-    for name in differing(runs):
-        cells = [_said(run.hyperparameters.get(name)) for run in runs]
-        found.append(_column(f"hyper.{name}", _LABELS.get(name, name), cells))
-    found += [
-        _column("tokens", "Tokens", [compact(run.state.tokens_so_far()) for run in runs]),
-        _column("cost", "Cost", [usd(run.state.usd_so_far()) for run in runs]),
-        _column("time", "Time", [duration(_taken(run.state, now)) for run in runs]),
-        _column("kept", "Kept", [_count(len(run.state.checkpoints)) for run in runs]),
-        _column("data", "Data", [run.data or _NONE for run in runs], right=False),
-    ]
-    return [column for column in found if any(cell != _NONE for cell in column.cells)]
-
-
-def _column(key: str, label: str, cells: Sequence[str], *, right: bool = True) -> Column:
-    return Column(key, label, tuple(cells), right)
-
-
-def _said(value: object) -> str:
+def said(value: object) -> str:
+    """Return a setting in words; ``-`` for none."""
     if value is None:
-        return _NONE
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
+        return "-"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _count(value: int) -> str:
-    return str(value) if value else _NONE
+def name_apart(runs: Sequence[Compared]) -> None:
+    """Give the runs names that differ: logs by their folders, jobs of one suffix by their ids."""
+    from tui.logs import log_title
+
+    logs = [run for run in runs if run.key[0] == LOG]
+    for depth in range(1, 5):
+        names = [log_title(run.key[1], depth) for run in logs]
+        for run, name in zip(logs, names, strict=True):
+            run.title = name
+        if len(set(names)) == len(names):
+            break
+    for run in runs:
+        if run.key[0] != LOG:
+            run.title = _name_of(run)
+    taken = Counter(run.title for run in runs)
+    for run in runs:
+        if taken[run.title] > 1 and run.key[0] != LOG and run.title != run.key[1]:
+            run.title = f"{run.title} {_short(run.key[1])}"
+    again = Counter(run.title for run in runs)
+    for run in runs:
+        if again[run.title] > 1:
+            run.title = f"{run.title} {run.key[0] if run.key[0] != LOG else run.key[1]}"
 
 
-def _steps(state: RunState) -> str:
-    if not state.step:
-        return _NONE
-    return integer(state.step) + (f"/{integer(state.total_steps)}" if state.total_steps else "")
+def _name_of(run: Compared) -> str:
+    suffix = run.state.job.suffix if run.state.job else None
+    # A provider may leave nothing of a suffix but a dash.
+    return suffix if suffix and any(each.isalnum() for each in suffix) else run.key[1]
 
 
-def _last(track: Track) -> str:
-    if track.last is None:
-        return _NONE
-    return metric(track.last) if math.isfinite(track.last) else "NaN"
-
-
-def _best(state: RunState) -> str:
-    best = state.best
-    return f"{metric(best[2])} @{integer(best[1])}" if best else _NONE
-
-
-def _taken(state: RunState, now: float) -> float | None:
-    """How long the run took, by its measurements where the times of the job say nothing."""
-    taken = state.elapsed(now)
-    # A log tells when its rows were measured, not when the training began and ended.
-    if taken and (state.job is None or state.job.provider != LOG):
-        return taken
-    longest = max(state.metrics.values(), key=len, default=None)
-    if longest is None or state.began_at is None or not math.isfinite(longest.times[-1]):
-        return None
-    return max(0.0, longest.times[-1] - state.began_at)
-
-
-def as_json(runs: Sequence[Compared], now: float) -> dict[str, Any]:
-    """Return the comparison for programs.
-
-    Args:
-        runs: The runs.
-        now: Seconds since 1970.
-    """
-    return {
-        "runs": [_run_json(run, now) for run in runs],
-        "differ": differing(runs),
-    }
-
-
-def _run_json(run: Compared, now: float) -> dict[str, Any]:
-    from tui.run.trend import trend
-
-    state = run.state
-    provider, run_id = run.key
-    return {
-        "id": run_id,
-        "provider": provider,
-        "title": run.title,
-        "status": run.status,
-        "model": state.job.model if state.job else "",
-        "fine_tuned_model": state.job.fine_tuned_model if state.job else None,
-        "hyperparameters": dict(run.hyperparameters),
-        "data": {"file": run.file or None, "id": state.job.training_file if state.job else None},
-        "step": state.step,
-        "total_steps": state.total_steps or None,
-        "tokens": state.tokens_so_far(),
-        "usd": state.usd_so_far(),
-        "seconds": _taken(state, now),
-        "checkpoints": len(state.checkpoints),
-        "measure": state.measure,
-        "train": _track_json(state, state.train),
-        "valid": _track_json(state, run.valid),
-        "trend": trend(state),
-    }
-
-
-def _track_json(state: RunState, track: Track) -> dict[str, Any] | None:
-    best = track.best(highest=state.higher_is_better)
-    if not len(track) or best is None:
-        return None
-    return {"last": track.last, "best": best[0], "best_step": best[1], "count": len(track)}
-
-
-def verdict(runs: Sequence[Compared]) -> str:
-    """Say which run did best, in one line; empty where there is nothing to judge by.
-
-    Names are not cleaned.
-    """
-    judged = [(run, best) for run in runs if (best := run.state.best)]
-    if len(judged) < 2 or len({run.state.measure for run, _ in judged}) > 1:
-        return ""
-    ways = judged[0][0].state.higher_is_better
-    (first, best), (second, next_best) = sorted(
-        judged, key=lambda pair: -pair[1][2] if ways else pair[1][2]
-    )[:2]
-    if best[2] == next_best[2]:
-        return f"{first.title} and {second.title} are level: {metric(best[2])}"
-    word = "highest" if ways else "lowest"
-    return (
-        f"{first.title} has the {word} validation {first.state.measure}, {metric(best[2])} at step "
-        f"{integer(best[1])}; {second.title} has {metric(next_best[2])}"
-    )
+def _short(job_id: str) -> str:
+    return job_id.rpartition("-")[2][:_SHORT]

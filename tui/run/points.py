@@ -11,6 +11,19 @@ from typing import Any
 
 from tui.run.state import RunState
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def spreadsheet_safe(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula: names of runs are foreign.
+
+    Text that begins like one gets an apostrophe before it, which spreadsheets do not show; numbers
+    stay as they are.
+    """
+    if isinstance(cell, str) and cell.startswith(_FORMULA):
+        return f"'{cell}"
+    return cell
+
 
 def as_csv(runs: Sequence[tuple[str, RunState]]) -> str:
     """One row a step and run, one column a metric.
@@ -25,7 +38,8 @@ def as_csv(runs: Sequence[tuple[str, RunState]]) -> str:
     several = len(runs) > 1
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*(["run"] if several else []), "step", "time", *names])
+    head = [*(["run"] if several else []), "step", "time", *names]
+    writer.writerow([spreadsheet_safe(name) for name in head])
     for run, state in runs:
         rows: dict[float, dict[str, float]] = {}
         times: dict[float, float] = {}
@@ -37,7 +51,9 @@ def as_csv(runs: Sequence[tuple[str, RunState]]) -> str:
         for step in sorted(rows):
             cells = [_cell(rows[step].get(name)) for name in names]
             when = f"{times[step]:.0f}" if step in times else ""
-            writer.writerow([*([run] if several else []), _cell(step), when, *cells])
+            writer.writerow(
+                [*([spreadsheet_safe(run)] if several else []), _cell(step), when, *cells]
+            )
     return out.getvalue()
 
 
@@ -70,14 +86,19 @@ def _run(name: str, state: RunState) -> dict[str, Any]:
         "model": job.model if job else None,
         "status": state.status or None,
         "total_steps": state.total_steps or None,
-        "metrics": {
-            metric: {
-                "steps": [int(step) if step == int(step) else step for step in track.steps],
-                "times": [_number(at) for at in track.times],
-                "values": [_number(value) for value in track.values],
-            }
-            for metric, track in state.metrics.items()
-        },
+        "metrics": metrics_json(state),
+    }
+
+
+def metrics_json(state: RunState) -> dict[str, Any]:
+    """Each metric of a run as lists of steps, times and values; NaN and infinities are null."""
+    return {
+        metric: {
+            "steps": [int(step) if step == int(step) else step for step in track.steps],
+            "times": [_number(at) for at in track.times],
+            "values": [_number(value) for value in track.values],
+        }
+        for metric, track in state.metrics.items()
     }
 
 

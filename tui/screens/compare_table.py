@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
+from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui.run.compare import LETTERS, Column, Compared
+from tui.run.compare import LETTERS, Compared
+from tui.run.sidebyside import NAME, Column
+from widgets.chart_data import GUEST_KEYS, KEYS
+from widgets.loss_chart import LossChart
 from widgets.rows import Pieces, VirtualList
-from widgets.text import clean, fit, pad
+from widgets.text import ascii_only, cell_width, clean, fit, pad
+
+if TYPE_CHECKING:
+    from tui.run.runlist import RunKey
 
 _LEAST_NAME = 12
 _MOST_NAME = 28
+_MOST_CELL = 30
+
+COLOURS = dict(zip(LETTERS, KEYS + GUEST_KEYS, strict=True))
+"""The key of the style of each letter's line on the chart."""
 
 
 class RunTable(VirtualList):
@@ -43,6 +54,8 @@ class RunTable(VirtualList):
         self.runs: list[Compared] = []
         self.columns: list[Column] = []
         self.first = 0
+        self.letters: Mapping[RunKey, str] = {}
+        self.sorted_by = ("", False)
         self.empty_text = "No run here: c adds some"
 
     @property
@@ -55,44 +68,82 @@ class RunTable(VirtualList):
         """The run under the cursor."""
         return self.runs[self.cursor] if self.runs else None
 
-    def show(self, runs: Sequence[Compared], columns: list[Column]) -> None:
-        """Show the runs; only rows that read differently are sent."""
+    def show(
+        self,
+        runs: Sequence[Compared],
+        columns: list[Column],
+        letters: Mapping[RunKey, str],
+        sorted_by: tuple[str, bool] = ("", False),
+    ) -> None:
+        """Show the runs; only rows that read differently are sent, the cursor stays on its run.
+
+        Args:
+            runs: A row each.
+            columns: What stands there.
+            letters: What drawn runs are called on the chart.
+            sorted_by: The column the runs are sorted by, and whether backwards.
+        """
+        current = self.current
         before = len(self.runs)
-        old = [self.line(place) for place in range(before)] if self.columns else []
-        widths = self._widths() if self.columns else []
+        old = [self._look(place) for place in range(before)] if self.columns else []
+        head = self.line(None) if self.columns else ""
         self.runs, self.columns = list(runs), columns
+        self.letters, self.sorted_by = dict(letters), sorted_by
         self.first = max(0, min(self.first, len(columns) - 1))
+        if current in self.runs:
+            moved, self.cursor = self.cursor, self.runs.index(current)
+            if moved != self.cursor:
+                self.ensure_visible(self.cursor)
+                self.refresh_row(moved, self.cursor)
         self.rows_changed(before)
-        if widths != self._widths() or len(runs) != before:
+        if head != self.line(None) or len(runs) != before:
             self.refresh()
             self.post_message(self.Shifted())
             return
-        new = [self.line(place) for place in range(len(self.runs))]
-        self.refresh_row(*[place for place, line in enumerate(new) if line != old[place]])
+        new = [self._look(place) for place in range(len(self.runs))]
+        self.refresh_row(*[place for place, look in enumerate(new) if look != old[place]])
+
+    def _look(self, place: int) -> tuple[str, str]:
+        return self.letters.get(self.runs[place].key, ""), self.line(place)
 
     def _name_width(self) -> int:
-        longest = max((len(clean(run.title)) for run in self.runs), default=0)
+        longest = max((cell_width(clean(run.title)) for run in self.runs), default=0)
         return max(_LEAST_NAME, min(longest, _MOST_NAME, self.row_width // 3))
 
     def _widths(self) -> list[int]:
         return [
-            min(30, max(len(column.label), *(len(clean(cell)) for cell in column.cells)))
+            min(
+                _MOST_CELL,
+                max(cell_width(self._label(column)), *(cell_width(clean(c)) for c in column.cells)),
+            )
             for column in self.columns
         ]
 
     def line(self, place: int | None) -> str:
         """A run's row as text; the headings for ``None``."""
-        name = "Run" if place is None else clean(self.runs[place].title)
-        if place is not None and self.runs[place].trouble:
+        name = self._named("Run", NAME) if place is None else clean(self.runs[place].title)
+        if place is not None and self.runs[place].trouble and not self.runs[place].state.job:
             return f"{name}  {clean(self.runs[place].trouble)}"
         parts = [pad(fit(name, self._name_width()), self._name_width())]
         last = len(self.columns) - self.hidden()[1]
         shown = list(zip(self.columns, self._widths(), strict=True))[self.first : last]
         for column, width in shown:
-            text = column.label if place is None else clean(column.cells[place])
+            text = self._label(column) if place is None else clean(column.cells[place])
             side = "right" if column.right else "left"
             parts.append(pad(fit(text, width), width, align=side))
         return "  ".join(parts)
+
+    def _label(self, column: Column) -> str:
+        return self._named(column.label, column.key)
+
+    def _named(self, label: str, key: str) -> str:
+        """A heading, with a sign where the runs are sorted by it."""
+        by, backwards = self.sorted_by
+        if by != key:
+            return label
+        column = next((each for each in self.columns if each.key == key), None)
+        down = backwards != (column is not None and column.highest)
+        return f"{label} {('v' if down else '^') if ascii_only() else ('▼' if down else '▲')}"
 
     def hidden(self) -> tuple[int, int]:
         """How many columns are not shown at the left, and at the right."""
@@ -107,10 +158,21 @@ class RunTable(VirtualList):
     def row_pieces(self, index: int, width: int) -> Pieces:
         """The run's letter on the chart, its name, its figures."""
         run = self.runs[index]
-        letter = LETTERS[index] if index < len(LETTERS) else " "
-        style = "rows--error" if run.trouble else ""
+        letter = self.letters.get(run.key, " ")
+        style = "rows--error" if run.trouble and not run.state.job else ""
         text = fit(self.line(index), width - 3)
-        return [(f"{self.cursor_sign(index)}{letter} ", ""), (text, style)]
+        return [(self.cursor_sign(index), ""), (f"{letter} ", letter.strip()), (text, style)]
+
+    def style_named(self, name: str, over: str = "") -> Style:
+        """A letter has the colour of its line on the chart."""
+        if name not in COLOURS:
+            return super().style_named(name, over)
+        key = f"{name}|{over}"
+        if key not in self._styles:
+            chart = self.screen.query_one(LossChart)
+            colour = chart.get_component_rich_style(chart.KEY_STYLES[COLOURS[name]]).color
+            self._styles[key] = super().style_named("", over) + Style(color=colour, bold=True)
+        return self._styles[key]
 
     def action_shift(self, step: int) -> None:
         """Show the columns further left or right."""
