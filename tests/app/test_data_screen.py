@@ -173,6 +173,22 @@ async def test_reading_on_a_small_terminal(make_app: MakeApp, chat_file: Path) -
         assert "You answer in one sentence" not in screen_text(app)
 
 
+async def test_escape_goes_back_from_the_record(make_app: MakeApp, chat_file: Path) -> None:
+    app = make_app(chat_file)
+    async with app.run_test(size=(40, 12)) as pilot:
+        await wait_for(pilot, "the check", done(app))
+        screen = data(app)
+        await pilot.press("enter")
+        await wait_for(pilot, "the record alone", lambda: not screen.records.display)
+        await pilot.press("escape")
+        await wait_for(pilot, "the list", lambda: screen.records.has_focus)
+        assert screen.records.display
+        # The keys and what is seen are never of two minds, whatever dialog was between.
+        await pilot.press("enter", "slash", "escape")
+        await wait_for(pilot, "the keys", lambda: screen.records.has_focus or screen.view.has_focus)
+        assert screen.records.display is screen.records.has_focus
+
+
 async def test_a_changed_file_is_noticed_and_reloaded(
     make_app: MakeApp, chat_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -257,7 +258,6 @@ class DataScreen(GoingScreen):
     def on_record_list_selected(self, event: RecordList.Selected) -> None:
         """Go over to reading it."""
         event.stop()
-        self.add_class("-reading")
         self.view.focus()
 
     def _show_record(self, i: int) -> None:
@@ -387,14 +387,26 @@ class DataScreen(GoingScreen):
             return self.deck.workspace.source is not None
         return super().check_action(action, parameters)
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Show the one that has the keys where only one of list and record has room."""
+        if event.widget in (self.records, self.view):
+            self.set_class(event.widget is self.view, "-reading")
+
     def action_switch(self) -> None:
         """Go between the list and the record."""
-        if self.view.has_focus:
-            self.remove_class("-reading")
+        (self.records if self.view.has_focus else self.view).focus()
+
+    def can_leave(self) -> bool:
+        """Whether there is a record, a search or a view to leave."""
+        return self.view.has_focus or super().can_leave()
+
+    def action_leave(self) -> None:
+        """Go back from the record to the list; what else there is to leave is left from there."""
+        still_searching = self.matches is not None and not self.matches.ended
+        if self.view.has_focus and self.records.count and not still_searching:
             self.records.focus()
         else:
-            self.add_class("-reading")
-            self.view.focus()
+            super().action_leave()
 
     def action_raw(self) -> None:
         """Show the record as a conversation or as raw JSON."""
