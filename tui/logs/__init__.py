@@ -5,8 +5,9 @@ Names are resolved on first use (PEP 562), so that importing the package costs n
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from tui.lazy import exports
 
 if TYPE_CHECKING:
     from tui.logs.columns import Rows
@@ -39,9 +40,4 @@ __all__ = [
     "read_log",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for."""
-    if name not in _NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+__getattr__ = exports(__name__, _NAMES)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, islice
-from types import NoneType
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,6 @@ from tui.jobs import NONE
 from tui.logs.rows import (
     EARLIEST,
     FARTHEST,
-    LONGEST_NUMBER,
     MILLISECONDS,
     MOST_NAMES,
     STEPS,
@@ -35,9 +33,16 @@ from tui.logs.rows import (
 Whole = NDArray[np.int64]
 Real = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-_Pieces = list[tuple[Whole, Sequence[Any]]]
 _Number = TypeVar("_Number", np.int64, np.float64)
 _OTHERS = frozenset({*STEPS, *TIMES, *TOTALS, *SUMMARY, "epoch"})
+
+
+class _Cells(NamedTuple):
+    """What stands under a name in some records: where, what, and the types of it."""
+
+    where: Whole
+    cells: Sequence[Any]
+    kinds: set[type]
 
 
 @dataclass(slots=True)
@@ -126,19 +131,24 @@ def rows_of(records: Sequence[Mapping[str, Any]]) -> tuple[Rows, Mask]:
     for names, places in shapes.items():
         alike = records if len(shapes) == 1 else [records[at] for at in places]
         where = np.array(places, np.int64)
-        cells = zip(*(record.values() for record in alike), strict=True)
-        for at, (name, column) in enumerate(zip(names, cells, strict=True)):
+        for at, name in enumerate(names):
             if at < MOST_NAMES or kept_name(name) is None:
-                columns.add(name, where, column)
+                columns.add(name, where, [record[name] for record in alike])
     return columns.rows()
 
 
-def rows_of_table(names: Sequence[str], lines: Sequence[Sequence[str]]) -> Rows:
-    """Return the numbers of a table: a line a row, a cell for each name; others are left out."""
-    columns = _Columns(len(lines))
-    where = np.arange(len(lines))
-    for name, cells in dict(zip(names, zip(*lines, strict=True), strict=bool(lines))).items():
-        columns.add(name, where, cells)
+def rows_of_table(names: Sequence[str], cells: Sequence[str]) -> Rows:
+    """Return the numbers of a table; lines without any are left out.
+
+    Args:
+        names: The names of its columns.
+        cells: As many cells a line, line after line.
+    """
+    width = len(names)
+    where = np.arange(len(cells) // width if width else 0)
+    columns = _Columns(len(where))
+    for name, at in {name: at for at, name in enumerate(names)}.items():
+        columns.add(name, where, cells[at::width])
     return columns.rows()[0]
 
 
@@ -147,17 +157,18 @@ class _Columns:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._metrics: dict[str, _Pieces] = {}
-        self._others: dict[str, _Pieces] = {}
+        self._metrics: dict[str, list[_Cells]] = {}
+        self._others: dict[str, list[_Cells]] = {}
 
     def add(self, name: str, where: Whole, cells: Sequence[Any], *, deep: bool = True) -> None:
         """Add what stands under a name in some records; of objects in there, what they hold."""
+        column = _Cells(where, cells, set(map(type, cells)))
         if name in _OTHERS:
-            self._others.setdefault(name, []).append((where, cells))
+            self._others.setdefault(name, []).append(column)
         known = kept_name(name)
         if known is not None:
-            self._metrics.setdefault(known, []).append((where, cells))
-        if not deep or dict not in set(map(type, cells)):
+            self._metrics.setdefault(known, []).append(column)
+        if not deep or dict not in column.kinds:
             return
         inner: dict[str, tuple[list[int], list[Any]]] = {}
         for at, cell in zip(where.tolist(), cells, strict=True):
@@ -172,7 +183,7 @@ class _Columns:
     def rows(self) -> tuple[Rows, Mask]:
         """Return the numbers, and which records have any."""
         count = self._count
-        values = {name: _last(*_numbers(*_joined(p))) for name, p in self._metrics.items()}
+        values = {name: _last(*_numbers(_joined(parts))) for name, parts in self._metrics.items()}
         rows = Rows(
             self._first(STEPS, _wholes, np.full(count, NONE)),
             self._first(TIMES, _moments, np.full(count, np.nan)),
@@ -182,31 +193,32 @@ class _Columns:
         )
         told = rows.measure()
         for name in SUMMARY:
-            for where, _ in self._others.get(name, ()):
-                told[where] = False
+            for column in self._others.get(name, ()):
+                told[column.where] = False
         return rows.only(told), told
 
     def _first(
         self,
         names: Sequence[str],
-        read: Callable[[Whole, Sequence[Any]], tuple[Whole, NDArray[_Number]]],
+        read: Callable[[_Cells], tuple[Whole, NDArray[_Number]]],
         found: NDArray[_Number],
     ) -> NDArray[_Number]:
         """Put into each place what the first of these names tells there."""
         for name in reversed(names):
             if name in self._others:
-                where, told = read(*_joined(self._others[name]))
+                where, told = read(_joined(self._others[name]))
                 found[where] = told
         return found
 
 
-def _joined(pieces: _Pieces) -> tuple[Whole, Sequence[Any]]:
-    if len(pieces) == 1:
-        return pieces[0]
-    where = np.concatenate([places for places, _ in pieces])
-    cells = list(chain.from_iterable(cells for _, cells in pieces))
+def _joined(parts: list[_Cells]) -> _Cells:
+    if len(parts) == 1:
+        return parts[0]
+    where = np.concatenate([part.where for part in parts])
+    cells = [cell for part in parts for cell in part.cells]
     order = np.argsort(where, kind="stable")
-    return where[order], [cells[at] for at in order.tolist()]
+    kinds = set().union(*(part.kinds for part in parts))
+    return _Cells(where[order], [cells[at] for at in order.tolist()], kinds)
 
 
 def _last(where: Whole, found: Real) -> tuple[Whole, Real]:
@@ -216,37 +228,36 @@ def _last(where: Whole, found: Real) -> tuple[Whole, Real]:
     return (where, found) if last.all() else (where[last], found[last])
 
 
-def _numbers(where: Whole, cells: Sequence[Any]) -> tuple[Whole, Real]:
+def _numbers(column: _Cells) -> tuple[Whole, Real]:
     """Return those cells that are numbers, as :func:`tui.logs.rows.number` reads them."""
-    kinds = set(map(type, cells))
-    if kinds <= {float, int}:
-        with contextlib.suppress(OverflowError):
-            return where, np.array(cells, np.float64)
-    if kinds <= {str, NoneType}:
-        told = np.fromiter(map(bool, cells), bool, len(cells))
-        if not told.all():
-            where, cells = where[told], list(compress(cells, told))
-        if max(map(len, cells), default=0) < LONGEST_NUMBER and "_" not in "".join(cells):
-            with contextlib.suppress(ValueError):
-                return where, np.array(list(map(float, cells)), np.float64)
+    where, cells, kinds = column
+    with contextlib.suppress(ValueError, OverflowError):
+        if kinds <= {float, int}:
+            return where, np.fromiter(cells, np.float64, len(cells))
+        if kinds == {str} and "_" not in "".join(cells):
+            if "" in cells:
+                told = np.fromiter(map(bool, cells), bool, len(cells))
+                where, cells = where[told], list(filter(None, cells))
+            return where, np.fromiter(map(float, cells), np.float64, len(cells))
     found = [number(cell) for cell in cells]
     told = np.array([amount is not None for amount in found], bool)
     return where[told], np.array([amount for amount in found if amount is not None], np.float64)
 
 
-def _wholes(where: Whole, cells: Sequence[Any]) -> tuple[Whole, Whole]:
+def _wholes(column: _Cells) -> tuple[Whole, Whole]:
     """Return those cells that are whole numbers, as :func:`tui.logs.rows.whole` reads them."""
-    where, found = _numbers(where, cells)
+    where, found = _numbers(column)
     good = (found >= 0) & (found < FARTHEST) & (found == np.floor(found))
     return where[good], found[good].astype(np.int64)
 
 
-def _moments(where: Whole, cells: Sequence[Any]) -> tuple[Whole, Real]:
+def _moments(column: _Cells) -> tuple[Whole, Real]:
     """Return those cells that are moments, as :func:`tui.logs.rows.moment` reads them."""
-    if str in set(map(type, cells)):
-        found = np.array([moment(cell) for cell in cells], np.float64)
+    if str in column.kinds:
+        where = column.where
+        found = np.array([moment(cell) for cell in column.cells], np.float64)
     else:
-        where, found = _numbers(where, cells)
+        where, found = _numbers(column)
         found = np.where(found > MILLISECONDS, found / 1000, found)
     told = (found > EARLIEST) & (found < MILLISECONDS)
     return where[told], found[told]

@@ -14,7 +14,7 @@ from tui.logs.rows import Batch
 from tui.logs.state import TrainerState
 from tui.logs.text import Reader
 
-_CHUNK = 4 << 20
+_CHUNK = 1 << 20
 _MOST_STATE = 256 << 20
 # Enough of the beginning to tell that another file stands in its place.
 _MARK = 256
@@ -59,7 +59,7 @@ class Follower:
         return self._logs[0].kind if self._logs else KINDS["events"]
 
     def poll(self) -> Batch:
-        """Return what is new; blocks for the reading of 4 MB at most."""
+        """Return what is new; blocks for the reading of 1 MB at most, first of the beginning."""
         batch = self._poll()
         if not self._looked_beside and batch.rows:
             self._looked_beside = True
@@ -159,7 +159,7 @@ class _File:
             if not kind or self.is_state:
                 return Batch(restart=why)
             self._reader = reader_of(kind)
-        data = os.pread(file, _CHUNK, self._offset)
+        data = os.pread(file, _CHUNK if self._offset else HEAD, self._offset)
         if len(self._mark) < _MARK and self._offset <= _MARK:
             self._mark = os.pread(file, _MARK, 0)[: self._offset + len(data)]
         self._offset += len(data)

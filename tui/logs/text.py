@@ -10,6 +10,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any, Protocol
 
 import orjson
@@ -18,6 +19,7 @@ from tui.logs.literal import dictionary_in
 from tui.logs.rows import Batch, Note, is_summary, metric_names, number, step_of, whole
 
 _ENDS = re.compile(rb"\r\n|\n|\r")
+_BOM = b"\xef\xbb\xbf"
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 # " 33%|███▎      | 20/60 [00:00<00:00, 260.86it/s]", with what the bar is about before it.
 _BAR = re.compile(r"^(.*?)\s*\d{1,3}%\|[^|]{0,400}\|\s*([\d.]+)([kMG]?)/([\d.]+)([kMG]?)\s*\[")
@@ -122,7 +124,7 @@ class JsonLines(LineReader):
     def _read(self, lines: list[bytes]) -> Batch:
         from tui.logs.columns import rows_of
 
-        records = [found for line in lines if (found := _json(line)) is not None]
+        records = _records(lines)
         batch = Batch()
         batch.rows, told = rows_of(records)
         if any("current_steps" in found for found in records):
@@ -145,6 +147,15 @@ class JsonLines(LineReader):
             batch.notes.append((place, Note(message, level)))
 
 
+def _records(lines: list[bytes]) -> list[dict[str, Any]]:
+    """Return the objects that lines are; a line that is something else is left out."""
+    try:
+        found = list(map(orjson.loads, lines))
+    except ValueError:  # one of them is broken, empty, or JSON only to Python: each by itself
+        return [one for line in lines if (one := _json(line)) is not None]
+    return [one for one in found if isinstance(one, dict)]
+
+
 def _json(line: bytes) -> dict[str, Any] | None:
     try:
         found = orjson.loads(line)
@@ -165,32 +176,52 @@ class Table(LineReader):
     def __init__(self) -> None:
         super().__init__()
         self._names: list[str] = []
-        self._delimiter = ","
+        self._first = b""
+        self._delimiter, self._mark = ",", b","
+
+    def _split(self, data: bytes) -> list[bytes]:
+        return data.replace(b"\r\n", b"\n").split(b"\n")
 
     def _read(self, lines: list[bytes]) -> Batch:
         from tui.logs.columns import rows_of_table
 
-        found = []
-        for line in lines:
-            text = line.decode("utf-8", "replace").removesuffix("\r").lstrip("\ufeff")
-            if not text.strip():
-                continue
-            if not self._names:
-                self._delimiter = delimiter_of(text)
-                self._names = [name.strip() for name in self._cells(text)]
-                continue
-            cells = self._cells(text)
-            if len(cells) == len(self._names) and not self._is_header(cells):
-                found.append(cells)
-        return Batch(rows=rows_of_table(self._names, found))
+        cells: list[str] = []
+        for plain, alike in groupby(lines, self._is_plain):
+            if plain:
+                joined = self._mark.join(alike).decode("utf-8", "replace")
+                cells += joined.split(self._delimiter)
+            else:
+                for line in alike:
+                    cells += self._careful(line)
+        return Batch(rows=rows_of_table(self._names, cells))
 
-    def _is_header(self, cells: list[str]) -> bool:
-        """Whether the names stand there again: several runs were appended to one file."""
-        return cells[0].strip() == self._names[0] and [c.strip() for c in cells] == self._names
+    def _is_plain(self, line: bytes) -> bool:
+        """Whether a line is cells without quotes, as many as there are names, and no header."""
+        return (
+            line.count(self._mark) == len(self._names) - 1
+            and self._first not in line
+            and b'"' not in line
+            and b"\r" not in line
+            and _BOM not in line
+        )
+
+    def _careful(self, line: bytes) -> list[str]:
+        """Return the cells of any line; none when it is no row of the table."""
+        text = line.decode("utf-8", "replace").lstrip("\ufeff")
+        if not text.strip():
+            return []
+        if not self._names:
+            self._delimiter = delimiter_of(text)
+            self._mark = self._delimiter.encode()
+            self._names = [name.strip() for name in self._cells(text)]
+            self._first = self._names[0].encode() if self._names else b""
+            return []
+        cells = self._cells(text)
+        # The names again: several runs were appended to one file.
+        again = [cell.strip() for cell in cells] == self._names
+        return cells if len(cells) == len(self._names) and not again else []
 
     def _cells(self, line: str) -> list[str]:
-        if '"' not in line and "\r" not in line:
-            return line.split(self._delimiter)
         try:
             return next(csv.reader([line], delimiter=self._delimiter), [])
         except csv.Error:
