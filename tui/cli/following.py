@@ -31,8 +31,8 @@ class Printer(Protocol):
     def item(self, event: Event | None, point: MetricPoint | None) -> None:
         """Tell an event or the numbers of a step."""
 
-    def fired(self, verdict: Verdict, deed: str) -> None:
-        """Tell that a stop rule came true, and what is done about it."""
+    def fired(self, verdict: Verdict, deed: str, *, done: bool = True) -> None:
+        """Tell that a stop rule came true and what is done about it, later what came of that."""
 
     def end(self, job: Job, state: RunState) -> None:
         """Tell how it ended."""
@@ -144,7 +144,7 @@ class JsonPrinter:
                 }
             )
 
-    def fired(self, verdict: Verdict, deed: str) -> None:
+    def fired(self, verdict: Verdict, deed: str, *, done: bool = True) -> None:
         """Tell that a stop rule came true."""
         emit_line(
             {
@@ -152,6 +152,7 @@ class JsonPrinter:
                 "rule": verdict.rule.condition,
                 "action": verdict.action.value,
                 "message": f"{verdict.message}; {deed}",
+                "done": done,
                 **self._more,
             }
         )
@@ -198,8 +199,9 @@ class PlainPrinter:
         if point is not None:
             self._say(f"{_clock(point.created_at)}  {step_words(point):<7}  {values_words(point)}")
 
-    def fired(self, verdict: Verdict, deed: str) -> None:
+    def fired(self, verdict: Verdict, deed: str, *, done: bool = True) -> None:
         """Tell that a stop rule came true."""
+        del done
         rule = clean(verdict.rule.condition)
         self._say(f"          rule     {rule}: {clean(verdict.message)}; {clean(deed)}")
 

@@ -110,21 +110,23 @@ class Guard:
             verdict.action, "its command is run"
         )
         first = await self._claim(verdict)
+        done = verdict.action is Action.ALERT
         if verdict.action is Action.RUN and not first:
-            deed = "its command was run before"
-        self._printer.fired(verdict, deed)
+            deed, done = "its command was run before", True
+        self._printer.fired(verdict, deed, done=done)
         alert(f"{verdict.rule.condition}: {verdict.message}")
+        if verdict.action is Action.RUN and not first:
+            return
         await self._keep(verdict, deed)
         if verdict.action is Action.CANCEL and self._cancel is not None:
             deed = await self._cancelled(self._cancel)
-        elif verdict.action is Action.RUN and first:
+        elif verdict.action is Action.RUN:
             from tui.run.alerts import run_command
 
             deed = await run_command(verdict, self._state.job_id)
-        else:
-            return
-        note(f"stop rule: {deed}")
-        await self._keep(verdict, deed)
+        if not done:
+            self._printer.fired(verdict, deed)
+            await self._keep(verdict, deed)
 
     async def _cancelled(self, cancel: Callable[[], Awaitable[str]]) -> str:
         """Cancel the run, again and again while its provider cannot be reached; say how it went."""

@@ -245,11 +245,13 @@ class PanelStops(PanelBase):
         if verdict.action is Action.CANCEL:
             deed = self._no_cancel() or "the run is being cancelled"
         elif verdict.action is Action.RUN:
-            deed = "its command is run" if first else "its command was run before"
+            deed = "its command is run"
         words = f"{verdict.rule.condition}: {verdict.message}"
         self._ring(words)
+        if verdict.action is Action.RUN and not first:
+            return
         await self._note_and_keep(verdict, deed)
-        if verdict.action is Action.RUN and first:
+        if verdict.action is Action.RUN:
             deed = await run_command(verdict, self.source.id)
         elif verdict.action is Action.CANCEL and not self._no_cancel():
             deed = await self._cancel_by_rule()

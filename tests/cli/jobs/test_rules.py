@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.jobs.common import Out, lines
 from tests.jobs.faultserver import FaultServer, metrics
+from tui.jobs import open_ledger
 
 
 def running(server: FaultServer, *losses: float) -> None:
@@ -95,6 +96,121 @@ def test_what_is_no_rule_is_refused_before_anything(
     assert code == 2
     assert json.loads(printed)["error"]["hint"]
     assert server.count("GET", ".*") == 0
+
+
+def test_a_cancel_that_fails_is_said_and_tried_again(
+    server: FaultServer, out: Out, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.cli.guard._AGAIN", 0.02)
+    monkeypatch.setattr("tui.jobs.cancel._TRIES", 1)
+    running(server, 3.0, 9.0)
+    server.fault("POST", r".*/cancel", "status", times=3, status=503)
+    code, printed, told = out(
+        "watch", "ftjob-one", "--json", "--stop-if", "train_loss > 8 then cancel"
+    )
+    assert code == 1
+    assert "not cancelled yet" in told
+    assert cancels(server) > 3
+    got = [line for line in lines(printed) if line["kind"] == "stop_rule"]
+    assert [line["done"] for line in got] == [False, True]
+    assert got[-1]["message"].endswith("the run is cancelled")
+
+
+def test_a_cancel_that_is_refused_is_said(server: FaultServer, out: Out) -> None:
+    running(server, 3.0, 9.0)
+    ends_by_itself(server, 6)
+    server.fault("POST", r".*/cancel", "status", times=99, status=403)
+    code, printed, _ = out(
+        "watch", "ftjob-one", "--json", "--stop-if", "train_loss > 8 then cancel"
+    )
+    assert code == 0
+    assert "could not be cancelled" in printed
+
+
+def test_nothing_is_promised_where_nothing_may_be_changed(
+    server: FaultServer, out: Out, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNEDECK_READ_ONLY", "1")
+    running(server, 3.0, 9.0)
+    rule = ("--stop-if", "train_loss > 8 then cancel")
+    for more in (("--json",), ("--once", "--json")):
+        code, printed, _ = out("watch", "ftjob-one", *more, *rule)
+        assert code == 4
+        assert json.loads(printed)["error"]["code"] == "read_only"
+    assert cancels(server) == 0
+
+
+def test_rules_hold_again_after_a_restart_until_they_are_taken_away(
+    server: FaultServer, out: Out
+) -> None:
+    running(server, 3.0)
+    watch = ("watch", "ftjob-one", "--plain", "--words")
+    server.on_events = lambda *_: server.fault("GET", ".*", "drop", times=99)
+    rule = ("--stop-if", "train_loss > 8 then cancel")
+    assert out(*watch, "--timeout", "0.1", *rule)[0] == 3, "the line went dead"
+    server.faults.clear()
+    server.on_events = lambda *_: None
+    running(server, 3.0, 9.0)
+    del server.jobs[0]
+    code, _, told = out(*watch)
+    assert code == 1
+    assert "stop rules from before" in told
+    assert "Once train_loss is over 8.0000, the run is cancelled." in told
+    assert cancels(server) == 1
+
+
+def test_rules_are_taken_away(server: FaultServer, out: Out, home: Path) -> None:
+    running(server, 3.0, 9.0)
+    out("watch", "ftjob-one", "--once")
+    ledger = open_ledger(home / "state")
+    ((endpoint, job_id),) = ledger.find_jobs("ftjob-one")
+    ledger.keep_rules(endpoint, job_id, ["train_loss > 8 then cancel"])
+    ends_by_itself(server)
+    code, _, told = out("watch", "ftjob-one", "--json", "--stop-if", "none")
+    assert code == 0
+    assert "stop rule" not in told
+    assert ledger.kept_rules(endpoint, job_id) == []
+    ledger.close()
+
+
+def test_a_command_is_run_once_whoever_watches(
+    server: FaultServer, out: Out, tmp_path: Path
+) -> None:
+    running(server, 3.0, 9.0)
+    ends_by_itself(server)
+    ran = tmp_path / "ran"
+    rule = ("--stop-if", f"train_loss > 8 then shell echo $TUNEDECK_RUN >> {ran}; exit 3")
+    code, printed, _ = out("watch", "ftjob-one", "--json", *rule)
+    assert code == 0
+    assert "failed with exit code 3" in printed
+    server.jobs[0]["status"] = "running"
+    ends_by_itself(server)
+    _, printed, told = out("watch", "ftjob-one", "--json", *rule)
+    assert "not run again" in told
+    assert ran.read_text() == "ftjob-one\n"
+
+
+def test_a_cost_that_nobody_knows_is_said(server: FaultServer, out: Out) -> None:
+    running(server, 3.0, 2.0)
+    ends_by_itself(server)
+    _, _, told = out("watch", "ftjob-one", "--json", "--stop-if", "cost > 20 then cancel")
+    assert "what the run costs is not known here, so this cannot come true" in told
+
+
+def test_once_judges_rules_and_its_exit_code_tells(server: FaultServer, out: Out) -> None:
+    running(server, 3.0, 9.0)
+    once = ("watch", "ftjob-one", "--once")
+    assert out(*once)[0] == 0
+    assert out(*once, "--stop-if", "train_loss > 10")[0] == 0
+    code, printed, _ = out(*once, "--words", "--stop-if", "train_loss > 8")
+    assert code == 1
+    assert "train_loss is 9.0000" in printed
+    assert "┤" not in printed
+    code, printed, _ = out(*once, "--json", "--stop-if", "train_loss > 8 then cancel")
+    assert code == 1
+    assert cancels(server) == 1
+    assert {line["kind"] for line in lines(printed)} == {"status", "metrics", "stop_rule"}
+    assert out(*once)[0] == 1, "a cancelled run is not well"
 
 
 def test_plain_ends_with_the_course_in_words(server: FaultServer, out: Out) -> None:
