@@ -129,6 +129,11 @@ class CellPane(Widget):
         for _ in range(self.TILES):
             yield Tile()
 
+    def on_resize(self) -> None:
+        """Draw all tiles again: one that only moved would show the columns it had before."""
+        for tile in self.query_children(Tile):
+            tile.refresh()
+
     def notify_style_update(self) -> None:
         """Forget worked-out styles: theme or focus changed."""
         self._key_styles.clear()

@@ -11,7 +11,7 @@ from tests.app.aids import screen_text
 from tests.app.job_fakes import FakeProvider, job, metrics, until
 from tests.logs.reading import DATA
 from tui.messages import CompareRuns
-from tui.run.stops import parse_all
+from tui.run.stop_words import parse_all
 from tui.screens.compare import CompareScreen
 from tui.screens.job import JobScreen
 

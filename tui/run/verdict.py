@@ -35,7 +35,9 @@ def verdict(runs: Sequence[Compared], measure: str = "") -> str:
     (_, best, highest, first), (_, next_best, _, second) = sorted(judged, key=lambda e: e[0])[:2]
     same = _same_validation(first, second)
     if best[0] == next_best[0]:
-        return f"{first.title} and {second.title} are level: {metric(best[0])}{same}"
+        level = sum(each[1][0] == best[0] for each in judged) - 2
+        more = f", {second.title} and {level} more" if level else f" and {second.title}"
+        return f"{first.title}{more} are level: {metric(best[0])}{same}"
     return (
         f"{first.title} has the {'highest' if highest else 'lowest'} validation "
         f"{measure.replace('_', ' ')}, {metric(best[0])} at step {integer(best[1])}; "

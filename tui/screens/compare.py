@@ -251,8 +251,8 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
         self._draw_head()
 
     def on_resize(self) -> None:
-        """Other columns fit now."""
-        self._draw_head()
+        """Other columns and another number of rows fit now."""
+        self.call_after_refresh(self.show)
 
     def _title(self, measure: str) -> str:
         data = "Validation" if self.which == "valid" else "Training"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _LEAST_NAME = 12
 _MOST_NAME = 28
 _MOST_CELL = 30
+# Cells of the words "(12 more: right)".
+_MORE = 18
 
 COLOURS = dict(zip(LETTERS, KEYS + GUEST_KEYS, strict=True))
 """The key of the style of each letter's line on the chart."""
@@ -147,13 +149,13 @@ class RunTable(VirtualList):
 
     def hidden(self) -> tuple[int, int]:
         """How many columns are not shown at the left, and at the right."""
-        room, shown = self.row_width - 4 - self._name_width(), 0
-        for width in self._widths()[self.first :]:
-            room -= width + 2
-            if room < 0 and shown:
-                break
-            shown += 1
-        return self.first, len(self.columns) - self.first - shown
+        widths = self._widths()[self.first :]
+        room = self.row_width - 4 - self._name_width()
+        shown = _fitting(widths, room)
+        if shown < len(widths):
+            # The line of headings says that there are more.
+            shown = max(1, _fitting(widths, room - _MORE))
+        return self.first, len(widths) - shown
 
     def row_pieces(self, index: int, width: int) -> Pieces:
         """The run's letter on the chart, its name, its figures."""
@@ -188,3 +190,12 @@ class RunTable(VirtualList):
     def row_chosen(self) -> None:
         """Post `Chosen`."""
         self.post_message(self.Chosen())
+
+
+def _fitting(widths: Sequence[int], room: int) -> int:
+    """How many columns fit side by side."""
+    for place, width in enumerate(widths):
+        room -= width + 2
+        if room < 0:
+            return place
+    return len(widths)
