@@ -9,7 +9,7 @@ import pytest
 from tests.run.test_stops import NOW, run_of, seen
 from tui.errors import UsageError
 from tui.run.stop_doubts import doubt, unheard, unknown
-from tui.run.stop_words import parse, parse_all, seconds_of
+from tui.run.stop_words import join, parse, parse_all, seconds_of
 from tui.run.stops import Action
 
 
@@ -130,3 +130,14 @@ def test_doubts_are_told() -> None:
         "what the run costs",
         "how many tokens were trained",
     ]
+
+
+def test_several_rules_in_one_line_read_back_to_the_same() -> None:
+    for text in (
+        "loss > 1; loss is nan then cancel",
+        "loss > 1 then shell a; b;; loss is nan then run c 'd e';; cost > 2",
+    ):
+        rules = parse_all([text])
+        assert len(rules) == text.count("loss") + text.count("cost")
+        assert join(rules) == text
+        assert parse_all([join(rules)]) == rules

@@ -105,7 +105,8 @@ def parse(text: str, default: str = "alert") -> StopRule:
 def parse_all(texts: Sequence[str], default: str = "alert") -> tuple[StopRule, ...]:
     """Read the rules of several texts; a text may hold several, with ``;`` between them.
 
-    A command takes the rest of its text, semicolons too. Rules given twice count once.
+    A command takes the rest of its text, semicolons too; ``;;`` ends it. Rules given twice count
+    once.
 
     Raises:
         UsageError: One of them is not a rule.
@@ -119,16 +120,22 @@ def parse_all(texts: Sequence[str], default: str = "alert") -> tuple[StopRule, .
     return tuple(rules)
 
 
+def join(rules: Sequence[StopRule]) -> str:
+    """Return one line that :func:`parse_all` reads back to the same rules."""
+    between = ";; " if any(rule.command for rule in rules) else "; "
+    return between.join(map(str, rules))
+
+
 def _parts(text: str) -> list[str]:
     parts: list[str] = []
-    rest = text
-    while rest.strip():
-        head, _, tail = rest.partition(";")
-        command = re.search(r"\bthen\s+(run|shell)\b", head, re.IGNORECASE)
-        if command is not None:
-            return [*parts, rest]
-        parts.append(head)
-        rest = tail
+    for whole in text.split(";;"):
+        rest = whole
+        while rest.strip():
+            head, _, tail = rest.partition(";")
+            if re.search(r"\bthen\s+(run|shell)\b", head, re.IGNORECASE):
+                head, tail = rest, ""
+            parts.append(head)
+            rest = tail
     return [part for part in parts if part.strip()]
 
 

@@ -18,7 +18,7 @@ from tui.errors import TunedeckError, UsageError
 from tui.run.alerts import event_of, keep, notification, run_command
 from tui.run.feed import feed_of
 from tui.run.stop_doubts import doubt, unheard, unknown
-from tui.run.stop_words import parse, parse_all
+from tui.run.stop_words import join, parse, parse_all
 from tui.run.stops import Action, StopRule, StopWatch, Verdict
 from tui.screens.job_actions import DoneTo
 from tui.screens.panel_base import PanelBase
@@ -75,7 +75,7 @@ class RulesScreen(FramedDialog["tuple[StopRule, ...] | None"]):
         with Vertical() as box:
             box.border_title = "Stop rules"
             box.border_subtitle = "Enter sets them, Esc closes"
-            entry = Input("; ".join(str(rule) for rule in self._rules), placeholder=_EXAMPLES[0])
+            entry = Input(join(self._rules), placeholder=_EXAMPLES[0])
             entry.cursor_blink = False
             yield entry
             yield Static(id="promises", markup=False)
@@ -102,7 +102,10 @@ class RulesScreen(FramedDialog["tuple[StopRule, ...] | None"]):
         else:
             lines = [line for rule in rules for line in (rule.promise(), *self._doubts(rule))]
             if not rules:
-                lines = ["Rules look like these, with ; between several:", *_EXAMPLES]
+                lines = [
+                    "Rules look like these, with ; between several (;; after a command):",
+                    *_EXAMPLES,
+                ]
         lines += [f"Came true: {text}" for text in self._fired]
         over = self._state.terminal
         lines.append(
