@@ -13,6 +13,7 @@ from tui.dataset.signature import BOM
 
 _BLANKS = b" \t\r\n"
 _FENCE = re.compile(rb"[ \t]*(?:`{3,}|~{3,})[ \t]*[A-Za-z0-9_+-]{0,20}[ \t]*\r?")
+_NEEDLESS = re.compile(rb",[ \t\r\n]*+[}\]]")
 _PIECE = re.compile(
     rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(?<=[^\s\[{,:])[ \t\r\n]*+,(?=[ \t\r\n]*+[}\]])', re.DOTALL
 )
@@ -29,7 +30,11 @@ def can_be_cleared(raw: bytes) -> bool:
     It can where it is a code fence, or a record once commas too many and a byte order mark before
     it are taken away.
     """
-    return is_fence(raw) or without_commas(raw.removeprefix(BOM))[1] is not BROKEN
+    bare = raw.removeprefix(BOM)
+    needless = len(bare) < len(raw) or _NEEDLESS.search(raw) or raw.rstrip(_BLANKS).endswith(b",")
+    if needless and without_commas(bare)[1] is not BROKEN:
+        return True
+    return is_fence(raw)
 
 
 def without_commas(raw: bytes) -> tuple[bytes, object]:

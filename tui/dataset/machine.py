@@ -1,9 +1,9 @@
 """A strict JSON reader that says what is wrong, where, and what to do.
 
 The fast parsers say "invalid" and a position; this one runs only on text they refused. It reads
-token by token with a stack of open brackets, never by recursion, so that no text can exhaust it,
-and it can be fed line by line, which tells an object spread over several lines from a line that
-was cut off.
+token by token with a stack of open brackets, never by recursion, so that no text can exhaust it;
+what is right and not nested deeply it leaps over. It can be fed line by line, which tells an object
+spread over several lines from a line that was cut off.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from tui.dataset.leaps import ESCAPED, LEVELS, PLAIN, SPACE, strict
+
 MAX_DEPTH = 256
 """Levels of nesting accepted. Real records have fewer than thirty."""
 
-_WS = re.compile(r"[ \t\r\n]*+")
-_PLAIN = r'[^"\\\x00-\x1f]*+'
-_ESCAPED = r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'
-_STRING = re.compile(rf'"({_PLAIN}(?:{_ESCAPED}{_PLAIN})*+)(.?)', re.DOTALL)
+_WS = re.compile(SPACE)
+_STRING = re.compile(rf'"({PLAIN}(?:{ESCAPED}{PLAIN})*+)(.?)', re.DOTALL)
 _NUMBER = re.compile(r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+")
 _NUMBER_LIKE = re.compile(r"[-+.0-9][-+.0-9a-zA-Z_]*+")
 _WORD = re.compile(r"[^\W\d]\w*+")
@@ -95,6 +95,7 @@ class JsonMachine:
         self._lines = 0
         self._text = ""
         self._pos = 0
+        self._whole, self._members = strict()
 
     @property
     def complete(self) -> bool:
@@ -155,7 +156,7 @@ class JsonMachine:
         if char == '"':
             return self._scalar(self._string())
         if char in "{[":
-            return self._open(char)
+            return self._scalar(None) if self._leap(self._whole) else self._open(char)
         if char in "-0123456789":
             return self._scalar(self._number())
         word = _WORD.match(self._text, self._pos)
@@ -163,6 +164,14 @@ class JsonMachine:
             self._pos = word.end()
             return self._scalar(None)
         return self._bad_value(char, word)
+
+    def _leap(self, pattern: re.Pattern[str]) -> bool:
+        """Pass over what is certainly right; what is wrong is found by going through it."""
+        if len(self._stack) > MAX_DEPTH - LEVELS:
+            return False
+        match = pattern.match(self._text, self._pos)
+        self._pos = match.end() if match else self._pos
+        return match is not None
 
     def _open(self, char: str) -> Fault | None:
         if len(self._stack) >= MAX_DEPTH:
@@ -257,6 +266,7 @@ class JsonMachine:
 
     def _key(self, char: str) -> Fault | None:
         if char == '"':
+            self._leap(self._members)
             fault = self._string()
             self._expect = _Expect.COLON
             return fault

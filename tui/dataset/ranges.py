@@ -255,7 +255,9 @@ class RangeWorker:
             )
             self._add(found, (issue,))
             return
-        self._take(found, self._checker.check(raw, line, column), raw, line, column)
+        placed = len(found.issues) <= self._settings.max_issues
+        checked = self._checker.check(raw, line, column, placed=placed)
+        self._take(found, checked, raw, line, column)
 
     def _take(self, found: Found, checked: Checked, raw: bytes, line: int, column: int) -> None:
         self._add(found, checked.issues)
