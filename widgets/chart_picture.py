@@ -19,10 +19,11 @@ from widgets.dots import Array
 from widgets.numbers import metric
 from widgets.scales import Scales
 from widgets.strokes import buckets, runs
-from widgets.text import clean
+from widgets.text import cell_width, clean
 
 WIDTH, HEIGHT = 960, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 56, 40
+_LEGEND_ROW = 20
 _FAINT_DOTS = 3000
 
 # No colour is readable on white and on black alike: each has a shade for either.
@@ -36,9 +37,9 @@ LIGHT = {
     "w": "#1a7f37",
     "x": "#cf222e",
     "A": "#8250df",
-    "B": "#1a7f37",
+    "B": "#1b7c83",
     "C": "#bf3989",
-    "D": "#4d2d00",
+    "D": "#7d4e00",
     "r": "#0969da",
     "q": "#bc4c00",
     "b": "#1a7f37",
@@ -54,7 +55,7 @@ DARK = {
     "w": "#3fb950",
     "x": "#ff7b72",
     "A": "#bc8cff",
-    "B": "#56d364",
+    "B": "#39c5cf",
     "C": "#f778ba",
     "D": "#e3b341",
     "r": "#58a6ff",
@@ -135,9 +136,10 @@ def picture_of(charts: Sequence[Drawn], caption: str = "") -> Picture:
         caption: A line at the foot: which run this is, and when it was drawn.
     """
     foot = 28 if caption else 0
-    picture = Picture(WIDTH, HEIGHT * max(1, len(charts)) + foot)
+    heights = [HEIGHT + _LEGEND_ROW * (len(_legend(chart)) - 1) for chart in charts]
+    picture = Picture(WIDTH, (sum(heights) or HEIGHT) + foot)
     for number, chart in enumerate(charts):
-        _draw(picture, chart, HEIGHT * number)
+        _draw(picture, chart, sum(heights[:number]))
     if caption:
         said = Words(_LEFT, picture.height - 10, clean(caption, 160), "quiet")
         picture.pieces.append(said)
@@ -150,7 +152,7 @@ class _Plot:
     def __init__(self, axes: Axes, top: float) -> None:
         self.axes = axes
         self.left, self.right = float(_LEFT), float(WIDTH - _RIGHT)
-        self.top, self.bottom = top + _TOP, top + HEIGHT - _BOTTOM
+        self.top, self.bottom = top, top + HEIGHT - _TOP - _BOTTOM
 
     def x(self, value: float) -> float:
         share = (value - self.axes.x0) / (self.axes.x1 - self.axes.x0)
@@ -170,10 +172,11 @@ class _Plot:
 def _draw(picture: Picture, chart: Drawn, top: int) -> None:
     curves, view = chart.curves, chart.view
     axes = Scales().axes(curves, view, chart.total, 110, 18)
-    plot = _Plot(axes, top)
+    legend = _legend(chart)
+    plot = _Plot(axes, top + _TOP + _LEGEND_ROW * (len(legend) - 1))
     add = picture.pieces.append
     _frame(picture, plot, axes, view)
-    _heading(picture, chart, axes, top)
+    _heading(picture, chart, legend, axes, top)
     for end in chart.marks.epochs:
         if axes.x0 < end < axes.x1:
             at = plot.x(end)
@@ -210,16 +213,37 @@ def _frame(picture: Picture, plot: _Plot, axes: Axes, view: View) -> None:
     add(Words(plot.right, plot.bottom + 33, view.along, "quiet", "end"))
 
 
-def _heading(picture: Picture, chart: Drawn, axes: Axes, top: int) -> None:
-    add = picture.pieces.append
-    add(Words(_LEFT, top + 22, clean(chart.title, 60), bold=True))
+def _legend(chart: Drawn) -> list[list[tuple[float, Curve, str]]]:
+    """What the lines are called: rows of where each stands, its curve and its words."""
+    rows: list[list[tuple[float, Curve, str]]] = [[]]
     x = float(_LEFT)
     for curve in chart.curves:
-        last = curve.track.last_finite
-        said = f"{clean(curve.label, 40)} {metric(last)}"
-        add(Path(((x, top + 40), (x + 18, top + 40)), curve.key, 2.5))
-        add(Words(x + 24, top + 44, said, "ink"))
-        x += 24 + 7.5 * len(said) + 18
+        # A run laid over others is told by its letter as well.
+        letter = f"{curve.sign} " if curve.guest and curve.sign.isalpha() else ""
+        said = f"{letter}{clean(curve.label, 40)} {metric(curve.track.last_finite)}"
+        wide = 24 + 7.5 * cell_width(said)
+        if rows[-1] and x + wide > WIDTH - _RIGHT:
+            rows.append([])
+            x = float(_LEFT)
+        rows[-1].append((x, curve, said))
+        x += wide + 18
+    return rows
+
+
+def _heading(
+    picture: Picture,
+    chart: Drawn,
+    legend: list[list[tuple[float, Curve, str]]],
+    axes: Axes,
+    top: int,
+) -> None:
+    add = picture.pieces.append
+    add(Words(_LEFT, top + 22, clean(chart.title, 60), bold=True))
+    for number, row in enumerate(legend):
+        y = top + 40 + _LEGEND_ROW * number
+        for x, curve, said in row:
+            add(Path(((x, y), (x + 18, y)), curve.key, 2.5))
+            add(Words(x + 24, y + 4, said, "ink"))
     notes = []
     if chart.view.factor > 0:
         notes.append(f"smoothed {chart.view.factor:g}")

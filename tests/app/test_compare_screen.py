@@ -62,7 +62,7 @@ async def test_columns_that_do_not_fit_are_reached(app, provider, log) -> None:
     async with app.run_test(size=(60, 20)) as pilot:
         await pilot.pause()
         app.post_message(CompareRuns((("fake", "ftjob-1"), ("fake", "ftjob-2"))))
-        await until(pilot, lambda: "more: right" in screen_text(app), "columns are hidden")
+        await until(pilot, lambda: " →" in screen_text(app), "columns are hidden")
         assert "Data" not in screen_text(app)
         await until(pilot, lambda: app.screen.table.hidden()[1] > 0, "measured")
         while app.screen.table.hidden()[1]:

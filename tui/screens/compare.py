@@ -28,7 +28,7 @@ from widgets.chart_view import Curve, View
 from widgets.loss_chart import LossChart
 from widgets.numbers import counted, integer
 from widgets.numbers import metric as metric_said
-from widgets.text import clean, fit
+from widgets.text import ascii_only, clean, fit
 
 if TYPE_CHECKING:
     from tui.run.runlist import RunKey
@@ -235,7 +235,7 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
 
     def _draw_head(self) -> None:
         left, right = self.table.hidden()
-        more = f"  ({right} more: right)" if right > 0 else ""
+        more = f"  +{right} {'>' if ascii_only() else '→'}" if right > 0 else ""
         before = "< " if left else ""
         line = f"{before}{self.table.line(None)}"
         room = max(0, self.size.width - 4 - len(more))
@@ -357,6 +357,7 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
         """Sort the runs by a column, and keep them sorted while they go on."""
         self.order, self.backwards = key, backwards
         self._choose_again()
+        self.table.move_cursor(0)  # who sorts asks for the first
 
     def action_reverse(self) -> None:
         """Turn the order round."""
@@ -451,7 +452,8 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
     def _making(self, kind: str) -> Callable[[], bytes]:
         now, measure = self.clock(), self.shown_measure()
         if kind in (".svg", ".png"):
-            return self.picture(kind, [self.chart], f"{len(self.runs)} runs  {when(now)}")
+            drawn = f"{len(self.chart.curves)} of {counted(len(self.runs), 'run')}"
+            return self.picture(kind, [self.chart], f"{drawn}  {when(now)}")
         text = self._text(kind, now, measure)
         return lambda: text.encode("utf-8", "replace")
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _LEAST_NAME = 12
 _MOST_NAME = 28
 _MOST_CELL = 30
-# Cells of the words "(12 more: right)".
-_MORE = 18
+# Cells of "+12 →".
+_MORE = 7
 
 COLOURS = dict(zip(LETTERS, KEYS + GUEST_KEYS, strict=True))
 """The key of the style of each letter's line on the chart."""
@@ -110,7 +110,7 @@ class RunTable(VirtualList):
 
     def _name_width(self) -> int:
         longest = max((cell_width(clean(run.title)) for run in self.runs), default=0)
-        return max(_LEAST_NAME, min(longest, _MOST_NAME, self.row_width // 3))
+        return max(_LEAST_NAME, min(longest, _MOST_NAME, self.row_width // 4))
 
     def _widths(self) -> list[int]:
         return [
