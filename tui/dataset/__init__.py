@@ -7,8 +7,9 @@ screen needs :class:`Source`, :meth:`LineIndex.head`, :func:`unchecked_record` a
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from tui.lazy import exports
 
 if TYPE_CHECKING:
     from tui.dataset.cache import ScanCache as ScanCache
@@ -145,12 +146,4 @@ _HOMES = {
 
 __all__ = list(_HOMES)
 
-
-def __getattr__(name: str) -> object:
-    """Import a public name from the module it lives in."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = exports(__name__, _HOMES)

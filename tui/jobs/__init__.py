@@ -7,8 +7,9 @@ importing it would put the module in the function's place.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tui.lazy import exports
 
 if TYPE_CHECKING:
     from tui.jobs.again import Relaunch, relaunch
@@ -245,12 +246,4 @@ __all__ = [
     "what_is_left",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Return an exported name, importing its module the first time."""
-    module = _NAMES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = exports(__name__, _NAMES)

@@ -5,7 +5,7 @@ Names are resolved on first use (PEP 562), so that importing the package costs n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tui.lazy import exports
 

@@ -5,8 +5,9 @@ The package is cheap to import; the tables load with the first name that needs t
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tui.lazy import exports
 
 if TYPE_CHECKING:
     from tui.pricing.cost import CostRow, automatic_epochs, check_epochs, estimate
@@ -39,10 +40,4 @@ _HOMES = {
     "trainable_models": "models",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load the module a public name lives in when the name is first asked for."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+__getattr__ = exports(__name__, _HOMES)
