@@ -237,16 +237,28 @@ async def ask(
         changed: Called after each change of it.
     """
     began = time.monotonic()
+    try:
+        await _answered(model, prompt, settings, answer, changed)
+    except asyncio.CancelledError:
+        answer.state = AnswerState.STOPPED
+        raise
+    finally:
+        answer.seconds = time.monotonic() - began
+        changed()
+
+
+async def _answered(
+    model: SampledModel,
+    prompt: SamplePrompt,
+    settings: SampleSettings,
+    answer: Answer,
+    changed: Callable[[], None],
+) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         answer.state, answer.trouble, answer.hint = AnswerState.RUNNING, "", ""
         changed()
         try:
             await _stream(model, prompt, settings, answer, changed)
-        except asyncio.CancelledError:
-            answer.state = AnswerState.STOPPED
-            answer.seconds = time.monotonic() - began
-            changed()
-            raise
         except TunedeckError as error:
             wait = _wait_for(error, attempt) if not answer.text else None
             answer.trouble = error.message
@@ -254,24 +266,13 @@ async def ask(
             if wait is None:
                 answer.state = AnswerState.FAILED
                 answer.hopeless = _is_hopeless(error)
-                break
+                return
             answer.trouble = f"{error.message}; waiting {wait:.0f} s"
             changed()
-            await _sleep(wait, answer, changed)
+            await asyncio.sleep(wait + random.uniform(0, 0.25 * wait))
         else:
             answer.state = AnswerState.DONE
-            break
-    answer.seconds = time.monotonic() - began
-    changed()
-
-
-async def _sleep(seconds: float, answer: Answer, changed: Callable[[], None]) -> None:
-    try:
-        await asyncio.sleep(seconds + random.uniform(0, 0.25 * seconds))
-    except asyncio.CancelledError:
-        answer.state = AnswerState.STOPPED
-        changed()
-        raise
+            return
 
 
 async def _stream(

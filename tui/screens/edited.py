@@ -14,7 +14,7 @@ from tui.errors import TunedeckError
 from tui.opened.edits import Edit
 from tui.opened.patience import SILENT
 from widgets.confirm import Confirm
-from widgets.dialog import Dialog
+from widgets.dialog import FramedDialog
 from widgets.diff_view import DiffView
 from widgets.numbers import counted, integer, size
 from widgets.text import ascii_only, clean
@@ -200,7 +200,7 @@ def discard_edits(deck: Deck) -> None:
     deck.push_screen(Confirm(f"Throw {count} away?", lines, yes="Throw away", on_yes=forget))
 
 
-class ReviewScreen(Dialog["str | None"]):
+class ReviewScreen(FramedDialog["str | None"]):
     """What an edit changed and what the rules say now; the result is ``keep``, ``again`` or none.
 
     Args:
@@ -217,16 +217,7 @@ class ReviewScreen(Dialog["str | None"]):
     ]
     DEFAULT_CSS = """
     ReviewScreen {
-        align: center middle;
-        & > Vertical {
-            width: 100%;
-            max-width: 120;
-            height: 90%;
-            border: round $accent;
-            border-title-color: $accent;
-            border-subtitle-color: $text-muted;
-            background: $surface;
-        }
+        & > Vertical { width: 100%; max-width: 120; height: 90%; padding: 0; }
     }
     """
 

@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.screens.base import key_name
-from widgets.dialog import Dialog
+from widgets.dialog import FramedDialog
 from widgets.text import cell_width, pad, wrap
 
 _LEFT_OUT = frozenset(
@@ -33,7 +33,7 @@ _COLUMN = 50
 Line = tuple[str, str]
 
 
-class HelpScreen(Dialog[None]):
+class HelpScreen(FramedDialog[None]):
     """Show keys in groups, and what each does.
 
     Args:
@@ -49,17 +49,7 @@ class HelpScreen(Dialog[None]):
     ]
     DEFAULT_CSS = """
     HelpScreen {
-        align: center middle;
-        & > Vertical {
-            width: auto;
-            max-width: 100%;
-            height: auto;
-            max-height: 100%;
-            border: round $accent;
-            border-title-color: $accent;
-            border-subtitle-color: $text-muted;
-            background: $surface;
-        }
+        & > Vertical { width: auto; padding: 0; }
         & VerticalScroll {
             width: auto; max-width: 100%; height: auto; max-height: 100%; padding: 0 1;
             scrollbar-size-vertical: 1;
