@@ -76,11 +76,9 @@ class ChartGrid(Widget):
         yield self._chart("chart")
 
     def _chart(self, name: str | None) -> LossChart:
-        # Only the first says what all are looked at with, and that there is nothing.
+        # Only the first says that there is nothing.
         text = "" if name is None else self._empty_text
-        chart = LossChart((), title="", view=self.view, empty_text=text, id=name)
-        chart.tells_view = name is not None
-        return chart
+        return LossChart((), title="", view=self.view, empty_text=text, id=name)
 
     def on_resize(self) -> None:
         """Lay the charts out anew where there is other room."""
@@ -91,6 +89,9 @@ class ChartGrid(Widget):
         rows = -(-self._count // columns)
         self._columns = columns
         self.styles.grid_size_columns, self.styles.grid_size_rows = columns, rows
+        for place, chart in enumerate(self.charts):
+            # What all have in common is told once, in the corner.
+            chart.tells_view = place == columns - 1
         self._align()
 
     @on(LossChart.Relabelled)

@@ -16,40 +16,49 @@ Piece = tuple[str, str]
 
 _VALUE_CELLS = 8
 _GUEST_CELLS = 14
+_LABEL_CELLS = 24
 _LEAST_NAME = 8
 
 
 def heading(title: str, curves: list[Curve], width: int) -> list[Piece]:
     """The name of a chart and the last value of each of its lines.
 
-    Where the width is too small for all of it, the name is cut first: the values are what is
-    looked for.
+    Where the width is too small for all of it, the values stay, as they are what is looked for:
+    the name is cut first, then the names of the lines are left out.
     """
+    pieces = _lines(title, curves, short=False)
+    if _room(pieces, width) < min(_LEAST_NAME, cell_width(title)):
+        pieces = _lines(title, curves, short=True)
+    return [(f" {fit(title, max(_LEAST_NAME, _room(pieces, width)))} ", "T"), *pieces]
+
+
+def _lines(title: str, curves: list[Curve], *, short: bool) -> list[Piece]:
+    """A sign, a name and a value a line, of guests no value."""
     pieces: list[Piece] = []
     for curve in curves:
         if curve.guest:
             if not curve.points:  # its other line has its name already
-                pieces.append(
-                    (f"  {curve.sign} {fit(clean(curve.label), _GUEST_CELLS)}", curve.key)
-                )
+                name = fit(clean(curve.label), _GUEST_CELLS)
+                pieces.append((f"  {curve.sign} {name}", curve.key))
             continue
         last = curve.track.last
         said = metric(last) if last == last else "NaN"
         # A number that stands alone is called like its chart: once is enough.
-        label = "" if _alike(curve.label, title) else clean(curve.label, 40) + " "
+        bare = short or _alike(curve.label, title)
+        label = "" if bare else fit(clean(curve.label), _LABEL_CELLS) + " "
         pieces.append((f"  {curve.sign} {label}", curve.key))
         pieces.append((said.ljust(_VALUE_CELLS), "n"))
-    room = width - sum(cell_width(text) for text, _ in pieces) - 1 + _padding(pieces)
-    return [(f" {fit(title, max(_LEAST_NAME, room))} ", "T"), *pieces]
+    return pieces
 
 
-def _padding(pieces: list[Piece]) -> int:
-    """Blanks at the end, which need no room."""
-    return len(pieces[-1][0]) - len(pieces[-1][0].rstrip()) - 1 if pieces else 0
+def _room(pieces: list[Piece], width: int) -> int:
+    """Cells left for a chart's name, with a blank at either side of it."""
+    text = "".join(text for text, _ in pieces).rstrip()
+    return width - cell_width(text) - 2
 
 
 def _alike(label: str, title: str) -> bool:
-    return label.replace("_", " ").lower() == title.lower()
+    return label.replace("_", " ").lower()[:40] == title.lower()[:40]
 
 
 def notes(

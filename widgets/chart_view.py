@@ -28,6 +28,9 @@ Along = Literal["step", "tokens", "time"]
 SMOOTHED_FROM = 40
 """Values from which a metric that comes seldom is smoothed as well: fewer are told one by one."""
 
+_FEW, _POINT = 3, "•"
+"""So few values of a line are marked as well, and with what."""
+
 _SIGNS = {
     "epoch": ("┊", ":"),
     "checkpoint": ("▲", "^"),
@@ -177,6 +180,8 @@ def series_of(curves: list[Curve], view: View, axes: Axes) -> list[Series]:
         if smooth and not curve.guest:
             faint.append(Series(x, _scaled(raw, axes), "q" if curve.points else "r", faint=True))
         mark = curve.sign if curve.points or curve.guest else ""
+        if len(curve.track) <= _FEW and not ascii_only():
+            mark = mark or _POINT  # a dot alone would hardly be seen
         scaled = _scaled(y, axes)
         lines.append(Series(x, scaled, curve.key, mark=mark, line=curve.sign, smooth=smooth))
     return faint + lines

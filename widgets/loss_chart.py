@@ -377,6 +377,11 @@ class LossChart(CellPane):
         self._scales.whole()
 
     @property
+    def left_out(self) -> int:
+        """How many values lie outside, as they would flatten all others."""
+        return self._scales.left_out
+
+    @property
     def label_room(self) -> int:
         """Columns that the labels of the y axis need, as drawn last."""
         return label_room(self._axes) if self._axes and self.curves else 0

@@ -36,6 +36,10 @@ class ChartKeys(DeckScreen):
         """Draw them now, as they are looked at in another way."""
         raise NotImplementedError
 
+    def all_charts(self) -> Sequence[LossChart]:
+        """Return every chart in view."""
+        return [self.chart]
+
     def realign_charts(self) -> None:
         """Draw them now, as their x axis counts something else."""
         raise NotImplementedError
@@ -123,9 +127,30 @@ class ChartKeys(DeckScreen):
         self.redraw_charts()
 
     def action_whole(self) -> None:
-        """Show the whole run."""
+        """Show the whole run, from its lowest to its highest value."""
         self.view.window = None
+        for chart in self.all_charts():
+            chart.whole_y()
         self.redraw_charts()
+
+    def action_zoom_y(self, factor: float) -> None:
+        """Show less of the y axis, or more, around what is read or told last."""
+        for chart in self.all_charts():
+            chart.zoom_y(factor)
+        self.redraw_charts()
+
+    def action_outliers(self) -> None:
+        """Let the y axis hold a few values that flatten all others, or not."""
+        self.view.outliers = not self.view.outliers
+        for chart in self.all_charts():
+            chart.whole_y()
+        self.redraw_charts()
+        if self.view.outliers:
+            self.say("The y axis holds every value")
+        elif any(chart.left_out for chart in self.all_charts()):
+            self.say("The y axis leaves out values that flatten all others")
+        else:
+            self.say("No value flattens the others")
 
     # The cursor
 

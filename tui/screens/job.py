@@ -155,6 +155,8 @@ class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
         elif isinstance(given, JobSource):
             self.provider = given.provider
         self.source = given
+        # The log of a trainer seldom has events: until it has one, the charts get the room.
+        self.set_class(given.kind == "log", "-quiet")
         self._draw()
         self.set_interval(_TICK, self._tick)
         self.begin_rules()
@@ -379,6 +381,7 @@ class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
         """Add what is new to the log; measurements are on the chart and not repeated here."""
         rows = [LogRow(_clock_time(e.created_at), e.level, e.message) for e in events if _told(e)]
         if rows:
+            self.remove_class("-quiet")
             self.events.append(rows)
 
     def _draw_said(self, now: float) -> None:

@@ -29,7 +29,7 @@ _TONE_CSS = """
     & > .runs--accent { color: $accent; }
     & > .runs--success { color: $success; }
 """
-_LABEL_WIDTH = 12
+_LABEL_WIDTH = 13
 
 
 class RunsList(VirtualList):

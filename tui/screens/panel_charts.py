@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import zip_longest
 from typing import ClassVar
 
 from textual import getters, work
@@ -16,6 +17,7 @@ from widgets.chart_data import GUEST_KEYS, KEYS, signs
 from widgets.chart_grid import COUNTS, ChartGrid
 from widgets.chart_view import Curve, Marks, Place, View
 from widgets.loss_chart import LossChart
+from widgets.numbers import counted
 
 
 class Guest:
@@ -46,7 +48,7 @@ class PanelCharts(PanelBase, ChartKeys):
             "count",
             "charts",
             id="job.count",
-            tooltip="One, two, four or six charts",
+            tooltip="More charts, up to twelve where there is room, or one again",
             show=False,
         ),
         Binding(
@@ -59,6 +61,30 @@ class PanelCharts(PanelBase, ChartKeys):
         ),
         Binding("minus", "zoom(2)", "zoom out", id="job.out", tooltip="Zoom out", show=False),
         Binding("0", "whole", "whole", id="job.whole", tooltip="The whole run", show=False),
+        Binding(
+            "K,ctrl+up",
+            "zoom_y(0.5)",
+            "zoom y",
+            id="job.y_zoom",
+            tooltip="Zoom into the y axis, around what the cursor reads or the last value",
+            show=False,
+        ),
+        Binding(
+            "J,ctrl+down",
+            "zoom_y(2)",
+            "zoom y out",
+            id="job.y_out",
+            tooltip="Zoom out of the y axis; 0 shows all of it",
+            show=False,
+        ),
+        Binding(
+            "Y",
+            "outliers",
+            "outliers",
+            id="job.outliers",
+            tooltip="Fit the y axis to outliers too, or leave them out (arrows show where)",
+            show=False,
+        ),
         Binding(
             "less_than_sign,shift+left",
             "pan(-1)",
@@ -169,7 +195,7 @@ class PanelCharts(PanelBase, ChartKeys):
                 return
             self._charted = seen
         shown = self.shown_measures()
-        for chart, measure in zip(self.grid, [*shown, *[None] * 6], strict=False):
+        for chart, measure in zip_longest(self.grid, shown):
             if measure is None:
                 chart.follow((), title="", now=now)
             elif not (self.held and chart.curves and not now):
@@ -272,6 +298,10 @@ class PanelCharts(PanelBase, ChartKeys):
         """Draw the charts now."""
         self.draw_charts(now=True)
 
+    def all_charts(self) -> list[LossChart]:
+        """Return every chart in view."""
+        return self.grid.charts
+
     def realign_charts(self) -> None:
         """Draw the charts now, on new scales."""
         for chart in self.grid:
@@ -303,11 +333,14 @@ class PanelCharts(PanelBase, ChartKeys):
     async def action_count(self) -> None:
         """Show more charts, or one again."""
         there = len(self.measures())
-        count = self.grid.count
-        larger = [n for n in COUNTS if n > count and n <= max(1, there + there % 2)]
+        count, most = self.grid.count, self.grid.most()
+        # The first that holds all of them is the last that shows more.
+        larger = [n for n in COUNTS if count < n <= most] if count < there else []
         await self.set_charts(larger[0] if larger else 1)
         if there < 2:
             self.say("This run tells one number only")
+        elif not larger and count < there:
+            self.say(f"There is room for {counted(count, 'chart')}; m chooses which")
 
     async def set_charts(self, count: int) -> None:
         """Show as many charts."""
