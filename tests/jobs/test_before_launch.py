@@ -198,6 +198,48 @@ async def test_what_its_refusal_means(
     assert found.blocked is blocked
 
 
+@pytest.mark.parametrize(
+    ("action", "more", "code"),
+    [("html", {}, "web_page"), ("status", {"status": 308}, "redirect")],
+)
+async def test_something_else_at_the_address_stops_a_launch(
+    server: FaultServer,
+    provider: Provider,
+    request_: LaunchRequest,
+    action: str,
+    more: dict[str, Any],
+    code: str,
+) -> None:
+    server.fault("GET", "/v1/.*", action, times=10, **more)
+    forced = dataclasses.replace(request_, force=True)
+    found = await ask_provider(forced, FREE, provider)
+    assert codes(found) == [code]
+    assert found.blocked
+    assert not server.count("POST", ".*")
+
+
+async def test_a_page_where_a_list_of_models_would_be_stops_none(
+    server: FaultServer, provider: Provider, request_: LaunchRequest
+) -> None:
+    server.fault("GET", "/v1/models", "html", times=10)
+    found = await ask_provider(request_, FREE, provider)
+    assert codes(found) == ["provider_unheard"]
+    assert not found.blocked
+
+
+async def test_whose_refusal_it_is(
+    server: FaultServer, provider: Provider, request_: LaunchRequest
+) -> None:
+    server.fault("GET", "/v1/models", "status", times=10, status=401, body=b"{}")
+    found = await ask_provider(request_, FREE, provider)
+    assert isinstance(found.refusal(), ProviderError)
+    assert found.refusal().exit_code == 3
+    dear = dataclasses.replace(request_, max_cost=0.0, seed=-1)
+    both = await ask_provider(dear, here(dear), provider)
+    assert isinstance(both.refusal(), SafetyError)
+    assert both.refusal().exit_code == 4
+
+
 async def test_a_grader_the_provider_does_not_take(
     server: FaultServer, provider: Provider, request_: LaunchRequest
 ) -> None:

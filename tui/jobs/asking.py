@@ -26,6 +26,8 @@ from tui.jobs.transport import CallError
 _SECONDS = 20.0
 # The key, the address or the organisation: a launch would fail the same way.
 _HOPELESS = (401, 403)
+# Something else stands at the address: a login page, a proxy, another server.
+_ELSEWHERE = ("web_page", "redirect")
 _NO_SUCH_LIST = (400, 404, 405, 501)
 _FRESH_SECONDS = 60.0
 
@@ -66,7 +68,7 @@ async def ask_provider(
         problem = Problem(ERROR, error.code or "refused", error.message, error.hint, False)
         return with_problems(request, found, [*refused, problem])
     except CallError as error:
-        return with_problems(request, found, [*refused, *_refused(provider, error)])
+        return with_problems(request, found, [*refused, await _refused(provider, error)])
     day = today or datetime.datetime.now(datetime.UTC).date()
     more = [*refused, *_model(request, models, day), *graded]
     # The provider's own date is the better one.
@@ -130,10 +132,20 @@ def _unheard(provider: Provider, what: str, hint: str) -> Problem:
     )
 
 
-def _refused(provider: Provider, error: CallError) -> list[Problem]:
-    if error.status in _HOPELESS:
-        return [Problem(ERROR, error.code or "refused", error.message, error.hint, False)]
-    return [_unheard(provider, error.message, error.hint)]
+async def _refused(provider: Provider, error: CallError) -> Problem:
+    if error.code in _ELSEWHERE:
+        # Gateways without a list of models may answer with a page where it would be. A launch needs
+        # the list of jobs: without it nobody could see afterwards whether a create made one.
+        try:
+            await provider.list_jobs(1, attempts=1)
+        except CallError as again:
+            error = again
+        else:
+            return _unheard(provider, error.message, error.hint)
+    if error.status in _HOPELESS or error.code in _ELSEWHERE:
+        code = error.code or "refused"
+        return Problem(ERROR, code, error.message, error.hint, False, by_provider=True)
+    return _unheard(provider, error.message, error.hint)
 
 
 def _model(

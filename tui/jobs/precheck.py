@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tui.errors import SafetyError, UsageError
+from tui.errors import ProviderError, SafetyError, TunedeckError, UsageError
 from tui.jobs.fit import (
     data_problems,
     file_kind,
@@ -53,8 +53,11 @@ class Preflight:
         """Only the problems that block."""
         return tuple(problem for problem in self.problems if problem.severity == ERROR)
 
-    def refusal(self) -> SafetyError:
-        """Return the error that says why the launch does not go on."""
+    def refusal(self) -> TunedeckError:
+        """Return the error that says why the launch does not go on.
+
+        It is the provider's where nothing else stands in the way, and one of safety otherwise.
+        """
         errors = self.errors
         if not errors:
             return SafetyError("the launch was refused", "see its preflight")
@@ -63,7 +66,9 @@ class Preflight:
         hint = first.hint
         if all(problem.forceable for problem in errors):
             hint = f"{hint}, or add --force" if hint else "add --force to launch all the same"
-        error = SafetyError(f"{first.message}{rest}", hint, code=first.code)
+        theirs = all(problem.by_provider for problem in errors)
+        kind = ProviderError if theirs else SafetyError
+        error = kind(f"{first.message}{rest}", hint, code=first.code)
         error.details["problems"] = [problem.to_json() for problem in self.problems]
         return error
 

@@ -92,6 +92,7 @@ class Problem:
         message: What is wrong.
         hint: What to do.
         forceable: Whether ``--force`` lifts it; limits on cost are never lifted.
+        by_provider: The provider refused, or could not be asked, as it would any other command.
     """
 
     severity: str
@@ -99,6 +100,7 @@ class Problem:
     message: str
     hint: str = ""
     forceable: bool = True
+    by_provider: bool = False
 
     def to_json(self) -> dict[str, str]:
         """Return the object that ``--json`` prints."""

@@ -67,6 +67,17 @@ def test_launch_needs_a_yes(server: FaultServer, out: Out, file: Path) -> None:
     assert not server.seen
 
 
+def test_a_key_that_is_refused_ends_like_any_other_command(
+    server: FaultServer, out: Out, file: Path
+) -> None:
+    server.fault("GET", "/v1/.*", "status", times=20, status=401, body=b"{}")
+    assert out("jobs", "--json")[0] == 3
+    code, printed, _ = launch(out, file, "--yes", "--json")
+    assert code == 3
+    assert json.loads(printed)["error"]["code"] == "wrong_key"
+    assert not server.count("POST", ".*")
+
+
 @pytest.mark.parametrize(("answer", "code", "jobs"), [("y", 0, 1), ("", 4, 0), ("n", 4, 0)])
 def test_launch_asks_on_a_terminal(
     server: FaultServer,
