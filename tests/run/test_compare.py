@@ -37,12 +37,25 @@ def test_the_trend_in_words() -> None:
     falling = state_of([2.31, 1.0, 0.42], {1: 0.9, 2: 0.51, 3: 0.6, 4: 0.7, 5: 0.8})
     assert trend(falling) == (
         "train_loss fell from 2.3100 to 0.4200 over 2 steps; "
-        "best valid_loss 0.5100 at step 2; its last 3 measurements rose"
+        "best valid_loss 0.5100 at step 2, 0.8000 at the last; its last 3 measurements rose"
     )
     assert "hardly changed" in trend(state_of([1.0, 1.001]))
     assert "no finite number once, first at step 2" in trend(state_of([2.0, math.nan, 1.0]))
     assert "no finite value" in trend(state_of([math.nan, math.nan]))
     assert trend(state_of([1.5])) == "train_loss is 1.5000 at step 1"
+
+
+def test_the_trend_of_many_values_is_an_average_and_says_so() -> None:
+    said = trend(state_of([3.0, 1.0] * 40))
+    assert said.startswith("train_loss hardly changed, about 2.0000 to 2.0000 over 79 steps")
+    assert said.endswith("1.0000 at the last")
+
+
+def test_the_trend_and_the_panel_name_the_same_best() -> None:
+    state = state_of([2.0, 1.0], {1: 0.2, 2: 0.9})
+    state.take([MetricPoint("f", NOW, 2, 120, {"full_valid_loss": 0.7})])
+    assert state.best == ("full_valid_loss", 2.0, 0.7)
+    assert "best full_valid_loss 0.7000 at step 2" in trend(state)
 
 
 def test_rises_at_the_end() -> None:

@@ -34,7 +34,10 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument("job", metavar="JOB")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the CSV here")
-    parser.add_argument("--plot", action="store_true", help="draw the losses")
+    parser.add_argument("--plot", action="store_true", help="draw the losses, and say their course")
+    parser.add_argument(
+        "--words", action="store_true", help="the course in words alone, for screen readers"
+    )
     parser.set_defaults(handler=results)
     add_common(parser)
 
@@ -80,8 +83,8 @@ async def _results(args: argparse.Namespace) -> int:
             }
         )
         return 0
-    if args.plot:
-        _plot(table)
+    if args.plot or args.words:
+        _plot(table, drawn=not args.words)
     elif args.output is None:
         _print_results(table)
     _tell_bill(opened.config.name, bill, ratio)
@@ -172,10 +175,11 @@ def _fitting(
     return sorted(taken)
 
 
-def _plot(table: ResultsTable) -> None:
-    from tui.cli.plot import table_plot
+def _plot(table: ResultsTable, *, drawn: bool) -> None:
+    from tui.cli.plot import table_plot, table_words
 
-    for line in table_plot(table):
+    say(clean(table_words(table)))
+    for line in table_plot(table) if drawn else ():
         say(line)
 
 

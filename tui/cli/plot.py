@@ -27,6 +27,18 @@ def table_plot(table: ResultsTable) -> list[str]:
     return _plot(lines, int(last)) or [_NOTHING]
 
 
+def table_words(table: ResultsTable) -> str:
+    """Return the course of a results file in words; names are not cleaned."""
+    from tui.jobs import MetricPoint
+    from tui.run.state import RunState
+    from tui.run.trend import trend
+
+    state = RunState("")
+    for name, line in table.series().items():
+        state.take([MetricPoint("", None, int(step), None, {name: y}) for step, y in line])
+    return trend(state)
+
+
 def _plot(lines: Mapping[str, list[tuple[float, float]]], total: int) -> list[str]:
     from widgets.plain import plot
 

@@ -159,18 +159,23 @@ async def find_job(opened: Session, text: str) -> str:
 
 
 async def _by_prefix(opened: Session, text: str, missing: ProviderError) -> str:
+    import difflib
+
+    ids = [job.id for job in await list_all(opened.provider, _PAGES)]
     found = [
-        job.id
-        for job in await list_all(opened.provider, _PAGES)
-        if job.id.startswith(text) or job.id.partition("-")[2].startswith(text)
+        job_id
+        for job_id in ids
+        if job_id.startswith(text) or job_id.partition("-")[2].startswith(text)
     ]
     if len(found) == 1:
         return found[0]
     if found:
         raise _ambiguous(text, found)
+    close = difflib.get_close_matches(text, ["last", *ids], 1, 0.7)
+    meant = f"did you mean {close[0]!r}? " if close else ""
     raise ProviderError(
         f"{opened.provider.name} has no job {text!r}",
-        "see 'tunedeck jobs'; --provider NAME asks another one",
+        f"{meant}see 'tunedeck jobs'; --provider NAME asks another one",
         code="not_found",
         status=404,
     ) from missing

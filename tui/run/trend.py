@@ -32,10 +32,8 @@ def trend(state: RunState) -> str:
     if name:
         parts.append(_course(name, state.train))
         parts += _gaps(name, state.train)
-    measured = state.full_valid if len(state.full_valid) >= len(state.valid) else state.valid
-    valid = _name_of(state, measured)
-    if valid:
-        parts += _validation(valid, measured, highest=state.higher_is_better)
+    if state.best is not None:
+        parts += _validation(state.best[0], state)
     if not parts and state.metrics:
         name, track = next(iter(state.metrics.items()))
         parts.append(_course(name, track))
@@ -58,11 +56,14 @@ def _course(name: str, track: Track) -> str:
     last = math.fsum(track.values[at] for at in places[-count:]) / count
     steps = track.steps[places[-1]] - track.steps[places[0]]
     over = f"over {integer(steps)} step{'' if steps == 1 else 's'}"
+    about = ""
+    if count > 1:
+        # The last value stands in the plot's head and in the panel, and is another number.
+        about, over = "about ", f"{over}, {metric(track.values[places[-1]])} at the last"
     if abs(last - first) <= _SAME * abs(first):
-        return f"{name} hardly changed, {metric(first)} to {metric(last)} {over}"
-    return (
-        f"{name} {'rose' if last > first else 'fell'} from {metric(first)} to {metric(last)} {over}"
-    )
+        return f"{name} hardly changed, {about}{metric(first)} to {metric(last)} {over}"
+    way = "rose" if last > first else "fell"
+    return f"{name} {way} from {about}{metric(first)} to {about}{metric(last)} {over}"
 
 
 def _gaps(name: str, track: Track) -> list[str]:
@@ -73,11 +74,15 @@ def _gaps(name: str, track: Track) -> list[str]:
     return [f"{name} was no finite number {times}, first at step {integer(track.steps[places[0]])}"]
 
 
-def _validation(name: str, track: Track, *, highest: bool) -> list[str]:
-    best = track.best(highest=highest)
+def _validation(name: str, state: RunState) -> list[str]:
+    track = state.metrics[name]
+    best = track.best(highest=state.higher_is_better)
     if best is None:
         return []
     said = [f"best {name} {metric(best[0])} at step {integer(best[1])}"]
+    newest = track.last_finite
+    if newest is not None and newest != best[0]:
+        said[0] += f", {metric(newest)} at the last"
     rises, falls = ends_rising(track.values), ends_rising([-value for value in track.values])
     if rises >= _WORTH:
         said.append(f"its last {rises} measurements rose")

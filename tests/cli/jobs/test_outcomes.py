@@ -23,6 +23,10 @@ def test_results(server: FaultServer, out: Out, tmp_path: Path) -> None:
     assert out("results", "ftjob-one", "-o", str(target))[0] == 0
     assert target.read_text() == "step,train_loss\n1,2.5\n2,1.5\n"
     assert "train_loss 1.5" in out("results", "ftjob-one", "--plot")[1]
+    assert "train_loss fell from" in out("results", "ftjob-one", "--plot")[1]
+    words = out("results", "ftjob-one", "--words")[1]
+    assert "train_loss fell from" in words
+    assert words.isascii()
     assert "2.5" in out("results", "ftjob-one")[1]
     assert out("results", "ftjob-one", "-o", str(tmp_path / "no" / "x.csv"))[0] == 2
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

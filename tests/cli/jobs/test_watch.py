@@ -77,6 +77,14 @@ def test_watch_of_no_such_job(out: Out) -> None:
     assert json.loads(printed)["error"]["code"] == "not_found"
 
 
+def test_a_job_misspelt(server: FaultServer, out: Out) -> None:
+    finished(server)
+    for typed, meant in (("ftjob-onf", "ftjob-one"), ("latest", "last")):
+        code, _, told = out("watch", typed, "--plain")
+        assert code == 3
+        assert f"did you mean {meant!r}?" in told
+
+
 def test_watch_gives_up_after_the_timeout(server: FaultServer, out: Out) -> None:
     server.add_job()
     looks = 0
