@@ -7,7 +7,6 @@ taken from the same places by numpy, after a comparison of all other bytes and o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +51,7 @@ class Found:
 class _Gathering:
     def __init__(self, data: bytes) -> None:
         self.data = data
+        self.buffer = np.frombuffer(data, np.uint8)
         self.bad = 0
         self.texts: dict[str, bytes] = {}
         self.names: dict[str, int] = {}
@@ -75,28 +75,26 @@ class _Gathering:
 
     def group(self, orders: Whole, starts: Whole, length: int) -> None:
         """Read the records of one length, a few hundred shapes at most."""
-        buffer = np.frombuffer(self.data, np.uint8)
-        rows = sliding_window_view(buffer, length + 4)[starts]
-        stored = np.ascontiguousarray(rows[:, length:]).view("<u4").ravel()
-        body = rows[:, :length]
-        sound = masked_all(body) == stored
-        self.bad += int((~sound).sum())
-        left = np.flatnonzero(sound)
+        rows = np.zeros((len(starts), -(-(length + 4) // 8) * 8), np.uint8)
+        rows[:, : length + 4] = sliding_window_view(self.buffer, length + 4)[starts]
+        stored = np.ascontiguousarray(rows[:, length : length + 4]).view("<u4").ravel()
+        sound = masked_all(rows[:, :length]) == stored
+        self.bad += len(sound) - int(sound.sum())
+        orders, starts, rows = orders[sound], starts[sound], rows[sound]
         for _ in range(_MOST_SHAPES):
-            if not len(left):
+            if not len(rows):
                 return
-            first = int(left[0])
-            event = read_event(body[first].tobytes())
-            like = _alike(body[left], event)
+            event = read_event(rows[0, :length].tobytes())
+            like = _alike(rows, event, length)
             if like is None:
-                self.one(int(orders[first]), int(starts[first]), length)
-                left = left[1:]
-                continue
-            assert event is not None
-            self._take(orders[left[like]], body[left[like]], event)
-            left = left[~like]
-        for at in left.tolist():
-            self.one(int(orders[at]), int(starts[at]), length)
+                self.one(int(orders[0]), int(starts[0]), length)
+                like = np.zeros(len(rows), bool)
+                like[0] = True
+            elif event is not None:
+                self._take(orders[like], rows[like], event)
+            orders, starts, rows = orders[~like], starts[~like], rows[~like]
+        for order, start in zip(orders.tolist(), starts.tolist(), strict=True):
+            self.one(order, start, length)
 
     def _take(self, orders: Whole, rows: Bytes, event: Event) -> None:
         scalar = event.scalars[0]
@@ -121,7 +119,7 @@ class _Gathering:
         return Found(list(self.names), tags, steps, walls, values, self.texts, self.bad)
 
 
-def read_many(data: bytes, starts: Sequence[int], lengths: Sequence[int]) -> Found:
+def read_many(data: bytes, starts: Whole, lengths: Whole) -> Found:
     """Return what is in records.
 
     Args:
@@ -130,35 +128,37 @@ def read_many(data: bytes, starts: Sequence[int], lengths: Sequence[int]) -> Fou
         lengths: The length of each; four bytes of checksum follow each.
     """
     gathering = _Gathering(data)
-    sizes, places = np.array(lengths, np.int64), np.array(starts, np.int64)
-    by_length = np.argsort(sizes, kind="stable")
-    ends = np.flatnonzero(np.diff(sizes[by_length])) + 1
-    for orders in np.split(by_length, ends) if len(sizes) else ():
-        length = lengths[orders[0]]
+    by_length = np.argsort(lengths, kind="stable")
+    ends = np.flatnonzero(np.diff(lengths[by_length])) + 1
+    for orders in np.split(by_length, ends):
+        length = int(lengths[orders[0]])
         if length > _LONGEST or len(orders) < _FEW:
             for order in orders.tolist():
-                gathering.one(order, starts[order], length)
+                gathering.one(order, int(starts[order]), length)
         else:
-            gathering.group(orders, places[orders], length)
+            gathering.group(orders, starts[orders], length)
     return gathering.found()
 
 
-def _alike(rows: Bytes, event: Event | None) -> NDArray[np.bool_] | None:
+def _alike(rows: Bytes, event: Event | None, length: int) -> NDArray[np.bool_] | None:
     """Return which rows have the shape of the first; ``None`` when it is no plain scalar."""
     if event is None or len(event.scalars) != 1 or event.texts:
         return None
     scalar = event.scalars[0]
     if not scalar.size or event.step < 0 or event.step_size > 8:
         return None
-    fixed = np.ones(rows.shape[1], bool)
-    fixed[scalar.at : scalar.at + scalar.size] = False
+    fixed = np.zeros(rows.shape[1], np.uint8)
+    fixed[:length] = 0xFF
+    fixed[scalar.at : scalar.at + scalar.size] = 0
     if event.wall_at >= 0:
-        fixed[event.wall_at : event.wall_at + 8] = False
-    last = event.step_at + event.step_size
-    fixed[event.step_at : last] = False
-    like: NDArray[np.bool_] = (rows[:, fixed] == rows[0, fixed]).all(axis=1)
-    steps = rows[:, event.step_at : last] & 0x80
-    like &= (steps == steps[0]).all(axis=1)
+        fixed[event.wall_at : event.wall_at + 8] = 0
+    # Of a step's bytes the highest bit says whether there is another.
+    fixed[event.step_at : event.step_at + event.step_size] = 0x80
+    differ = np.zeros(len(rows), np.uint64)
+    words = rows.view(np.uint64)
+    for column, bits in zip(words.T, fixed.view(np.uint64), strict=True):
+        differ |= (column ^ column[0]) & bits
+    like: NDArray[np.bool_] = differ == 0
     return like
 
 

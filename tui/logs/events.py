@@ -6,21 +6,16 @@ Only scalars are read, and the training arguments that Hugging Face's Trainer pu
 from __future__ import annotations
 
 import json
-import struct
 from typing import Any
 
 import numpy as np
 
 from tui.jobs import NONE
 from tui.logs.bulk import Found, read_many
-from tui.logs.checksum import masked_length
 from tui.logs.columns import Mask, Real, Rows, Whole
+from tui.logs.frames import Frames
 from tui.logs.rows import SILENT_ENDS, Batch, Note, is_summary, metric_name, number
 
-_FRAME = struct.Struct("<QI")
-_CRC = struct.Struct("<I")
-# Larger records hold pictures or graphs.
-_LARGEST = 1 << 20
 _ARGUMENTS = (
     "learning_rate",
     "per_device_train_batch_size",
@@ -40,25 +35,23 @@ class EventFile:
     kind = "TensorBoard events"
 
     def __init__(self) -> None:
-        self._rest: bytes | None = b""  # None once the file is damaged
-        self._skip = 0
-        self._sound: dict[int, int] = {}
+        self._frames = Frames()
+        self._rest = b""
+        self._told_damage = False
         self._ended = False
 
     def feed(self, data: bytes) -> Batch:
         """Take the next bytes."""
-        batch = Batch()
-        if self._rest is None:
-            return batch
-        if self._skip:
-            dropped = min(self._skip, len(data))
-            self._skip, data = self._skip - dropped, data[dropped:]
-        data = self._rest + data
-        starts, lengths, at = self._frames(data)
-        self._rest = data[at:] if at is not None else None
-        if starts:
+        batch, frames = Batch(), self._frames
+        dropped = min(frames.skip, len(data))
+        frames.skip -= dropped
+        data = self._rest + data[dropped:]
+        starts, lengths = frames.find(data)
+        self._rest = data[frames.at :]
+        if len(starts):
             self._read(data, starts, lengths, batch)
-        if at is None:
+        if frames.damaged and not self._told_damage:
+            self._told_damage = True
             note = Note("The event file is damaged from here on.", "error")
             batch.notes.append((len(batch.rows or ()), note))
         return batch
@@ -68,32 +61,7 @@ class EventFile:
         del final
         return Batch()
 
-    def _frames(self, data: bytes) -> tuple[list[int], list[int], int | None]:
-        """Return offset and length of the whole records, and where the next one begins.
-
-        Nothing is known of what comes after a frame that is damaged: ``None`` stands for that.
-        """
-        starts: list[int] = []
-        lengths: list[int] = []
-        at, end, sound = 0, len(data), self._sound
-        while at + _FRAME.size <= end:
-            length, crc = _FRAME.unpack_from(data, at)
-            after = at + _FRAME.size + length + _CRC.size
-            if sound.get(length) != crc:
-                if masked_length(length) != crc:
-                    return starts, lengths, None
-                if length > _LARGEST:
-                    self._skip, at = max(0, after - end), min(after, end)
-                    continue
-                sound[length] = crc
-            if after > end:
-                break
-            starts.append(at + _FRAME.size)
-            lengths.append(length)
-            at = after
-        return starts, lengths, at
-
-    def _read(self, data: bytes, starts: list[int], lengths: list[int], batch: Batch) -> None:
+    def _read(self, data: bytes, starts: Whole, lengths: Whole, batch: Batch) -> None:
         found = read_many(data, starts, lengths)
         batch.facts.update(self._facts(found.texts, batch))
         self._ended = self._ended or is_summary(dict.fromkeys(found.names))
