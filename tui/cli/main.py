@@ -37,6 +37,7 @@ FAMILIES = {
     "tui.cli.doctor": ("doctor",),
 }
 """The commands by the module that adds them, so that only the one that is asked for is imported."""
+_ASKED = frozenset({"-h", "--help", "--version"})
 _FAMILY_OF = {command: family for family, commands in FAMILIES.items() for command in commands}
 
 if TYPE_CHECKING:
@@ -103,12 +104,13 @@ def _from_os_error(error: OSError) -> FileError:
 def _dispatch(argv: list[str]) -> int:
     argv = _choose_drawing(_choose_read_only(argv))
     words = [word for word in argv if not word.startswith("-")]
-    asked = bool(argv) and argv[0] in ("-h", "--help", "--version")
     family = _FAMILY_OF.get(words[0]) if words else None
+    asked = not _ASKED.isdisjoint(argv[:1] if family else argv)
     if asked or family:
         from tui.cli.parsing import build_parser
 
-        args = build_parser((family,) if family and not asked else FAMILIES).parse_args(argv)
+        parser = build_parser((family,) if family and not asked else FAMILIES)
+        args = parser.parse_args(argv if family else [word for word in argv if word in _ASKED])
         handler: Handler = args.handler
         return handler(args)
     return _open_app(argv)
@@ -138,20 +140,32 @@ def _choose_drawing(argv: list[str]) -> list[str]:
     return [word for word in argv if word != "--ascii"]
 
 
+def _refuse_unknown(word: str) -> None:
+    """Say that a word is no file, and what may have been meant."""
+    if _looks_like_path(word) or Path(word).exists():
+        return
+    if word in _FAMILY_OF:
+        raise UsageError(f"options stand before the command {word}", f"write 'tunedeck {word} …'")
+    import difflib
+
+    close = difflib.get_close_matches(word, _FAMILY_OF, n=1)
+    hint = f"did you mean 'tunedeck {close[0]}'?" if close else "see 'tunedeck --help'"
+    raise UsageError(f"{word!r} is neither a file nor a command", hint)
+
+
 def _open_app(argv: list[str]) -> int:
     """Open the application on the paths named, which may be commands misspelt."""
+    if argv and not argv[0].startswith("-"):
+        # Before its options are called unknown.
+        _refuse_unknown(argv[0])
     paths, options = argv, {}
     if any(word.startswith("-") and word != "-" for word in argv):
         from tui.cli.parsing import app_parser
 
         args = app_parser().parse_args(argv)
         paths, options = args.paths, {"provider": args.provider, "mouse": args.mouse}
-    if paths and not _looks_like_path(paths[0]) and not Path(paths[0]).exists():
-        import difflib
-
-        close = difflib.get_close_matches(paths[0], _FAMILY_OF, n=1)
-        hint = f"did you mean 'tunedeck {close[0]}'?" if close else "see 'tunedeck --help'"
-        raise UsageError(f"{paths[0]!r} is neither a file nor a command", hint)
+        if paths:
+            _refuse_unknown(paths[0])
     # Loading Textual makes very many objects and no garbage, yet the collector would go through all
     # of them again and again, a tenth of the time to the first frame. The application turns it on.
     gc.disable()

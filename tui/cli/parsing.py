@@ -12,12 +12,22 @@ from typing import NoReturn
 from tui import __version__
 from tui.errors import UsageError
 
-EPILOG = """\
-With no command it opens the terminal application on the files or folder named.
-
+USAGE = """\
+tunedeck [PATH ...] [--provider NAME] [--mouse | --no-mouse]
+       tunedeck COMMAND ...        ('tunedeck COMMAND --help' has the rest)"""
+_CODES = """\
 exit codes: 0 done, 1 the thing asked about is bad, 2 wrong usage or an unreadable file,
 3 the provider refused or could not be reached, 4 refused for safety, 130 interrupted
 """
+EPILOG = f"""\
+With no command it opens the terminal application on the files or folder named; several files are
+one dataset, - is standard input.
+
+{_CODES}"""
+_APP_OPTIONS = """\
+--provider NAME      where new runs go, unless the form says otherwise
+--mouse, --no-mouse  use the mouse (default: not over SSH)"""
+_JOB = "a job's id, the beginning of it, or 'last'"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,20 +85,43 @@ def build_parser(families: Iterable[str]) -> argparse.ArgumentParser:
     """
     parser = _Commands(
         prog="tunedeck",
+        usage=USAGE,
         description="Check, count, price, launch, watch and cancel fine-tuning, in a terminal.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"tunedeck {__version__}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"tunedeck {__version__}",
+        help="show the version and exit",
+    )
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII only")
     parser.add_argument("--read-only", action="store_true", help="change nothing at any provider")
+    # Only told of here: before a command they would be silently overruled by the command's own.
+    parser.add_argument_group("options of the application", _APP_OPTIONS)
     commands = parser.add_subparsers(
-        title="commands", metavar="COMMAND", dest="command", parser_class=_Parser
+        title="commands", metavar="COMMAND", dest="command", prog="tunedeck", parser_class=_Parser
     )
     for family in families:
         importlib.import_module(family).add_parsers(commands)
+    _complete(commands)
     return parser
+
+
+def _complete(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Say in each command's help what every command has in common and did not say itself."""
+    summaries = {action.dest: action.help for action in commands._choices_actions}
+    for name, parser in commands.choices.items():
+        summary = summaries.get(name) or ""
+        if parser.description is None:
+            parser.description = f"{summary[:1].upper()}{summary[1:]}."
+        if parser.epilog is None:
+            parser.epilog = " ".join(_CODES.split())
+        for action in parser._actions:
+            if action.metavar == "JOB" and action.help is None:
+                action.help = _JOB
 
 
 def app_parser() -> argparse.ArgumentParser:
