@@ -18,6 +18,7 @@ from tui.screens.data import DataScreen
 
 GOLDENS = Path(__file__).parent / "goldens"
 PATIENCE = 60.0
+MakeApp = Callable[..., TunedeckApp]
 
 CHAT = [
     {

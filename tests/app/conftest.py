@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.aids import BROKEN, CHAT, HOSTILE_TEXT, PATIENCE, write_lines
+from tests.app.aids import BROKEN, CHAT, HOSTILE_TEXT, PATIENCE, MakeApp, write_lines
 from tests.app.job_fakes import FakeProvider, application
 from tui.app import TunedeckApp
 from tui.config import Paths, Settings
@@ -61,7 +61,7 @@ def hostile_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_app(home: Path) -> Callable[..., TunedeckApp]:
+def make_app(home: Path) -> MakeApp:
     """Return a maker of applications, on a file when one is named."""
 
     def make(path: Path | None = None, **options: object) -> TunedeckApp:

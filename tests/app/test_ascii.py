@@ -28,7 +28,6 @@ async def plain(pilot, *keys: str, shows: str = "") -> None:
     if keys:
         await pilot.press(*keys)
     await wait(pilot, lambda: shows in screen_text(app), shows)
-    await pilot.pause(0.1)
     shown = screen_text(app)
     odd = sorted({c for c in shown if ord(c) > 126})
     assert not odd, f"after {keys}: {odd}\n{shown}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.app.aids import (
     CHAT,
+    MakeApp,
     assert_golden,
     data,
     done,
@@ -18,11 +18,8 @@ from tests.app.aids import (
     wait_for,
     write_lines,
 )
-from tui.app import TunedeckApp
 from tui.opened import workspace
 from tui.opened.workspace import Stage
-
-MakeApp = Callable[..., TunedeckApp]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 45)])

@@ -91,4 +91,6 @@ def test_a_name_that_is_no_text_does_no_harm(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
-    Memory.load(Paths(tmp_path, tmp_path / "state", tmp_path)).opened("/data/a.jsonl")
+    memory = Memory.load(Paths(tmp_path, tmp_path / "state", tmp_path))
+    memory.opened("/data/a.jsonl")
+    assert memory.recent == ["/data/a.jsonl"], "known until the end, and kept nowhere"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.app.aids import CHAT, data, done, screen_text, wait_for, write_lines
-from tui.app import TunedeckApp
+from tests.app.aids import CHAT, MakeApp, data, done, screen_text, wait_for, write_lines
 from tui.dataset import (
     LineIndex,
     Source,
@@ -25,7 +24,6 @@ from widgets.record_data import RecordData
 from widgets.record_layout import Laid, chat_rows, fault_span, raw_rows
 from widgets.text import cell_width, use_ascii
 
-MakeApp = Callable[..., TunedeckApp]
 SAMPLES = Path(__file__).parent.parent.parent / "sample_data" / "broken"
 WIDE = '漢字 \\" \\n \\ud83d\\ude00 é\\u00e9 '
 

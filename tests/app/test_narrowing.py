@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from tests.app.aids import CHAT, assert_golden, screen_text, wait_for, write_lines
+from tests.app.aids import CHAT, MakeApp, assert_golden, screen_text, wait_for, write_lines
 from tui.app import TunedeckApp
 from tui.opened.workspace import Stage
 from tui.screens.data import DataScreen
 
-MakeApp = Callable[..., TunedeckApp]
 SIZES = [(80, 24), (160, 45)]
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from textual.app import SystemCommand
 
-from tests.app.aids import screen_text, wait_for
+from tests.app.aids import MakeApp, screen_text, wait_for
 from tests.terminal import TUNEDECK, Terminal
-from tui.app import TunedeckApp
 from tui.screens.palette import Palette, matching
-
-MakeApp = Callable[..., TunedeckApp]
 
 
 async def test_a_command_is_found_by_part_of_its_name(make_app: MakeApp, chat_file: Path) -> None:

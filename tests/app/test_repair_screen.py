@@ -13,6 +13,7 @@ from textual.app import SuspendNotSupported
 
 from tests.app.aids import (
     CHAT,
+    MakeApp,
     assert_golden,
     data,
     done,
@@ -29,7 +30,6 @@ from widgets.confirm import Confirm
 from widgets.diff_view import DiffView
 from widgets.text import use_ascii
 
-MakeApp = Callable[..., TunedeckApp]
 GPT = {"messages": [{"role": "user", "content": "Hello"}, {"role": "gpt", "content": "Hi"}]}
 EXTRA = {"messages": [{"role": "human", "content": "Hey", "id": 1}, *CHAT[0]["messages"][2:]]}
 ALONE = {"messages": [{"role": "user", "content": "No answer follows"}]}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from tests.app.aids import assert_golden, screen_text, wait_for
+from tests.app.aids import MakeApp, assert_golden, screen_text, wait_for
 from tui.app import TunedeckApp
 from tui.jobs import Job, LaunchRow, LaunchState, Ledger, open_ledger
 from tui.jobs.rows import Owner
@@ -21,7 +20,6 @@ from tui.screens.issues import IssuesScreen
 from tui.screens.price import PriceScreen
 from widgets.record_view import RecordView
 
-MakeApp = Callable[..., TunedeckApp]
 SIZES = [(80, 24), (160, 45)]
 
 
@@ -55,7 +53,6 @@ async def checked(app: TunedeckApp, pilot: Pilot[int]) -> None:
 async def go(app: TunedeckApp, pilot: Pilot[int], key: str, mode: str) -> None:
     await pilot.press(key)
     await wait_for(pilot, mode, lambda: app.current_mode == mode and app.screen.is_mounted)
-    await pilot.pause(0.1)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -275,12 +272,12 @@ async def test_back_never_quits(make_app: MakeApp, chat_file: Path) -> None:
         await checked(app, pilot)
         for key in "2", "3", "4":
             await go(app, pilot, key, {"2": "issues", "3": "tokens", "4": "price"}[key])
-        seen = []
-        for _ in range(5):
+        for mode in ("tokens", "issues", "data"):
             await pilot.press("q")
-            await pilot.pause(0.1)
-            seen.append(app.current_mode)
-        assert seen == ["tokens", "issues", "data", "data", "data"]
+            await wait_for(pilot, mode, lambda mode=mode: app.current_mode == mode)
+        await pilot.press("q", "q")
+        await pilot.pause()
+        assert app.current_mode == "data"
         assert app.is_running
 
 

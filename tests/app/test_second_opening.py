@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.aids import CHAT, wait_for, write_lines
+from tests.app.aids import CHAT, MakeApp, wait_for, write_lines
 from tui.app import TunedeckApp
 from tui.dataset import Scan, cache
 from tui.opened.workspace import Stage
 
 LINES = 300
-
-MakeApp = Callable[..., TunedeckApp]
 
 
 def done(app: TunedeckApp) -> Callable[[], bool]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.aids import CHAT, screen_text, wait_for, write_lines
+from tests.app.aids import CHAT, MakeApp, screen_text, wait_for, write_lines
 from tests.terminal import TUNEDECK, Terminal
 from tui.app import TunedeckApp
 from tui.dataset import Source
@@ -22,8 +22,6 @@ from tui.opened.opening import load, opens_at_once
 from tui.opened.workspace import Stage
 from tui.screens.data import DataScreen
 from tui.screens.open import OpenScreen
-
-MakeApp = Callable[..., TunedeckApp]
 
 
 @pytest.fixture(autouse=True)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.app.aids import screen_text, wait_for
-from tui.app import TunedeckApp
+from tests.app.aids import MakeApp, screen_text, wait_for
 from tui.credentials import needs_consent
 from widgets.confirm import Confirm
-
-MakeApp = Callable[..., TunedeckApp]
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.dataset import generate
+from tests.waiting import wait_for
 from tui.cli.main import run_command
 
 LINE = '{{"messages": [{{"role": "user", "content": "q{0}"}}, {{"role": "{1}", "content": "a"}}]}}'
@@ -199,10 +199,7 @@ def test_being_ended_leaves_nothing(kind: int, tmp_path: Path) -> None:
         [sys.executable, "-m", "tui", "fix", str(path), "-o", str(tmp_path / "out.jsonl")],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while len(os.listdir(tmp_path)) < 2 and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_for(lambda: len(os.listdir(tmp_path)) > 1 or process.poll() is not None)
     process.send_signal(kind)
     _, err = process.communicate(timeout=60)
     assert process.returncode in (128 + kind, 130)

@@ -217,8 +217,10 @@ async def test_a_provider_is_not_flooded() -> None:
 
 async def test_nothing_to_ask_is_no_failure() -> None:
     lab = Talker({})
-    await ran(Sampling([], [prompt("p")], SETTINGS))
-    await ran(Sampling([lab.model("a")], [], SETTINGS))
+    for models, prompts in (([], [prompt("p")]), ([lab.model("a")], [])):
+        sampling = Sampling(models, prompts, SETTINGS)
+        await ran(sampling)
+        assert not sampling.answers
 
 
 def test_another_system_message_takes_the_place_of_the_first() -> None:

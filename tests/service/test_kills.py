@@ -9,16 +9,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import openai
 import pytest
 
 from tests.service.conftest import CHAT, TINY, Deck, jsonl
 from tests.service.test_runs import gone
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -88,13 +87,6 @@ class Served:
         except FileNotFoundError:
             return []
         return [int(line) for line in text.splitlines()]
-
-
-def wait_for(good: Callable[[], Any], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not good():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def reached(served: Served, job_id: str, step: int) -> None:

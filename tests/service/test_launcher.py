@@ -10,7 +10,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ import openai
 import pytest
 
 from tests.service.conftest import CHAT, jsonl
+from tests.waiting import wait_for
 from tui.config import Paths
 from tui.errors import FileError, ProviderError
 from tui.service import Endpoint, ensure_running, find_running, stop
@@ -33,14 +33,6 @@ START = "from tui.config import Paths; from tui.service import ensure_running as
 @pytest.fixture
 def paths(home: Path) -> Paths:
     return Paths.resolve()
-
-
-def wait_for(good: Callable[[], Any], seconds: float = 30) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := good()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return value
 
 
 def alive(pid: int) -> bool:

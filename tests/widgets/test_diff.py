@@ -140,7 +140,7 @@ async def test_lines_have_signs_and_words_are_underlined() -> None:
 
 async def test_a_record_that_goes_is_all_minus_and_a_long_one_is_shown_in_part() -> None:
     view = DiffView()
-    async with One(view).run_test(size=(60, 20)) as pilot:
+    async with One(view).run_test(size=(60, 400)) as pilot:
         view.show('{"a": 1}', None)
         await pilot.pause()
         assert [line[:1] for line in drawn(view) if line] == ["-", "-", "-"]
@@ -148,7 +148,7 @@ async def test_a_record_that_goes_is_all_minus_and_a_long_one_is_shown_in_part()
         view.show(json.dumps({"a": long + "x"}), json.dumps({"a": long + "y"}))
         await pilot.pause()
         assert view.row_count < 400
-        assert "characters not shown" in "\n".join(drawn(view)) or view.row_count > 20
+        assert "characters not shown" in "\n".join(drawn(view))
 
 
 # Answers side by side

@@ -91,8 +91,10 @@ async def test_any_width_and_size_is_survived() -> None:
         for size in ((1, 1), (3, 2), (200, 60), (9, 4)):
             await pilot.resize_terminal(*size)
             await pilot.press("v", "G", "g")
+            assert len(text(widget)) == widget.size.height
         widget.show(None)
         await pilot.pause()
+        assert "Hello" not in "".join(text(widget))
 
 
 async def test_what_is_not_a_conversation_is_shown_raw() -> None:

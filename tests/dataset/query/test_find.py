@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -396,18 +396,14 @@ def test_nothing_to_look_for(tmp_path: Path) -> None:
 def test_a_search_is_stopped_between_blocks(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text((chat("x" * 4000) + "\n") * 2000)
-    asked: list[float] = []
-
-    def cancelled() -> bool:
-        asked.append(time.monotonic())
-        return len(asked) >= 3
+    asked = itertools.count(1)
 
     reached = []
     with Source.open(path) as source:
         index = LineIndex()
         index.extend(source)
         find(
-            source, index, Search("none"), cancelled=cancelled,
+            source, index, Search("none"), cancelled=lambda: next(asked) >= 3,
             on_found=lambda _, done: reached.append(done),
         )  # fmt: skip
         assert max(reached, default=0) <= 2 * BLOCK
