@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import math
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.jobs import Job, MetricPoint, Update
+from tui.run.dataset import Whereabouts
 from tui.run.measures import measures_of
 from tui.run.points import as_csv, as_json
 from tui.run.spikes import records_behind, spikes
@@ -128,21 +130,34 @@ def test_the_records_of_a_step_are_those_the_engine_takes(tmp_path: Path) -> Non
     state = state_of([], seed=7, hyperparameters={"batch_size": 4})
     seen: list[int] = []
     for step in (1, 2, 3):
-        behind = records_behind(state, step, "local", str(file))
+        behind = records_behind(state, step, "local", Whereabouts(str(file)))
         assert behind.lines == tuple(sorted(lines[i] for i in examples_of_step(7, step, 4, 10)))
         seen += behind.lines
     assert sorted(seen) == lines, "an epoch takes every record once"
 
 
+def test_the_order_is_known_of_every_method_and_of_a_tuned_model_of_the_engine(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "pairs.jsonl.gz"
+    file.write_bytes(gzip.compress(b"\n{}\n{}\n\n{}"))
+    for fields in ({"method": {"type": "dpo"}}, {"model": "ft:micro:local:x:1"}):
+        state = state_of([], seed=7, hyperparameters={"batch_size": 3}, **fields)
+        assert records_behind(state, 1, "local", Whereabouts(str(file))).lines == (2, 3, 5)
+    other = state_of([], seed=7, hyperparameters={"batch_size": 3}, model="ft:llama:local:x:1")
+    assert "this engine" in records_behind(other, 1, "local", Whereabouts(str(file))).why_not
+
+
 def test_where_the_order_is_not_known_that_is_said(tmp_path: Path) -> None:
     file = tmp_path / "train.jsonl"
     file.write_text("{}\n")
+    there, gone = Whereabouts(str(file)), Whereabouts(why_not="it was moved")
     state = state_of([], seed=7, hyperparameters={"batch_size": 1})
-    assert "shuffles" in records_behind(state, 1, "openai", str(file)).why_not
-    assert "log" in records_behind(state, 1, "log", "").why_not
-    assert "not on this machine" in records_behind(state, 1, "local", "").why_not
+    assert "shuffles" in records_behind(state, 1, "openai", there).why_not
+    assert "log" in records_behind(state, 1, "log", gone).why_not
+    assert records_behind(state, 1, "local", gone).why_not == "it was moved"
     unknown = RunState("ftjob-2")
-    assert records_behind(unknown, 1, "local", str(file)).why_not
+    assert records_behind(unknown, 1, "local", there).why_not
 
 
 def test_exported_points_are_the_numbers_that_arrived() -> None:

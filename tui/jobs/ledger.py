@@ -166,6 +166,11 @@ class Ledger(Bills, KeptRules, History):
         )
         return str(rows[0]["file_id"]) if rows else None
 
+    def upload_size(self, sha256: str) -> int | None:
+        """Return the bytes of a file that was uploaded anywhere; ``None`` where none was."""
+        rows = self._read("SELECT bytes FROM uploads WHERE sha256=? LIMIT 1", (sha256,))
+        return int(rows[0]["bytes"]) if rows else None
+
     def keep_upload(
         self, endpoint: str, sha256: str, file_id: str, size: int, purpose: str = "fine-tune"
     ) -> None:

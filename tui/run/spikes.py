@@ -6,12 +6,12 @@ from the seed. Hosted providers shuffle and do not tell how.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tui.run.dataset import Whereabouts, lines_of
 from widgets.track import Track
 
 if TYPE_CHECKING:
@@ -67,20 +67,23 @@ def spikes(track: Track, *, upwards: bool = True) -> list[float]:
     return [float(step) for step in steps[(apart > least) & (apart > 0)]]
 
 
-def records_behind(state: RunState, step: int, kind: str, file: str) -> Behind:
+def records_behind(state: RunState, step: int, kind: str, data: Whereabouts) -> Behind:
     """Say which records were trained on at a step. Reads the training file.
 
     Args:
         state: The run.
         step: The step, from 1.
         kind: The kind of its provider, as in ``tui.config.ProviderConfig``; ``log`` for a log.
-        file: Path of its training file on this machine; empty when not known.
+        data: Where its training file is.
+
+    Raises:
+        FileError: The training file cannot be read.
     """
     job = state.job
     if job is None:
         return Behind(why_not="Nothing is known of this run yet")
-    if kind != "local" or job.method != "supervised" or _base(job.model) not in ("micro", "ft"):
-        who = {"log": "this log does not", "local": "this engine or method does not"}
+    if kind != "local" or _base(job.model) != "micro":
+        who = {"log": "this log does not", "local": "this engine does not"}
         teller = who.get(kind, "this provider shuffles the data and does not")
         return Behind(
             why_not=f"Which records a step trained on is not known: {teller} tell their order"
@@ -88,9 +91,9 @@ def records_behind(state: RunState, step: int, kind: str, file: str) -> Behind:
     batch = job.hyperparameters.get("batch_size")
     if not isinstance(batch, int) or job.seed is None:
         return Behind(why_not="The batch size and the seed of this run are not known yet")
-    if not file or not os.path.exists(file):
-        return Behind(why_not="The training file of this run is not on this machine any more")
-    lines = _examples(file)
+    if not data.path:
+        return Behind(why_not=data.why_not)
+    lines = _examples(data.path)
     from tui.service import examples_of_step
 
     chosen = examples_of_step(job.seed, step, batch, len(lines))
@@ -98,14 +101,11 @@ def records_behind(state: RunState, step: int, kind: str, file: str) -> Behind:
 
 
 def _base(model: str) -> str:
-    return model.partition(":")[0]
+    """The model that was tuned in the first place: a tuned one names it after ``ft:``."""
+    return model.removeprefix("ft:").partition(":")[0]
 
 
 def _examples(path: str) -> list[int]:
     """The physical lines that hold a record: all that are not blank."""
-    with open(path, "rb") as file:
-        return [
-            number
-            for number, line in zip(range(1, _MOST_LINES), file, strict=False)
-            if line.removeprefix(b"\xef\xbb\xbf").strip()
-        ]
+    numbered = zip(range(1, _MOST_LINES), lines_of(path), strict=False)
+    return [number for number, line in numbered if line.removeprefix(b"\xef\xbb\xbf").strip()]

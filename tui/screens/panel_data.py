@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from tui.errors import TunedeckError
 from tui.messages import OpenPath
 from tui.run.compare import LOG
-from tui.run.dataset import file_of_run
+from tui.run.dataset import Whereabouts, find_data
 from tui.run.feed import feed_of
 from tui.screens.base import DeckScreen
 from tui.screens.panel_base import PanelBase
@@ -34,15 +34,23 @@ class DatasetOf(DeckScreen):
             self.say("A log does not say what it was trained on", "warning")
             return
         try:
-            ledger = await feed_of(self.deck).ledger()
-            path = await asyncio.to_thread(file_of_run, ledger, key)
+            found = await self.data_of(key)
         except TunedeckError as error:
             self.deck.tell(str(error), severity="error")
             return
-        if path:
-            self.app.post_message(OpenPath(path))
+        if found.path:
+            self.app.post_message(OpenPath(found.path))
         else:
-            self.say("This machine has no file with the bytes this run was trained on", "warning")
+            self.deck.tell(f"{found.why_not}.", severity="warning")
+
+    async def data_of(self, key: RunKey) -> Whereabouts:
+        """Find what a run was trained on, in the files opened last too.
+
+        Raises:
+            TunedeckError: The ledger cannot be read.
+        """
+        ledger = await feed_of(self.deck).ledger()
+        return await asyncio.to_thread(find_data, ledger, key, tuple(self.deck.memory.recent))
 
 
 class PanelData(PanelBase, DatasetOf):

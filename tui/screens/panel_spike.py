@@ -12,16 +12,16 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from tui.errors import TunedeckError
-from tui.run.dataset import file_of_run
-from tui.run.feed import feed_of
+from tui.run.dataset import Whereabouts, lines_of
 from tui.run.spikes import Behind, records_behind, spikes
 from tui.screens.palette import Palette
 from tui.screens.panel_charts import PanelCharts
+from tui.screens.panel_data import DatasetOf
 from widgets.numbers import counted, integer
 from widgets.text import clean
 
 
-class PanelSpike(PanelCharts):
+class PanelSpike(DatasetOf, PanelCharts):
     """The part of the panel that finds spikes and what stood behind them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -84,19 +84,18 @@ class PanelSpike(PanelCharts):
 
     @work(group="records", exclusive=True, exit_on_error=False)
     async def _look_behind(self, step: int, kind: str) -> None:
-        path = ""
+        found = Whereabouts()
         try:
             if kind == "local":
                 key = (self.deck.provider_config(self.provider).name, self.source.id)
-                ledger = await feed_of(self.deck).ledger()
                 # Only the very bytes of the launch have the lines that were trained on.
-                path = await asyncio.to_thread(file_of_run, ledger, key)
-            behind = await asyncio.to_thread(records_behind, self.state, step, kind, path)
-            previews = await asyncio.to_thread(_previews, path, behind.lines)
+                found = await self.data_of(key)
+            behind = await asyncio.to_thread(records_behind, self.state, step, kind, found)
+            previews = await asyncio.to_thread(_previews, found.path, behind.lines)
         except (TunedeckError, OSError) as error:
             self.deck.tell(str(error), severity="error")
             return
-        self.post_message(self.Found(step, behind, path, previews))
+        self.post_message(self.Found(step, behind, found.path, previews))
 
     def action_records(self) -> None:
         """Show which records the step at the cursor was trained on."""
@@ -134,12 +133,11 @@ def _previews(path: str, lines: tuple[int, ...]) -> tuple[str, ...]:
     wanted = set(lines)
     found: dict[int, str] = {}
     try:
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                if number in wanted:
-                    found[number] = clean(line[:400].decode("utf-8", "replace"), 200)
-                    if len(found) == len(wanted):
-                        break
-    except OSError:
+        for number, line in enumerate(lines_of(path), 1):
+            if number in wanted:
+                found[number] = clean(line[:400].decode("utf-8", "replace"), 200)
+                if len(found) == len(wanted):
+                    break
+    except TunedeckError:
         return ("",) * len(lines)
     return tuple(found.get(line, "") for line in lines)
