@@ -20,6 +20,7 @@ from tui.cli.session import (
 )
 from tui.config import Paths
 from tui.errors import SafetyError, UsageError
+from widgets.numbers import counted
 from widgets.text import clean
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def _price(opened: Session, request: LaunchRequest, found: Preflight) -> str:
     if cost is None:
         return f"{what}, price unknown"
     usd = "price unknown" if cost.usd is None else f"${cost.usd:,.2f}"
-    return f"{what}, {cost.epochs} epochs, {cost.tokens_billed:,} tokens, {usd}"
+    return f"{what}, {counted(cost.epochs, 'epoch')}, {cost.tokens_billed:,} tokens, {usd}"
 
 
 def _agree(

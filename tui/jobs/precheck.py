@@ -217,7 +217,7 @@ def _price(
     table: TokenTable | None,
     today: datetime.date | None,
 ) -> tuple[CostRow | None, list[Problem]]:
-    from tui.pricing import estimate
+    from tui.pricing import estimate, model_info
 
     if table is None:
         return None, _limit(request, provider, None)
@@ -239,11 +239,13 @@ def _price(
         ]
     found = _limit(request, provider, cost.usd)
     if not cost.trainable:
+        ended = model_info(request.model).offer(_company(provider)) is not None
         found.append(
             Problem(
                 ERROR if provider.kind == "openai" else WARNING,
                 "not_trainable",
-                f"{cost.model} cannot be trained at {provider.name} any more, as far as is known",
+                f"{cost.model} cannot be trained at {provider.name}"
+                f"{' any more' if ended else ''}, as far as is known",
                 "see 'tunedeck models'",
             )
         )
