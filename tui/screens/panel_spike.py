@@ -21,7 +21,7 @@ from widgets.numbers import counted, integer
 from widgets.text import clean
 
 
-class PanelSpike(DatasetOf, PanelCharts):
+class PanelSpike(PanelCharts, DatasetOf):
     """The part of the panel that finds spikes and what stood behind them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
