@@ -25,6 +25,9 @@ _LEFT_OUT = frozenset(
         "screen.copy_text",
         "app.focus_previous",
         "app.focus_next",
+        # Of anything that scrolls, in Textual's own words; few of them do anything on a screen.
+        *(f"scroll_{where}" for where in ("up", "down", "left", "right", "home", "end")),
+        *(f"page_{where}" for where in ("up", "down", "left", "right")),
     }
 )
 _MOVES = frozenset({"row", "page", "half_page", "first", "last", "bar", "scroll"})
