@@ -116,7 +116,7 @@ class Assembler:
             if stretch.restarted:
                 step = int(stretch.steps[0])
                 self._restart(step, f"Training goes on from step {step:,}: it was restarted.")
-            if self._steps.counted and not self._told_counting:
+            if stretch.counted and not self._told_counting:
                 self._told_counting = True
                 words = "This log has no step numbers: its rows are counted instead."
                 self._parts[-1].events.append(self._event(words, "info", None))

@@ -20,11 +20,13 @@ class Stretch:
         start: The place of the first of them.
         steps: Their steps on the run's axis.
         restarted: Whether training was begun again just before them, from the first one's step.
+        counted: Whether the log has no steps for some of them, which are counted instead.
     """
 
     start: int
     steps: Whole
     restarted: bool
+    counted: bool
 
 
 @dataclass(slots=True)
@@ -45,13 +47,9 @@ class Steps:
 
     A metric that is told again for an earlier step means that training was begun again from there;
     unless the epoch has grown, as then steps are counted anew in each epoch, and go on here.
-
-    Attributes:
-        counted: Whether there were rows without a step, which are counted instead.
     """
 
     def __init__(self) -> None:
-        self.counted = False
         self._ordinal = 0
         self._offset = 0
         self._epoch = 0.0
@@ -72,8 +70,15 @@ class Steps:
         turns = [*(np.flatnonzero(told[1:] != told[:-1]) + 1).tolist(), len(rows)]
         columns = _columns(rows, told)
         found: list[Stretch] = []
-        start, restarted, parts = 0, False, list[Whole]()
-        at = 0
+        parts: list[Whole] = []
+        at = start = 0
+        restarted = False
+
+        def close(stop: int) -> None:
+            if parts:
+                counted = not told[start:stop].all()
+                found.append(Stretch(start, np.concatenate(parts), restarted, counted))
+
         for turn in turns:
             if not told[at]:
                 parts.append(self._count(rows, at, turn))
@@ -83,21 +88,18 @@ class Steps:
                     if rows.epochs[at] > self._epoch:
                         self._offset = self._highest + 1
                     else:
-                        if parts:
-                            found.append(Stretch(start, np.concatenate(parts), restarted))
+                        close(at)
                         start, restarted, parts = at, True, []
                         self.begin_again(int(rows.steps[at]))
                 stop = self._goes_back(columns, at, turn, accepted=True)
                 parts.append(rows.steps[at:stop] + self._offset)
                 self._went_on(rows, columns, at, stop)
                 at = stop
-        if parts:
-            found.append(Stretch(start, np.concatenate(parts), restarted))
+        close(at)
         return found
 
     def _count(self, rows: Rows, start: int, stop: int) -> Whole:
         """Count rows; validation belongs to the row of training before it."""
-        self.counted = True
         trained = np.ones(len(rows), np.int64)
         for name, (places, _) in rows.values.items():
             if name.startswith(_VALIDATION):
