@@ -109,7 +109,8 @@ class Guard:
         deed = {Action.ALERT: "you are told", Action.CANCEL: "the run is being cancelled"}.get(
             verdict.action, "its command is run"
         )
-        first = await self._claim(verdict)
+        # A cancel is owed until it is carried out: somebody else goes on with it after a crash.
+        first = verdict.action is Action.CANCEL or await self._claim(verdict)
         done = verdict.action is Action.ALERT
         if verdict.action is Action.RUN and not first:
             deed, done = "its command was run before", True
@@ -120,6 +121,7 @@ class Guard:
         await self._keep(verdict, deed)
         if verdict.action is Action.CANCEL and self._cancel is not None:
             deed = await self._cancelled(self._cancel)
+            await self._claim(verdict)
         elif verdict.action is Action.RUN:
             from tui.run.alerts import run_command
 

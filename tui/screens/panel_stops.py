@@ -158,6 +158,7 @@ class PanelStops(PanelBase):
         self._watch: StopWatch | None = None
         self._fired: list[str] = []
         self._waits = True
+        self._doubted: StopWatch | None = None
 
     def note_event(self, event: Event) -> None:
         """Show an event that this machine made."""
@@ -234,6 +235,7 @@ class PanelStops(PanelBase):
     def _look_at_rules(self) -> None:
         if self._watch is None:
             return
+        self._tell_doubts(self._watch)
         for verdict in self._watch.check(self.state, self.clock()):
             kept = self._kept_rules()
             left = [rule for rule in kept.get(self.source.id, ()) if rule != verdict.rule]
@@ -242,8 +244,26 @@ class PanelStops(PanelBase):
             # Not of this screen: what was agreed to is done even when the panel is closed.
             self.app.run_worker(self._act_on(verdict), group="rules-act", exit_on_error=False)
 
+    def _tell_doubts(self, watch: StopWatch) -> None:
+        """Say once of rules that they cannot come true, or will by chance."""
+        if self._doubted is watch or not self.state.metrics or self._waits:
+            return
+        self._doubted = watch
+        said = []
+        for rule in watch.rules:
+            said += [
+                f"{rule}: {what} is not known here, so this cannot come true"
+                for what in unknown(rule, self.state)
+            ]
+            for name, meant in unheard(rule, self.state.metrics):
+                said += [f"No number called {name}: did you mean {meant}?"] if meant else []
+            said += [words] if (words := doubt(rule, self.state.metrics)) else []
+        for words in said:
+            self.deck.tell(words, title="Stop rules", severity="warning", timeout=15)
+
     async def _act_on(self, verdict: Verdict) -> None:
-        first = await self._claimed(verdict)
+        # A cancel is owed until it is carried out: it is gone on with after a crash.
+        first = verdict.action is Action.CANCEL or await self._claimed(verdict)
         deed = "you were told"
         if verdict.action is Action.CANCEL:
             deed = self._no_cancel() or "the run is being cancelled"
@@ -258,6 +278,7 @@ class PanelStops(PanelBase):
             deed = await run_command(verdict, self.source.id)
         elif verdict.action is Action.CANCEL and not self._no_cancel():
             deed = await self._cancel_by_rule()
+            await self._claimed(verdict)
         else:
             return
         self.deck.tell(deed, title="Stop rule")
