@@ -60,8 +60,15 @@ async def _named(args: argparse.Namespace, text: str) -> list[RunKey]:
     if "/" in text and Path(text).parent.is_dir():
         raise UsageError(f"{text} is not there", "check the path")
     where, job = _at_provider(args, text)
-    async with session(where, job=job) as opened:
-        return [(opened.config.name, await find_job(opened, job))]
+    try:
+        async with session(where, job=job) as opened:
+            return [(opened.config.name, await find_job(opened, job))]
+    except TunedeckError:
+        # Its provider cannot be used now: the others are compared all the same.
+        known = await asyncio.to_thread(_known, job) if len(args.runs) > 1 else None
+        if known is None:
+            raise
+        return [known]
 
 
 def _at_path(text: str) -> list[RunKey]:
@@ -93,6 +100,23 @@ def _trained_on(path: str) -> list[RunKey]:
         finally:
             ledger.close()
     return []
+
+
+def _known(job: str) -> RunKey | None:
+    """The run that the ledger knows by an id, where it knows exactly one."""
+    from tui.config import Paths
+    from tui.jobs import open_ledger
+    from tui.jobs.rows import provider_of
+
+    with suppress(TunedeckError):
+        ledger = open_ledger(Paths.resolve().state)
+        try:
+            found = ledger.find_jobs(job)
+        finally:
+            ledger.close()
+        if len(found) == 1:
+            return provider_of(found[0][0]), found[0][1]
+    return None
 
 
 def _at_provider(args: argparse.Namespace, text: str) -> tuple[argparse.Namespace, str]:
