@@ -37,6 +37,9 @@ BROKEN = [
     {"messages": [{"role": "user", "content": "No answer follows this question"}]},
     *CHAT[9:],
 ]
+GPT = {"messages": [{"role": "user", "content": "Hello"}, {"role": "gpt", "content": "Hi"}]}
+EXTRA = {"messages": [{"role": "human", "content": "Hey", "id": 1}, *CHAT[0]["messages"][2:]]}
+ALONE = {"messages": [{"role": "user", "content": "No answer follows"}]}
 HOSTILE_TEXT = (
     "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202eevil\u2066 [bold]markup[/x] [@click=app.quit]x[/] "
     "\x00 \x7f \u200d \ufeff \u2028 a\u0301\u0301\u0301\u0301\u0301\u0301 \t end"
@@ -106,3 +109,8 @@ def data(app: TunedeckApp) -> DataScreen:
 def done(app: TunedeckApp) -> Callable[[], bool]:
     """Return whether the open file has been checked to its end, as something to wait for."""
     return lambda: app.workspace.stage is Stage.DONE
+
+
+def says(app: TunedeckApp, *words: str) -> Callable[[], bool]:
+    """Return whether the screen shows all these words, as something to wait for."""
+    return lambda: all(word in screen_text(app) for word in words)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.app.aids import BROKEN, CHAT, HOSTILE_TEXT, PATIENCE, MakeApp, write_lines
+from tests.app.aids import (
+    ALONE,
+    BROKEN,
+    CHAT,
+    EXTRA,
+    GPT,
+    HOSTILE_TEXT,
+    PATIENCE,
+    MakeApp,
+    write_lines,
+)
 from tests.app.job_fakes import FakeProvider, application
 from tui.app import TunedeckApp
 from tui.config import Paths, Settings
@@ -91,3 +102,27 @@ def make(
 ) -> Callable[[Path | str], TunedeckApp]:
     """Return a maker of applications with that provider, on a file."""
     return lambda file: application(provider, home, monkeypatch, file=file)
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Repairs on lines 4, 5 (a copy) and 8; line 9 is invalid and no repair mends it."""
+    monkeypatch.chdir(tmp_path)
+    records = [*CHAT[:3], GPT, CHAT[0], *CHAT[4:6], EXTRA, ALONE, *CHAT[6:]]
+    return write_lines(Path("train.jsonl"), records)
+
+
+@pytest.fixture
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return what sets the editor: a line of shell that changes the file ``$1``."""
+    path = tmp_path / "editor.sh"
+
+    def use(body: str) -> None:
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+
+    monkeypatch.setenv("EDITOR", str(path))
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setattr(TunedeckApp, "suspend", lambda self: contextlib.nullcontext())
+    use("true")
+    return use
