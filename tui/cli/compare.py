@@ -65,6 +65,8 @@ def compare(args: argparse.Namespace) -> int:
     if args.points and not (args.csv or args.json):
         raise UsageError("--points goes with --csv or --json", "choose one")
     keys = run(keys_of(args))
+    if not keys:
+        raise UsageError("there is no run yet", "launch one: tunedeck launch FILE --model M")
     printed = args.json or args.csv or args.plain or args.sort or args.metric
     if not printed and sys.stdin.isatty() and sys.stdout.isatty():
         from tui.app import run_app

@@ -258,7 +258,7 @@ def _fitting(table: Sequence[Column], width: int) -> list[Column]:
     """The columns that fit side by side, the first ones."""
     room = width
     for place, column in enumerate(table):
-        room -= max(cell_width(column.label), *map(cell_width, column.cells)) + 2
+        room -= max(map(cell_width, (column.label, *column.cells))) + 2
         if room < -2:
             return list(table[:place])
     return list(table)
