@@ -122,7 +122,7 @@ class Rows:
 def rows_of(records: Sequence[Mapping[str, Any]]) -> tuple[Rows, Mask]:
     """Return the numbers of records, and which of the records have any.
 
-    Each of those is a row: see :func:`tui.logs.rows.metric_names`.
+    Each of those is a row: see :func:`tui.logs.rows.is_row`.
     """
     shapes: dict[tuple[str, ...], list[int]] = {}
     for at, record in enumerate(records):

@@ -8,8 +8,12 @@ lose the line. JSON objects are dictionaries too.
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import orjson
 
 _LONGEST = 20_000
+_PLAIN = (float, int, str)
 _KEY = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*:\s*""")
 _NUMBER = re.compile(
     r"[+-]?(?:nan|inf(?:inity)?|NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
@@ -30,6 +34,9 @@ def dictionary_in(line: str) -> dict[str, float | str | None] | None:
     if start < 0 or len(line) > _LONGEST or not line.rstrip().endswith("}"):
         return None
     end = line.rstrip().rfind("}")
+    plain = _plain_in(line[start : end + 1])
+    if plain:
+        return plain
     found: dict[str, float | str | None] = {}
     at = start + 1
     while True:
@@ -46,6 +53,17 @@ def dictionary_in(line: str) -> dict[str, float | str | None] | None:
             return None
         else:
             return found
+
+
+def _plain_in(text: str) -> dict[str, float | str | None] | None:
+    """Return a dictionary of plain numbers and words, which but for its quotes is JSON."""
+    if "\\" in text or ('"' in text and "'" in text):
+        return None
+    try:
+        found: dict[str, Any] = orjson.loads(text.replace("'", '"'))
+    except ValueError:
+        return None
+    return found if all(type(value) in _PLAIN for value in found.values()) else None
 
 
 def _value(line: str, at: int) -> tuple[float | str | None, int]:

@@ -150,14 +150,20 @@ def _in_split(split: str, name: str) -> str:
 
 
 def metric_names(found: Mapping[str, Any]) -> set[str]:
-    """Return the names of the metrics in a record; none when it is no row of numbers.
+    """Return the names of the metrics in a record; none when it is no row of numbers."""
+    return set(_metrics(found)) if is_row(found) else set()
 
-    A row has a number besides its epoch, and is not the summary at the end.
-    """
-    if is_summary(found):
-        return set()
-    known = {kept_name(name) for name, value in _leaves(found) if number(value) is not None}
-    return {name for name in known if name is not None} if known - {None, "epoch"} else set()
+
+def is_row(found: Mapping[str, Any]) -> bool:
+    """Whether a record has a number besides its epoch, and is not the summary at the end."""
+    return not is_summary(found) and any(name != "epoch" for name in _metrics(found))
+
+
+def _metrics(found: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in _leaves(found):
+        known = kept_name(name)
+        if known is not None and number(value) is not None:
+            yield known
 
 
 def step_of(found: Mapping[str, Any]) -> int | None:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import orjson
 
 from tui.logs.literal import dictionary_in
-from tui.logs.rows import Batch, Note, is_summary, metric_names, number, step_of, whole
+from tui.logs.rows import Batch, Note, is_row, is_summary, number, step_of, whole
 
 _ENDS = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
@@ -285,7 +285,7 @@ class Output(LineReader):
         if "%|" in text and (bar := _BAR.match(text)):
             self._see_bar(bar, batch)
             return
-        if _OPEN_BAR.match(text):
+        if "[" in text and _OPEN_BAR.match(text):
             return
         found = dictionary_in(text) if "{" in text else None
         if found is not None:
@@ -321,7 +321,7 @@ class Output(LineReader):
         return self._rival >= _RIVAL_ROWS
 
     def _see_row(self, found: dict[str, Any], batch: Batch) -> None:
-        if not metric_names(found):
+        if not is_row(found):
             if is_summary(found):
                 self._release(self._bar[0] if self._bar else None)
                 batch.status, self._over = "succeeded", True
@@ -377,7 +377,7 @@ def _step_line(text: str) -> dict[str, float] | None:
     epoch = _EPOCH.search(text)
     if epoch is not None:
         values.setdefault("epoch", float(epoch[1]))
-    if not metric_names(values):
+    if not is_row(values):
         return None
     values["step"] = int(step[1])
     if of is not None:
