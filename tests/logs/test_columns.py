@@ -15,6 +15,7 @@ from tui.logs import Batch
 from tui.logs.assemble import Assembler
 from tui.logs.columns import rows_of
 from tui.logs.detect import reader_of
+from tui.logs.literal import dictionary_in
 from tui.logs.rows import STEPS, TIMES, TOTALS, kept_name, metric_names, moment, number, whole
 from tui.logs.text import JsonLines
 from tui.run.state import RunState
@@ -163,3 +164,18 @@ def test_a_restart_among_many_rows() -> None:
     assert found["events"] == [("Training goes on from step 300: it was restarted.", "restart")]
     kept = [float(at) for at in (*range(300), *range(600, 1200))]
     assert found["tracks"]["loss"].startswith(str([[float(s) for s in range(900)], kept])[:-1])
+
+
+@given(
+    found=st.dictionaries(
+        st.text("abc_/", min_size=1),
+        st.floats() | st.integers(-9, 9) | st.sampled_from(["2e-05", "x y", "it's", 'a "b"', None]),
+        min_size=1,
+    )
+)
+def test_a_printed_dictionary_reads_as_it_was(found: dict[str, Any]) -> None:
+    read = dictionary_in(f"[rank0] {found}\n")
+    assert read is not None
+    assert {name: str(number(value)) for name, value in read.items()} == {
+        name: str(number(value)) for name, value in found.items()
+    }
