@@ -9,7 +9,7 @@ from tests.app.job_fakes import NOW, job, metrics, until
 from tui.config import Paths
 from tui.jobs import open_ledger
 from tui.opened.workspace import Stage
-from tui.run.runlist import RunRow
+from tui.run.runlist import RunRow, run_names
 from tui.run.state import Price
 from tui.screens.job import JobScreen
 from tui.screens.jobs import JobsScreen
@@ -185,3 +185,19 @@ async def test_the_list_looks_as_kept(app, provider, size) -> None:
 def test_a_cost_is_an_estimate_until_tokens_are_counted(status, trained, said) -> None:
     row = RunRow(job(status=status, trained_tokens=trained), NOW, price=Price(1_000_000, 30.0))
     assert cost(row, 80) == said
+
+
+def test_runs_of_one_file_are_told_apart() -> None:
+    plain = {"user_provided_suffix": None}
+    runs = [
+        RunRow(job("ftjob-aaaabbbbcccc", **plain), NOW, file="/data/train.jsonl"),
+        RunRow(job("ftjob-ddddeeeeffff", **plain), NOW, file="/data/train.jsonl"),
+        RunRow(job("ftjob-3"), NOW, file="/data/train.jsonl"),
+        RunRow(job("ftjob-4", **plain), NOW),
+    ]
+    assert run_names(runs) == [
+        "train.jsonl aaaabbbb",
+        "train.jsonl ddddeeee",
+        "support",
+        "ftjob-4",
+    ]

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tui.run.measures import Measure, measures_of
+from tui.run.words import short_id
 from widgets.track import Track
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _LOWER = re.compile(r"loss|perplexity|ppl|error|reject|penalty|(?<![a-z])(?:wer|
 _HIGHER = re.compile(
     r"reward|acc|score|f1|bleu|rouge|win|margin|chosen|precision|recall|auc|match|pass|similar|r2"
 )
-_SHORT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ def name_apart(runs: Sequence[Compared]) -> None:
     taken = Counter(run.title for run in runs)
     for run in runs:
         if taken[run.title] > 1 and run.key[0] != LOG and run.title != run.key[1]:
-            run.title = f"{run.title} {_short(run.key[1])}"
+            run.title = f"{run.title} {short_id(run.key[1])}"
     again = Counter(run.title for run in runs)
     for run in runs:
         if again[run.title] > 1:
@@ -220,7 +220,3 @@ def _name_of(run: Compared) -> str:
     suffix = run.state.job.suffix if run.state.job else None
     # A provider may leave nothing of a suffix but a dash.
     return suffix if suffix and any(each.isalnum() for each in suffix) else run.key[1]
-
-
-def _short(job_id: str) -> str:
-    return job_id.rpartition("-")[2][:_SHORT]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tui.run.state import Price
+from tui.run.words import short_id
 
 if TYPE_CHECKING:
     from tui.jobs import Job, JobRow, LaunchRow, Progress
@@ -71,6 +74,19 @@ class RunList:
     def after_asking(self, trouble: str | None) -> RunList:
         """Return the same list, with why the provider did not answer, if it did not."""
         return replace(self, trouble=trouble, asked=True)
+
+
+def run_names(rows: Sequence[RunRow]) -> list[str]:
+    """Return what to call each run: its suffix, its file or its id.
+
+    Where several would share a name, a part of the id tells them apart.
+    """
+    names = [row.job.suffix or os.path.basename(row.file) or row.job.id for row in rows]
+    taken = Counter(names)
+    return [
+        name if taken[name] == 1 else f"{name} {short_id(row.job.id)}"
+        for name, row in zip(names, rows, strict=True)
+    ]
 
 
 def price_of(estimate: Mapping[str, Any] | None) -> Price | None:

@@ -38,6 +38,7 @@ ASCII_SIGNS = {
     "?": "?",
 }
 TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
+_SHORT = 8
 WORDS = {"validating_files": "validating"}
 TONES = {
     "running": "accent",
@@ -65,6 +66,11 @@ def status_word(status: str) -> str:
 def status_tone(status: str) -> str:
     """Return ``accent``, ``success``, ``error``, ``warning`` or ``muted`` for a status."""
     return TONES.get(status, "muted")
+
+
+def short_id(job_id: str) -> str:
+    """Return as much of a job's id as tells it from others: what follows ``ftjob-``, not all."""
+    return job_id.rpartition("-")[2][:_SHORT]
 
 
 def ago(then: float | None, now: float) -> str:

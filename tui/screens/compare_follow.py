@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from tui.run import words
 from tui.run.compare import LOG, MOST, Compared, name_apart
 from tui.run.feed import feed_of
 from tui.run.jobsource import JobSource
+from tui.run.runlist import run_names
 from tui.run.source import RunSource
 from tui.run.state import RunState
 from tui.screens.panel_data import DatasetOf
@@ -194,10 +194,9 @@ class CompareFollow(DatasetOf):
             except TunedeckError as error:
                 self.deck.tell(str(error), severity="warning")
                 continue
-            for row in rows:
+            for row, label in zip(rows, run_names(rows), strict=True):
                 if (name, row.job.id) in self.keys:
                     continue
-                label = row.job.suffix or os.path.basename(row.file) or row.job.id
                 status = words.status_word(row.job.status)
                 about = f"{status} · {row.job.model} · {words.ago(row.job.created_at, now)}"
                 found.append((f"job:{name}:{row.job.id}", label, f"{about} · {row.job.id}"))
