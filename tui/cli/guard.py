@@ -55,7 +55,7 @@ class Guard:
         self._opened = opened
         self._tasks: set[asyncio.Task[None]] = set()
         self._warned: set[tuple[StopRule, str]] = set()
-        self._owed = False
+        self._owed = self._over = False
         for rule in rules:
             note(f"stop rule: {rule.promise()}")
 
@@ -114,7 +114,9 @@ class Guard:
         done = verdict.action is Action.ALERT
         if verdict.action is Action.RUN and not first:
             deed, done = "its command was run before", True
-        self._printer.fired(verdict, deed, done=done)
+        # Whoever reads this may be gone; what was asked for is done all the same.
+        with contextlib.suppress(TunedeckError, OSError):
+            self._printer.fired(verdict, deed, done=done)
         alert(f"{verdict.rule.condition}: {verdict.message}")
         if verdict.action is Action.RUN and not first:
             return
@@ -181,6 +183,7 @@ class Guard:
 
     async def settle(self) -> None:
         """Wait until what was begun is done, but not for ever."""
+        self._over = True
         self._warn(at_the_end=True)
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=_SETTLE)
@@ -189,10 +192,13 @@ class Guard:
             self._give_up(late)
 
     def close(self) -> None:
-        """Leave; say so when a cancel was not carried out."""
+        """Leave; say so when a cancel was not carried out, or rules hold no longer."""
+        job = self._state.job_id
         if self._owed:
-            job = self._state.job_id
             note(f"stop rule: the run may not be cancelled yet: run 'tunedeck cancel {job}'")
+        elif not self._over and len(self._watch.fired) < len(self._watch.rules):
+            again = f": 'tunedeck watch {job}' takes them up again" if self._opened else ""
+            note(f"stop rules hold no longer{again}")
         self._give_up(self._tasks)
 
     @staticmethod

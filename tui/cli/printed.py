@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ _LAST_EVENTS = 5
 def is_plain(args: argparse.Namespace) -> bool:
     """Whether lines are wanted, or there is no terminal to draw on."""
     plain = args.json or getattr(args, "plain", False)
+    plain = plain or os.environ.get("TERM", "") in ("", "dumb")
     return bool(plain or not (sys.stdin.isatty() and sys.stdout.isatty()))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -188,6 +190,41 @@ def test_a_command_is_run_once_whoever_watches(
     _, printed, told = out("watch", "ftjob-one", "--json", *rule)
     assert "not run again" in told
     assert ran.read_text() == "ftjob-one\n"
+
+
+def test_a_command_that_hangs_holds_nobody_up(
+    server: FaultServer, out: Out, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.cli.guard._SETTLE", 0.2)
+    running(server, 3.0, 9.0)
+    ends_by_itself(server)
+    pid = tmp_path / "pid"
+    rule = ("--stop-if", f"train_loss > 8 then shell echo $$ > {pid}; exec sleep 600")
+    code, printed, told = out("watch", "ftjob-one", "--json", *rule)
+    assert code == 0
+    assert lines(printed)[-1]["kind"] == "end"
+    assert "still runs and is left alone" in told
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def test_that_rules_hold_no_longer_is_said(server: FaultServer, out: Out) -> None:
+    running(server, 3.0)
+    server.on_events = lambda *_: server.fault("GET", ".*", "drop", times=99)
+    watch = ("watch", "ftjob-one", "--json", "--timeout", "0.1")
+    assert "stop rules hold no longer" in out(*watch, "--stop-if", "train_loss > 8")[2]
+
+
+def test_a_terminal_that_cannot_draw_gets_lines(
+    server: FaultServer, out: Out, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in ("stdin", "stdout"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    running(server, 3.0)
+    ends_by_itself(server)
+    code, printed, _ = out("watch", "ftjob-one", "--words")
+    assert code == 0
+    assert "train_loss 3" in printed
 
 
 def test_a_cost_that_nobody_knows_is_said(server: FaultServer, out: Out) -> None:
