@@ -180,11 +180,16 @@ def test_any_role_after_any_text_is_marked(
         assert under(raw_rows(shown, 1_000, pretty=pretty), number).startswith('"')
 
 
-async def test_from_issues_to_the_very_characters(make_app: MakeApp, tmp_path: Path) -> None:
+@pytest.fixture
+def far_down(tmp_path: Path) -> Path:
+    """A file whose one fault is far down in its last record."""
     long = " ".join(f"word{n}" for n in range(3_000))
     turns = [{"role": "user", "content": long}, {"role": "gpt", "content": "x"}]
-    path = write_lines(tmp_path / "long.jsonl", [*CHAT, {"messages": turns}])
-    app = make_app(path)
+    return write_lines(tmp_path / "long.jsonl", [*CHAT, {"messages": turns}])
+
+
+async def test_from_issues_to_the_very_characters(make_app: MakeApp, far_down: Path) -> None:
+    app = make_app(far_down)
     async with app.run_test(size=(100, 30)) as pilot:
         await wait_for(pilot, "the check", done(app))
         await pilot.press("2")
@@ -195,11 +200,8 @@ async def test_from_issues_to_the_very_characters(make_app: MakeApp, tmp_path: P
         assert '"gpt"' in screen_text(app)
 
 
-async def test_walking_goes_to_the_message_at_fault(make_app: MakeApp, tmp_path: Path) -> None:
-    long = " ".join(f"word{n}" for n in range(3_000))
-    turns = [{"role": "user", "content": long}, {"role": "gpt", "content": "x"}]
-    path = write_lines(tmp_path / "long.jsonl", [*CHAT, {"messages": turns}])
-    app = make_app(path)
+async def test_walking_goes_to_the_message_at_fault(make_app: MakeApp, far_down: Path) -> None:
+    app = make_app(far_down)
     async with app.run_test(size=(100, 30)) as pilot:
         await wait_for(pilot, "the check", done(app))
         await pilot.press("e")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.app.aids import CHAT, MakeApp, assert_golden, screen_text, wait_for, write_lines
+from tests.app.aids import CHAT, MakeApp, assert_golden, data, screen_text, wait_for, write_lines
 from tui.app import TunedeckApp
 from tui.opened.workspace import Stage
 from tui.screens.data import DataScreen
@@ -33,12 +33,6 @@ def _records() -> Iterator[object]:
 def mixed_file(tmp_path: Path) -> Path:
     """Records that differ in everything one filters by."""
     return write_lines(tmp_path / "mixed.jsonl", list(_records()))
-
-
-def data(app: TunedeckApp) -> DataScreen:
-    screen = app.get_screen_stack("data")[0]
-    assert isinstance(screen, DataScreen)
-    return screen
 
 
 async def checked(app: TunedeckApp, pilot: Pilot[int]) -> DataScreen:

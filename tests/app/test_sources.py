@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.aids import CHAT, MakeApp, screen_text, wait_for, write_lines
+from tests.app.aids import CHAT, MakeApp, data, screen_text, wait_for, write_lines
 from tests.terminal import TUNEDECK, Terminal
 from tui.app import TunedeckApp
 from tui.dataset import Source
@@ -20,19 +20,12 @@ from tui.dataset.unpack import zstd_writer
 from tui.opened import diskwatch, workspace
 from tui.opened.opening import load, opens_at_once
 from tui.opened.workspace import Stage
-from tui.screens.data import DataScreen
 from tui.screens.open import OpenScreen
 
 
 @pytest.fixture(autouse=True)
 def _watch_closely(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workspace, "WATCH_SECONDS", 0.05)
-
-
-def data(app: TunedeckApp) -> DataScreen:
-    screen = app.get_screen_stack("data")[0]
-    assert isinstance(screen, DataScreen)
-    return screen
 
 
 def done(app: TunedeckApp, records: int) -> Callable[[], bool]:
@@ -315,20 +308,24 @@ async def test_a_file_cut_off_is_shown_as_far_as_it_goes(make_app: MakeApp, tmp_
         assert "cut-off zstd" in app.workspace.failure
 
 
-async def test_a_pipe_is_shown_as_it_comes(make_app: MakeApp, tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
+def trickling(folder: Path, first: int) -> tuple[Path, threading.Event]:
+    """Return a pipe that brings so many records at once, and what lets the others come."""
+    pipe, more = folder / "pipe", threading.Event()
     os.mkfifo(pipe)
-    more = threading.Event()
     lines = [json.dumps(record).encode() + b"\n" for record in CHAT]
 
     def write() -> None:
         with pipe.open("wb", buffering=0) as file:
-            file.write(lines[0])
+            file.write(b"".join(lines[:first]))
             more.wait()
-            file.write(b"".join(lines[1:]))
+            file.write(b"".join(lines[first:]))
 
-    writer = threading.Thread(target=write, daemon=True)
-    writer.start()
+    threading.Thread(target=write, daemon=True).start()
+    return pipe, more
+
+
+async def test_a_pipe_is_shown_as_it_comes(make_app: MakeApp, tmp_path: Path) -> None:
+    pipe, more = trickling(tmp_path, 1)
     app = make_app(pipe)
     try:
         async with app.run_test(size=(120, 40)) as pilot:
@@ -361,18 +358,7 @@ async def test_where_one_may_go(
 
 
 async def test_moving_gives_a_goal_up(make_app: MakeApp, tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    more = threading.Event()
-    lines = [json.dumps(record).encode() + b"\n" for record in CHAT]
-
-    def write() -> None:
-        with pipe.open("wb", buffering=0) as file:
-            file.write(b"".join(lines[:5]))
-            more.wait()
-            file.write(b"".join(lines[5:]))
-
-    threading.Thread(target=write, daemon=True).start()
+    pipe, more = trickling(tmp_path, 5)
     app = make_app(pipe)
     try:
         async with app.run_test(size=(120, 40)) as pilot:

@@ -10,6 +10,20 @@ from tui.cli import run
 
 Out = Callable[..., tuple[int, str, str]]
 
+HEAD = [
+    "file",
+    "bytes",
+    "format",
+    "records",
+    "blank_lines",
+    "valid",
+    "errors",
+    "warnings",
+    "advice",
+    "counts",
+]
+"""How the report on a file begins, in this order."""
+
 
 def call(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, str, str]:
     """Return the exit code of a command, and what it printed for scripts and for people."""

@@ -11,23 +11,11 @@ from typing import Any
 
 import pytest
 
+from tests.cli.calling import HEAD
 from tui.cli import run
 
 BILLED = Path(__file__).parent.parent / "data" / "billed"
 TOY = str(BILLED / "cookbook_toy_chat_fine_tuning.jsonl")
-
-HEAD = [
-    "file",
-    "bytes",
-    "format",
-    "records",
-    "blank_lines",
-    "valid",
-    "errors",
-    "warnings",
-    "advice",
-    "counts",
-]
 KEYS = [
     "encoding",
     "model",
