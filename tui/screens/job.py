@@ -402,6 +402,8 @@ def _slices(update: Update) -> list[Update]:
     points, events = update.points, update.told
     if hasattr(points, "columns"):
         # A long history as columns is taken in at once; what there is to read follows in parts.
+        if not events and not update.amended:
+            return [replace(update, events=())]
         first = replace(update, events=(), amended=(), ended=False)
         update = replace(update, points=(), events=events)
         return [first, *_slices(update)]
