@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +14,8 @@ import pytest
 
 from tests.jobs.faultserver import KEY
 from tui.config import Paths, ProviderConfig
-from tui.jobs import LaunchState, Preflight, Provider
+from tui.jobs import LaunchRequest, LaunchState, Preflight, Provider
+from tui.jobs.rows import LaunchRow, Owner
 
 # What a launch goes by when nothing is known and nothing stands in its way.
 FREE = Preflight((), None, None, False)
@@ -24,6 +27,7 @@ _SHORT = {
     "wire.BACKOFF": 0.01,
     "launcher._LOOK_SECONDS": 1.0,
     "recovery._GRACE_NEARBY": 0.3,
+    "recovery._GRACE_LOCAL": 0.3,
 }
 
 
@@ -47,6 +51,31 @@ def ten_examples(path: Path, **more: Any) -> Path:
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
+
+
+def row(provider: Provider, request: LaunchRequest, state: LaunchState, **more: Any) -> LaunchRow:
+    """Return a launch of a process that is gone, as the ledger keeps it."""
+    then = time.time() - 100
+    base: dict[str, Any] = {
+        "id": "aaaaaaaa-1111",
+        "endpoint": provider.endpoint,
+        "provider": provider.name,
+        "file": str(request.file),
+        "sha256": hashlib.sha256(request.file.read_bytes()).hexdigest(),
+        "model": request.model,
+        "state": state,
+        "file_id": None,
+        "job_id": None,
+        "reason": "",
+        "request": {},
+        "estimate": {},
+        "owner": Owner(Owner.me().host, 2**22 + 1, 1),
+        "planned_at": then,
+        "creating_at": then,
+        "updated_at": then,
+        "recipe": request.recipe(),
+    }
+    return LaunchRow(**{**base, **more})
 
 
 class Heard(list[str]):

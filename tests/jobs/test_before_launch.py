@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
 import json
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.jobs.aids import FREE
+from tests.jobs.aids import FREE, row
 from tests.jobs.faultserver import KEY, FaultServer
 from tui.config import Paths, ProviderConfig
 from tui.errors import ProviderError, SafetyError, UsageError
@@ -35,7 +34,7 @@ from tui.jobs import (
     what_is_left,
 )
 from tui.jobs.parts import PartialUpload
-from tui.jobs.rows import LaunchRow, Owner
+from tui.jobs.rows import Owner
 
 pytestmark = pytest.mark.usefixtures("hurried")
 TODAY = datetime.date(2026, 11, 22)
@@ -343,30 +342,6 @@ async def test_a_job_of_elsewhere(server: FaultServer, provider: Provider, ledge
 
 
 # --- left open ----------------------------------------------------------------------------------
-
-
-def row(provider: Provider, request: LaunchRequest, state: LaunchState, **more: Any) -> LaunchRow:
-    digest = hashlib.sha256(request.file.read_bytes()).hexdigest()
-    base: dict[str, Any] = {
-        "id": "aaaaaaaa-1111",
-        "endpoint": provider.endpoint,
-        "provider": provider.name,
-        "file": str(request.file),
-        "sha256": digest,
-        "model": request.model,
-        "state": state,
-        "file_id": None,
-        "job_id": None,
-        "reason": "",
-        "request": {},
-        "estimate": {},
-        "owner": Owner(Owner.me().host, 2**22 + 1, 1),
-        "planned_at": time.time() - 100,
-        "creating_at": time.time() - 100,
-        "updated_at": time.time() - 100,
-        "recipe": request.recipe(),
-    }
-    return LaunchRow(**{**base, **more})
 
 
 @pytest.mark.parametrize(

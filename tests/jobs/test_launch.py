@@ -339,13 +339,13 @@ async def test_a_launch_that_becomes_unknown_just_now_is_looked_for_too(
     """Between the look at earlier launches and the beginning of this one, another gave up."""
     plan = Ledger.plan
 
-    def late(self: Ledger, mine: LaunchRow) -> LaunchRow | None:
+    def late(self: Ledger, mine: LaunchRow, since: float | None) -> LaunchRow | None:
         monkeypatch.setattr(Ledger, "plan", plan)
         plan(self, dataclasses.replace(mine, id="other"))
         self.advance("other", LaunchState.CREATING)
         self.advance("other", LaunchState.UNKNOWN)
         server.add_job("ftjob-other", metadata={LAUNCH_KEY: "other"}, created_at=int(time.time()))
-        return plan(self, mine)
+        return plan(self, mine, since)
 
     monkeypatch.setattr(Ledger, "plan", late)
     result = await go()
@@ -376,12 +376,12 @@ async def test_a_launch_on_another_machine_blocks_while_it_may_live(
 ) -> None:
     plan = Ledger.plan
 
-    def crowded(self: Ledger, mine: LaunchRow) -> LaunchRow | None:
+    def crowded(self: Ledger, mine: LaunchRow, since: float | None) -> LaunchRow | None:
         monkeypatch.setattr(Ledger, "plan", plan)
         then = time.time() - hours * 3600
         owner = Owner("another-machine", 1, 1)
         plan(self, dataclasses.replace(mine, id="other", owner=owner, updated_at=then))
-        return plan(self, mine)
+        return plan(self, mine, since)
 
     monkeypatch.setattr(Ledger, "plan", crowded)
     if blocked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from tui.cli.asked import add_arguments, changed_request, check_combination, new_request
@@ -18,8 +19,9 @@ from tui.cli.session import (
     session,
     tell_duplicates,
 )
+from tui.cli.stopping import rules_of
 from tui.config import Paths
-from tui.errors import SafetyError, UsageError
+from tui.errors import FileError, SafetyError, UsageError
 from widgets.numbers import counted
 from widgets.text import clean
 
@@ -45,12 +47,23 @@ def launch(args: argparse.Namespace) -> int:
         return run(_clear(args))
     if args.resume is not None:
         _choose_provider(args, args.resume)
-    job_id = run(_launch(args))
+    job_id, launch_id = run(_launch(args))
+    # Only now, as the very last: whoever starts a command again that was killed before it ended
+    # has not been told, whatever it printed, and hears of the same job once more.
+    _acknowledge(launch_id)
     if not args.watch:
         return 0
     from tui.cli.watch import follow
 
     return follow(args, job_id)
+
+
+def _acknowledge(launch_id: str) -> None:
+    from tui.jobs import LaunchState, open_ledger
+
+    # The job is there, whether or not this can be written.
+    with suppress(FileError), closing(open_ledger(Paths.resolve().state)) as ledger:
+        ledger.advance(launch_id, LaunchState.CREATED)
 
 
 def _choose_provider(args: argparse.Namespace, text: str) -> None:
@@ -120,11 +133,13 @@ def _resumed(args: argparse.Namespace, opened: Session) -> LaunchRequest:
     return replace(request, force=request.force or args.force, max_cost=limit)
 
 
-async def _launch(args: argparse.Namespace) -> str:
+async def _launch(args: argparse.Namespace) -> tuple[str, str]:
+    """Launch, tell of the job, and return its id and the launch's."""
     import asyncio
 
-    from tui.jobs import acknowledge, ask_provider, preflight
+    from tui.jobs import ask_provider, preflight
     from tui.jobs import launch as launch_job
+    from tui.jobs.rows import began
 
     request = None
     if args.resume is None and args.from_job is None:
@@ -154,14 +169,13 @@ async def _launch(args: argparse.Namespace) -> str:
                 teller.state,
                 teller.progress,
                 told=False,
+                since=began(),
             )
         except asyncio.CancelledError:
             teller.interrupted(opened, begun)
             raise
         _report(args, result)
-        # Only now: started again after a kill before this, it tells of the same job once more.
-        await acknowledge(opened.ledger, result.launch_id)
-    return result.job.id
+    return result.job.id, result.launch_id
 
 
 def _same_file(opened: Session, launch_id: str, found: Preflight) -> None:
@@ -224,6 +238,8 @@ def _agree(
             "add --yes, and --max-cost USD for a limit",
             code="not_confirmed",
         )
+    for rule in rules_of(args):
+        note(f"stop rule: {rule.promise()}")
     if not confirm("Launch?"):
         raise SafetyError("not launched", "nothing was sent", code="not_confirmed")
 

@@ -23,6 +23,7 @@ from tui.jobs.ledger import Ledger
 from tui.jobs.models import LAUNCH_KEY, Job
 from tui.jobs.provider import Provider
 from tui.jobs.recovery import (
+    UNTOLD,
     Look,
     Reconciled,
     acknowledge,
@@ -124,6 +125,7 @@ async def launch(
     progress: UploadProgress | None = None,
     *,
     told: bool = True,
+    since: float | None = None,
 ) -> LaunchResult:
     """Upload, create, and return the job: one job a call, or none.
 
@@ -136,9 +138,12 @@ async def launch(
         progress: Told of bytes uploaded and bytes in all.
         told: Returning the result is all it takes to tell of the job. A caller that may be killed
             before it has told says no, and calls :func:`acknowledge` when it has.
+        since: When it was asked for, in seconds since 1970; now unless given. Of two processes that
+            are asked for the very same run at once, one makes it.
 
     Raises:
-        SafetyError: Blocked by the preflight, or the outcome is unknown (``launch_unknown``).
+        SafetyError: Blocked by the preflight, or the outcome is unknown (``launch_unknown``), or
+            another process is at the very same (``launch_in_progress``, ``launched_meanwhile``).
         ProviderError: The provider refused, or could not be reached before anything was created.
         FileError: A file or the ledger cannot be read or written.
     """
@@ -151,8 +156,9 @@ async def launch(
     launch_id = str(uuid.uuid4())
     active.add(launch_id)
     try:
+        asked_at = time.time() if since is None else since
         result = await _Launch(
-            launch_id, request, preflight, provider, ledger, on_state, progress
+            launch_id, request, preflight, provider, ledger, on_state, progress, asked_at
         ).run()
         if told:
             # The job is there, whether or not this can be written.
@@ -172,6 +178,7 @@ class _Launch:
     ledger: Ledger
     on_state: StateListener
     progress: UploadProgress | None
+    asked_at: float
     row: LaunchRow = field(init=False)
 
     async def run(self) -> LaunchResult:
@@ -264,13 +271,23 @@ class _Launch:
             earlier = await settle_earlier(self.provider, self.ledger, self.row, self._tell)
             if earlier is not None:
                 return earlier
-            other = await asyncio.to_thread(self.ledger.plan, self.row)
+            other = await asyncio.to_thread(self.ledger.plan, self.row, self.asked_at)
             if other is None:
                 await supersede(self.ledger, self.row)
                 self._tell(f"launching {self.request.file.name}")
                 return None
-            # One that was left open since the look is settled like the others; one that goes on
-            # has the right of way.
+            # One that was left open since the look is settled like the others, and one whose job
+            # nobody was told of is adopted; one that goes on, or was as quick, has the right of
+            # way.
+            if other.state is LaunchState.CREATED:
+                if other.reason == UNTOLD:
+                    continue
+                raise SafetyError(
+                    f"process {other.owner.pid} on {other.owner.host} has just launched the very "
+                    f"same: job {other.job_id}",
+                    "launch again if you want another one",
+                    code="launched_meanwhile",
+                )
             if not is_abandoned(other):
                 raise SafetyError(
                     f"process {other.owner.pid} on {other.owner.host} is launching this very file "

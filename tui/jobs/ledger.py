@@ -32,17 +32,21 @@ class Ledger(Bills, KeptRules, History):
 
     # --- launches -----------------------------------------------------------------------------
 
-    def plan(self, row: LaunchRow) -> LaunchRow | None:
+    def plan(self, row: LaunchRow, since: float | None = None) -> LaunchRow | None:
         """Begin a launch, unless one of the same provider, file and model is open.
 
         Args:
             row: The launch, in state ``planned``.
+            since: When it was asked for: what another process has made of the very same run since
+                then is in the way too, since both were begun at once.
 
         Returns:
             The launch in the way (nothing was written), or ``None``.
         """
         with self._write() as db:
             others = self.open_launches(row.endpoint, row.sha256, row.model)
+            if since is not None:
+                others += self._made_since(row, since)
             if others:
                 return others[0]
             db.execute(
@@ -70,6 +74,15 @@ class Ledger(Bills, KeptRules, History):
                 ),
             )
         return None
+
+    def _made_since(self, row: LaunchRow, since: float) -> list[LaunchRow]:
+        made = self._read(
+            "SELECT * FROM launches WHERE endpoint=? AND sha256=? AND model=? AND state=?"
+            " AND updated_at>=?",
+            (row.endpoint, row.sha256, row.model, LaunchState.CREATED.value, since),
+        )
+        others = [_launch_of(one) for one in made]
+        return [one for one in others if one.owner != row.owner and one.same_run(row)]
 
     def advance(
         self,

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
+from tui.config import LOCAL
 from tui.errors import SafetyError
 from tui.jobs.ledger import Ledger
 from tui.jobs.models import LAUNCH_KEY, Job
@@ -25,9 +26,12 @@ _MAX_PAGES = 100
 _CLOCK_SKEW = 120.0
 _DAY = 86_400.0
 _RECENT = 200
-# How long a request can be on its way before it can no longer make a job.
-_GRACE = 60.0
-_GRACE_NEARBY = 10.0
+# How long a request can be on its way before it can no longer make a job: longer than whoever sent
+# it would have waited for the answer. What listens on this machine may well be a proxy to a server
+# far away; only of the embedded service it is known that it answers at once.
+_GRACE = 90.0
+_GRACE_NEARBY = 35.0
+_GRACE_LOCAL = 10.0
 # A process of another machine (or container) cannot be asked whether it lives. No step of a launch
 # takes nearly as long as this.
 _SILENCE_ELSEWHERE = 6 * 3600.0
@@ -73,6 +77,8 @@ class Reconciled:
 
 def grace_of(provider: Provider) -> float:
     """Return the seconds after which a request that left no job will leave none."""
+    if provider.config.kind == LOCAL:
+        return _GRACE_LOCAL
     return _GRACE_NEARBY if provider.nearby else _GRACE
 
 
@@ -185,14 +191,20 @@ async def settle(provider: Provider, ledger: Ledger, launch: LaunchRow) -> Recon
     if launch.state in (LaunchState.PLANNED, LaunchState.UPLOADED):
         where = "while uploading" if launch.state is LaunchState.PLANNED else "after its upload"
         return await _interrupt(ledger, launch, f"stopped {where}, before any job")
+    # What comes to be while the list is read is not in it, so the time before counts.
+    silence = _silence(launch)
     seen = await look(provider, launch, ledger)
     if seen.jobs:
-        await adopt(ledger, launch, seen.jobs[0])
-        rest = tuple(job.id for job in seen.jobs[1:])
-        return Reconciled(launch, LaunchState.CREATED, seen.jobs[0], rest)
-    if seen.readable and _silence(launch) >= grace_of(provider):
+        return await _adopted(ledger, launch, seen)
+    if seen.readable and silence >= grace_of(provider):
         return await _interrupt(ledger, launch, "stopped while creating the job, and made none")
     return Reconciled(launch, LaunchState.UNKNOWN)
+
+
+async def _adopted(ledger: Ledger, launch: LaunchRow, seen: Look) -> Reconciled:
+    await adopt(ledger, launch, seen.jobs[0])
+    rest = tuple(job.id for job in seen.jobs[1:])
+    return Reconciled(launch, LaunchState.CREATED, seen.jobs[0], rest)
 
 
 async def _interrupt(ledger: Ledger, launch: LaunchRow, reason: str) -> Reconciled:
@@ -263,7 +275,20 @@ async def settle_earlier(
             done = await _settle_surely(provider, ledger, row, tell)
             if done.job is not None:
                 return done
-    return await _unheard(provider, ledger, launch)
+    late = await _late(provider, ledger, launch)
+    return late or await _unheard(provider, ledger, launch)
+
+
+async def _late(provider: Provider, ledger: Ledger, launch: LaunchRow) -> Reconciled | None:
+    """Return an earlier launch whose job turned up after it had been given up."""
+    rows = await asyncio.to_thread(ledger.interrupted, launch.endpoint)
+    for row in rows:
+        if row.creating_at is None or (row.sha256, row.model) != (launch.sha256, launch.model):
+            continue
+        seen = await look(provider, row, ledger)
+        if seen.jobs:
+            return await _adopted(ledger, row, seen)
+    return None
 
 
 async def _unheard(provider: Provider, ledger: Ledger, launch: LaunchRow) -> Reconciled | None:
@@ -283,23 +308,15 @@ async def _unheard(provider: Provider, ledger: Ledger, launch: LaunchRow) -> Rec
 
 
 def _was_cut_short(row: LaunchRow, launch: LaunchRow) -> bool:
+    # Whether its process lives is not asked: where that is not known, or it is about to tell, two
+    # who hear of one job do no harm.
     return (
         row.state is LaunchState.CREATED
         and row.reason == UNTOLD
         and row.owner != launch.owner
-        and is_abandoned(row)
         and time.time() - row.updated_at < _DAY
-        and _same_run(row, launch)
+        and row.same_run(launch)
     )
-
-
-def _same_run(one: LaunchRow, other: LaunchRow) -> bool:
-    """Whether two launches ask for the same run; limits on cost make no other run."""
-    left, right = dict(one.recipe), dict(other.recipe)
-    for name in ("max_cost", "force", "file"):
-        left.pop(name, None)
-        right.pop(name, None)
-    return left == right
 
 
 async def acknowledge(ledger: Ledger, launch_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +66,7 @@ class Owner:
     @classmethod
     def me(cls) -> Owner:
         """Return this very process."""
-        return cls(socket.gethostname(), os.getpid(), _start_of(os.getpid()))
+        return cls(socket.gethostname(), os.getpid(), _stat_of(os.getpid())[1])
 
     @property
     def here(self) -> bool:
@@ -82,16 +83,31 @@ class Owner:
             return False
         except OSError:
             pass
-        # A process id is used again in time; the start time tells the two apart.
-        return self.started in (0, _start_of(self.pid))
+        state, started = _stat_of(self.pid)
+        # A process that was killed is there until whoever started it has taken note. Its id is used
+        # again in time; the start time tells the two apart.
+        return state not in ("Z", "X") and self.started in (0, started)
 
 
-def _start_of(pid: int) -> int:
+def began() -> float:
+    """Return when this process started, as `time.time` tells it; now where that is not known."""
+    ticks = _stat_of(os.getpid())[1]
+    if not ticks:
+        return time.time()
+    tick = 1 / os.sysconf("SC_CLK_TCK")
+    # A little late rather than early, as ticks are coarse.
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - (ticks + 2) * tick
+    return time.time() - max(0.0, age)
+
+
+def _stat_of(pid: int) -> tuple[str, int]:
+    """Return the state of a process, a letter, and when it started, in clock ticks since boot."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        return int(text.rpartition(")")[2].split()[19])
+        fields = text.rpartition(")")[2].split()
+        return fields[0], int(fields[19])
     except (OSError, ValueError, IndexError):
-        return 0
+        return "", 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,14 @@ class LaunchRow:
     creating_at: float | None
     updated_at: float
     recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    def same_run(self, other: LaunchRow) -> bool:
+        """Whether two launches ask for the same run; limits on cost make no other run."""
+        left, right = dict(self.recipe), dict(other.recipe)
+        for name in ("max_cost", "force", "file"):
+            left.pop(name, None)
+            right.pop(name, None)
+        return left == right
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -247,8 +248,10 @@ def test_the_same_launch_again_takes_its_place(server: FaultServer, out: Out, fi
 
 
 def test_a_launch_that_was_killed_before_it_told_tells_of_the_same_job(
-    server: FaultServer, out: Out, file: Path
+    server: FaultServer, out: Out, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As if each command were a process of its own.
+    monkeypatch.setattr("tui.jobs.rows.began", time.time)
     words = ("launch", file, "--model", "gpt-4.1-mini", "--yes", "--json")
     assert out(*words)[0] == 0
     ledger = open_ledger(Paths.resolve().state)
