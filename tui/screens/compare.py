@@ -222,7 +222,9 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
         first = verdict(self.runs, measure)
         if not first and going:
             first = f"{going} of {counted(len(self.runs), 'run')} going on"
-        stale = [run for run in self.runs if run.trouble and run.state.job is not None]
+        stale = [
+            run for run in self.runs if run.trouble and run.state.job and not run.state.terminal
+        ]
         notes = []
         if stale:
             about = counted(len(stale), "run")
