@@ -8,9 +8,10 @@ import pytest
 
 from tests.run.test_stops import NOW, run_of, seen
 from tui.errors import UsageError
+from tui.jobs import MetricPoint
 from tui.run.stop_doubts import doubt, unheard, unknown
 from tui.run.stop_words import join, parse, parse_all, seconds_of
-from tui.run.stops import Action
+from tui.run.stops import Action, StopWatch
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,17 @@ def test_per_cent_heeds_no_noise() -> None:
     assert "under its highest" in seen("accuracy falls 10%", run_of([0.5, 0.9, 0.7], "accuracy"))
     assert not seen("valid_loss rises 10%", run_of([math.nan, 5.0]))
     assert seen("accuracy < 30%", run_of([0.29], "accuracy")) == "accuracy is 29% (< 30%) at step 1"
+
+
+def test_the_best_so_far_is_found_also_when_the_past_changes() -> None:
+    state = run_of([2.0, 1.5])
+    watch = StopWatch([parse("valid_loss rises 50%")], NOW)
+    assert watch.check(state, NOW) == []
+    state.take([MetricPoint("c", NOW, 3, 100, {"valid_loss": 2.0})])
+    assert watch.check(state, NOW) == []
+    state.take([MetricPoint("b", NOW, 2, 100, {"valid_loss": 1.0})])
+    (found,) = watch.check(state, NOW)
+    assert found.message == "valid_loss is 2.0000, 100% over its lowest, 1.0000, at step 3"
 
 
 def test_all_conditions_must_be_true_of_the_same_step() -> None:

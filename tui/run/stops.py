@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 OF_THE_RUN = ("cost", "tokens", "epoch", "step")
 """Subjects that belong to a run and not to one of its measurements."""
+Bests = dict[tuple[str, bool], tuple[int, int, float]]
 _SLACK = 60.0
 # Rules are looked at every second or two: after a longer pause the machine slept.
 _SLEPT = 60.0
@@ -70,12 +71,15 @@ class Look(NamedTuple):
         now: Seconds since 1970.
         step: The step whose measurements are judged; ``None`` for the newest.
         heard: When something was last heard of the run; silence is not judged without it.
+        bests: The best of each metric before the places looked at so far, so that a long history
+            is not searched again for every new measurement.
     """
 
     state: RunState
     now: float
-    step: float | None = None
-    heard: float | None = None
+    step: float | None
+    heard: float | None
+    bests: Bests
 
 
 class Condition(NamedTuple):
@@ -134,7 +138,7 @@ class Condition(NamedTuple):
             return ""
         track = look.state.metrics[name]
         at = len(track) if look.step is None else bisect_right(track.steps, look.step)
-        said = self._at(name, track.values, at - 1) if at else ""
+        said = self._at(name, track, at - 1, look.bests) if at else ""
         return f"{said} at step {track.steps[at - 1]:g}" if said else ""
 
     def _silence(self, look: Look) -> str:
@@ -167,9 +171,9 @@ class Condition(NamedTuple):
             return integer(int(value))
         return f"{value * 100:.4g}%" if self.percent else metric(value)
 
-    def _at(self, name: str, values: Sequence[float], at: int) -> str:
+    def _at(self, name: str, track: Track, at: int, bests: Bests) -> str:
         """Say what is seen at one measurement; nothing when the condition is not true there."""
-        value = values[at]
+        value = track.values[at]
         if self.test is Test.NAN:
             return "" if math.isfinite(value) else f"{name} is {value}"
         if math.isnan(value):
@@ -178,21 +182,27 @@ class Condition(NamedTuple):
             true = _OPS[self.op](value, self.number)
             limit = f"({self.op} {self._limit(self.number)})"
             return f"{name} is {self._limit(value)} {limit}" if true else ""
-        return (self._far_from if self.percent else self._run_of)(name, values, at)
+        if self.percent:
+            return self._far_from(name, track, at, bests)
+        return self._run_of(name, track.values, at)
 
-    def _far_from(self, name: str, values: Sequence[float], at: int) -> str:
+    def _far_from(self, name: str, track: Track, at: int, bests: Bests) -> str:
         """See whether a measurement is far from the best of those before it."""
-        before = [value for value in values[:at] if math.isfinite(value)]
+        rises, value = self.test is Test.RISES, track.values[at]
+        rewrites, upto, best = bests.get((name, rises), (-1, 0, math.nan))
+        if rewrites != track.rewrites or upto > at:
+            upto, best = 0, math.nan
+        before = [one for one in (best, *track.values[upto:at]) if math.isfinite(one)]
         if not before:
             return ""
-        rises = self.test is Test.RISES
         best = min(before) if rises else max(before)
-        far = values[at] - best if rises else best - values[at]
+        bests[name, rises] = track.rewrites, at, best
+        far = value - best if rises else best - value
         if far <= abs(best) * self.number / 100:
             return ""
         side = "over its lowest" if rises else "under its highest"
         share = f"{far / abs(best):.0%}" if best else metric(far)
-        return f"{name} is {metric(values[at])}, {share} {side}, {metric(best)},"
+        return f"{name} is {metric(value)}, {share} {side}, {metric(best)},"
 
     def _run_of(self, name: str, values: Sequence[float], at: int) -> str:
         """See whether the measurements up to one went only up, or only down.
@@ -277,6 +287,7 @@ class StopRule(NamedTuple):
         *,
         since: Mapping[str, int] | None = None,
         heard: float | None = None,
+        bests: Bests | None = None,
     ) -> Verdict | None:
         """Look at a run.
 
@@ -286,6 +297,7 @@ class StopRule(NamedTuple):
             since: How many measurements of each metric were looked at before; only the newest
                 counts when not given.
             heard: When something was last heard of the run; silence is not judged without it.
+            bests: What earlier looks found; see :class:`Look`.
 
         Returns:
             What was seen when the rule is true, else ``None``. The rule itself remembers nothing:
@@ -293,10 +305,11 @@ class StopRule(NamedTuple):
         """
         if state.terminal:
             return None
+        bests = {} if bests is None else bests
         for step in self._steps(state, since or {}):
             said: list[str] = []
             for one in self.conditions:
-                if not (seen := one.seen(Look(state, now, step, heard))):
+                if not (seen := one.seen(Look(state, now, step, heard, bests))):
                     break
                 said.append(seen)
             else:
@@ -355,6 +368,7 @@ class StopWatch:
         self._told = False
         self._waits = waits
         self._seen: dict[tuple[StopRule, str], int] = {}
+        self._bests: Bests = {}
 
     def see(self, update: Update, now: float) -> None:
         """Note that something was heard: events and points count, asking in vain does not.
@@ -387,7 +401,7 @@ class StopWatch:
             since = {name: self._since(state.metrics[name], rule, name) for name in names}
             deaf = now < self._deaf_until or (state.trouble and rule.action is Action.CANCEL)
             heard = None if deaf else self._heard
-            verdict = rule.check(state, now, since=since, heard=heard)
+            verdict = rule.check(state, now, since=since, heard=heard, bests=self._bests)
             for name in names:
                 self._seen[rule, name] = len(state.metrics[name])
             if verdict is not None:
