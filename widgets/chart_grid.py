@@ -78,7 +78,7 @@ class ChartGrid(Widget):
     def _chart(self, name: str | None) -> LossChart:
         # Only the first says that there is nothing.
         text = "" if name is None else self._empty_text
-        return LossChart((), title="", view=self.view, empty_text=text, id=name)
+        return LossChart(title="", view=self.view, empty_text=text, id=name)
 
     def on_resize(self) -> None:
         """Lay the charts out anew where there is other room."""

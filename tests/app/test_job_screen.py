@@ -217,7 +217,7 @@ async def test_the_panel_looks_as_kept(app, provider, size) -> None:
     provider.history["ftjob-1"].append(said(41, "The learning rate was lowered", "warn"))
     async with app.run_test(size=size) as pilot:
         screen = await panel(pilot, now=NOW + 40)
-        await until(pilot, lambda: screen.chart.point_count == 48)
+        await until(pilot, lambda: sum(len(one.track) for one in screen.chart.curves) == 48)
         await until(pilot, lambda: any("⠀" < c <= "⣿" for c in screen_text(app)), "the chart")
         await until(pilot, lambda: app.workspace.stage == Stage.DONE, "the scan")
         await pilot.pause()

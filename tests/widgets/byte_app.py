@@ -12,6 +12,7 @@ from collections.abc import Callable
 from textual.app import App, ComposeResult
 from textual.widget import Widget
 
+from tests.widgets.losses import Losses
 from widgets.answer_data import AnswerView
 from widgets.answer_pane import AnswerPane
 from widgets.event_log import EventLog, LogRow
@@ -33,8 +34,9 @@ def chart_point(step: int) -> tuple[int, dict[str, float]]:
 
 def chart() -> tuple[Widget, More]:
     widget = LossChart()
-    widget.set_points([chart_point(step) for step in range(1, FIRST)], total_steps=150)
-    return widget, lambda n: widget.append([chart_point(FIRST - 1 + n)])
+    losses = Losses(widget)
+    losses.take([chart_point(step) for step in range(1, FIRST)], 150)
+    return widget, lambda n: losses.take([chart_point(FIRST - 1 + n)], 150)
 
 
 def records() -> tuple[Widget, More]:

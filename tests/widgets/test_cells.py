@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.app import App, ComposeResult
 
+from tests.widgets.losses import Losses
 from widgets.loss_chart import LossChart
 
 
@@ -21,7 +22,8 @@ async def test_tiles_that_only_move_are_drawn_again() -> None:
     app = Chart()
     async with app.run_test(size=(80, 24)) as pilot:
         chart = app.query_one(LossChart)
-        chart.append([(i, {"train_loss": 5 / i, "valid_loss": 6 / i}) for i in range(1, 200)], 200)
+        steps = [(i, {"train_loss": 5 / i, "valid_loss": 6 / i}) for i in range(1, 200)]
+        Losses(chart).take(steps, 200)
         for width in (50, 51, 52, 53, 77):
             await pilot.resize_terminal(width, 15)
             await pilot.pause()

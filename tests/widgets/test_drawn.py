@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from tests.widgets.losses import Losses
 from tests.widgets.showing import Watch, shown, text
 from widgets.histogram import Histogram
 from widgets.loss_chart import LossChart
@@ -28,13 +29,9 @@ async def test_a_chart_in_ascii_tells_its_lines_apart() -> None:
     widget = LossChart()
     async with shown(widget, 50, 12):
         assert text(widget)[5].strip() == "No metrics yet"
-        widget.set_points(points(60), total_steps=100)
+        Losses(widget).take(points(60), 100)
         widget.redraw()
         assert text(widget) == GOLDEN_CHART
-        assert widget.summary() == (
-            "train 0.7463, down from 2.2506, lowest 0.7463; "
-            "valid 0.9463, down from 2.0576, lowest 0.9463"
-        )
 
 
 GOLDEN_CHART = [
@@ -56,12 +53,11 @@ GOLDEN_CHART = [
 async def test_points_late_twice_and_nan_are_taken() -> None:
     widget = LossChart()
     async with shown(widget, 50, 12):
-        widget.append(
-            [(1, {"train_loss": 2.0, "other": 9}), (3, {"train_loss": math.nan})], total_steps=4
-        )
-        widget.append([(2, {"train_loss": 1.0}), (1, {"train_loss": 1.5}), (4, {})])
+        losses = Losses(widget)
+        losses.take([(1, {"train_loss": 2.0}), (3, {"train_loss": math.nan})], 4)
+        losses.take([(2, {"train_loss": 1.0}), (1, {"train_loss": 1.5}), (4, {})], 4)
         widget.redraw()
-        assert widget.point_count == 3
+        assert [len(curve.track) for curve in widget.curves] == [3]
         assert widget.rows[0][0].split() == ["Loss", "━", "train", "NaN", "×", "1", "NaN"]
 
 
@@ -69,7 +65,7 @@ async def test_points_late_twice_and_nan_are_taken() -> None:
 async def test_tiny_charts_do_not_fail(size: tuple[int, int]) -> None:
     widget = LossChart()
     async with shown(widget, *size) as pilot:
-        widget.set_points(points(30))
+        Losses(widget).take(points(30))
         widget.redraw()
         await pilot.resize_terminal(size[0] + 3, size[1] + 1)
         await pilot.pause()
@@ -79,14 +75,15 @@ async def test_tiny_charts_do_not_fail(size: tuple[int, int]) -> None:
 async def test_nothing_new_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     widget = LossChart()
     async with shown(widget, 80, 20) as pilot:
-        widget.set_points(points(50), total_steps=100)
+        losses = Losses(widget)
+        losses.take(points(50), 100)
         widget.redraw()
         watches = [Watch(tile, monkeypatch) for tile in widget.children]
-        widget.append(points(50))
+        losses.take(points(50), 100)
         widget.redraw()
         await pilot.pause()
         assert not any(watch.regions or watch.whole for watch in watches)
-        widget.append([(51, {"train_loss": 0.8})])
+        losses.take([(51, {"train_loss": 0.8})], 100)
         widget.redraw()
         assert sum(region.area for watch in watches for region in watch.regions) < 30
 
