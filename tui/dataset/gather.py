@@ -56,7 +56,16 @@ class Gathered:
     def begin(
         cls, file: str, size: int, kind: Format, *, max_issues: int, facets: bool, quality: bool
     ) -> Gathered:
-        """Return what is known at the start: nothing."""
+        """Return what is known at the start: nothing.
+
+        Args:
+            file: The file as named; not cleaned.
+            size: Its bytes.
+            kind: Its format.
+            max_issues: Issues kept with their words.
+            facets: Whether to take what a filter offers; much is kept on the disk then.
+            quality: Whether to look at what the examples teach.
+        """
         made = cls(CheckReport(file, size, kind, issues=IssueLog(limit=max_issues)))
         if facets:
             from tui.dataset.facets import Facets

@@ -214,7 +214,11 @@ class InheritedSource(Source):
         return self._pieces
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return the bytes at ``offset``; see `Source.read`."""
+        """Return the bytes at ``offset``; see `Source.read`.
+
+        Raises:
+            FileError: The disk failed.
+        """
         try:
             return _read_pieces(self._pieces, self._starts, offset, length)
         except OSError as error:

@@ -102,7 +102,16 @@ def record_from(
     profile: Profile | str = "openai",
     format: Format | str = Format.CHAT,  # noqa: A002  (the word of the command line)
 ) -> Record:
-    """Return a record from its bytes, such as those a person edited, with its issues."""
+    """Return a record from its bytes, such as those a person edited, with its issues.
+
+    Args:
+        raw: All of its bytes.
+        line: The 1-based line it starts on.
+        offset: Where it starts in the file.
+        column: The 1-based column it starts at.
+        profile: Whose rules apply.
+        format: The format of the file.
+    """
     name = profile if isinstance(profile, str) else profile.name
     checked = _checker(name, Format(format)).check(raw, line, column)
     text = raw.decode("utf-8", "replace")

@@ -41,7 +41,19 @@ def scan(
     progress: Callable[[int, int], None] | None,
     cancelled: Callable[[], bool] | None,
 ) -> ScanResult:
-    """Check and count a file as the provider would."""
+    """Check and count a file as the provider would.
+
+    Args:
+        path: The file.
+        model: Whose encoding and context limit apply.
+        profile: Whose rules apply.
+        progress: Told bytes done and bytes in all.
+        cancelled: Asked often; true stops, with what was found so far.
+
+    Raises:
+        FileError: The file cannot be read.
+        UsageError: There is no such profile.
+    """
     from tui.dataset import scan_file
     from tui.pricing import model_info
 

@@ -333,6 +333,14 @@ class Store:
     ) -> Page:  # fmt: skip
         """Return a page of stored chat completions.
 
+        Args:
+            after: The id of the last one of the page before.
+            limit: How many at most.
+            ascending: Oldest first.
+            model: Only those of this model.
+            metadata: Only those that carry these pairs; ``None`` for those that carry none,
+                ``"any"`` for all.
+
         Raises:
             UnknownCursorError: ``after`` is not one of them.
         """
