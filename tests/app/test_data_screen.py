@@ -186,6 +186,19 @@ async def test_escape_goes_back_from_the_record(make_app: MakeApp, chat_file: Pa
         assert screen.records.display is screen.records.has_focus
 
 
+@pytest.mark.parametrize("width", [80, 120])
+async def test_a_click_on_a_name_in_the_header_goes_there(
+    make_app: MakeApp, chat_file: Path, width: int
+) -> None:
+    app = make_app(chat_file)
+    async with app.run_test(size=(width, 24)) as pilot:
+        await wait_for(pilot, "the check", done(app))
+        for number, mode in (("3", "tokens"), ("6", "jobs"), ("1", "data")):
+            header = screen_text(app).splitlines()[0]
+            await pilot.click(offset=(header.rindex(f" {number}") + 1, 0))
+            await wait_for(pilot, mode, lambda mode=mode: app.current_mode == mode)
+
+
 async def test_a_changed_file_is_noticed_and_reloaded(
     make_app: MakeApp, chat_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,23 @@ async def test_an_edit_is_looked_at_kept_and_saved(
     assert lines[:3] + lines[4:] == kept[:3] + kept[4:]
 
 
+async def test_leaving_asks_about_an_edit_that_is_only_looked_at(
+    make_app: MakeApp, faulty: Path, editor: Callable[[str], None]
+) -> None:
+    editor("sed -i 's/in one sentence/briefly/' \"$1\"")
+    app = make_app(faulty)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for(pilot, "the check", done(app))
+        await pilot.press("ctrl+e")
+        await wait_for(pilot, "the look", says(app, "Line 1, edited"))
+        await pilot.press("ctrl+q")
+        await wait_for(pilot, "the question", says(app, "Leave with 1 edit not saved?", "not kept"))
+        await pilot.press("n")
+        await wait_for(pilot, "the look again", says(app, "Line 1, edited"))
+        await pilot.press("enter")
+        await wait_for(pilot, "the count", says(app, "1 edit not saved"))
+
+
 async def test_edits_outlive_the_program_and_leaving_asks(
     make_app: MakeApp, faulty: Path, editor: Callable[[str], None]
 ) -> None:

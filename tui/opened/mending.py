@@ -118,19 +118,31 @@ class Mending(Deck):
         Args:
             leave: Called when the answer is yes.
         """
-        if not len(self.workspace.edits) or isinstance(self.screen, Confirm):
+        looked_at = self._edit_is_looked_at()
+        edits = len(self.workspace.edits) + looked_at
+        if not edits or isinstance(self.screen, Confirm):
             return True
-        count = counted(len(self.workspace.edits), "edit")
+        lines = ["The edit you are looking at is not kept yet."] if looked_at else []
+        if len(self.workspace.edits):
+            lines.append(self._what_becomes_of_edits())
         self.push_screen(
             Confirm(
-                f"Leave with {count} not saved?",
-                [self._what_becomes_of_edits()],
+                f"Leave with {counted(edits, 'edit')} not saved?",
+                lines,
                 yes="Leave",
                 no="Stay",
                 on_yes=leave,
             )
         )
         return False
+
+    def _edit_is_looked_at(self) -> bool:
+        """Whether an edit waits for the answer whether it is kept."""
+        if len(self.screen_stack) < 2:
+            return False
+        from tui.screens.edited import ReviewScreen
+
+        return any(isinstance(screen, ReviewScreen) for screen in self.screen_stack)
 
     def _what_becomes_of_edits(self) -> str:
         if self.workspace.edits.file is None or self.workspace.edits.failure:

@@ -31,6 +31,9 @@ MODES = ("data", "issues", "tokens", "price", "launch", "jobs")
 _LEAST = (40, 10)
 """Columns and rows below which a screen says so instead of drawing itself."""
 
+_WIDE = 120
+"""Columns from which the header has the names of all screens."""
+
 _STALE = {"grown": "grown: r reloads, f follows", "silent": "the disk does not answer"}
 _WORKING = {
     Stage.HEAD: "opening",
@@ -83,7 +86,7 @@ class DeckHeader(Widget):
 
     def _line(self) -> Content:
         width = self.size.width
-        right = self._tabs(full=width >= 120)
+        right = self._tabs(full=width >= _WIDE)
         room = width - right.cell_length - 2
         left = self._file(room)
         gap = max(1, width - left.cell_length - right.cell_length)
@@ -91,11 +94,24 @@ class DeckHeader(Widget):
 
     def _tabs(self, *, full: bool) -> Content:
         parts: list[str | tuple[str, str]] = []
-        for number, mode in enumerate(MODES, 1):
+        for mode, name in self._tab_names(full=full):
             current = mode == self._mode
-            name = f" {number} {mode.title()} " if full or current else f" {number} "
             parts.append((name, "bold reverse $accent" if current else "$foreground-muted"))
         return Content.assemble(*parts)
+
+    def _tab_names(self, *, full: bool) -> Iterator[tuple[str, str]]:
+        for number, mode in enumerate(MODES, 1):
+            long = full or mode == self._mode
+            yield mode, f" {number} {mode.title()} " if long else f" {number} "
+
+    async def on_click(self, event: events.Click) -> None:
+        """Go to the screen whose name is clicked."""
+        names = list(self._tab_names(full=self.size.width >= _WIDE))
+        at = event.x - self.size.width + sum(len(name) for _, name in names)
+        for mode, name in names:
+            if 0 <= at < len(name):
+                await self.run_action(f"app.mode({mode!r})")
+            at -= len(name)
 
     def _file(self, room: int) -> Content:
         workspace = self.deck.workspace
