@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tui.jobs import NONE
 from tui.logs.rows import (
+    DEEPEST,
     EARLIEST,
     FARTHEST,
     MILLISECONDS,
@@ -160,7 +161,7 @@ class _Columns:
         self._metrics: dict[str, list[_Cells]] = {}
         self._others: dict[str, list[_Cells]] = {}
 
-    def add(self, name: str, where: Whole, cells: Sequence[Any], *, deep: bool = True) -> None:
+    def add(self, name: str, where: Whole, cells: Sequence[Any], depth: int = 0) -> None:
         """Add what stands under a name in some records; of objects in there, what they hold."""
         column = _Cells(where, cells, set(map(type, cells)))
         if name in _OTHERS:
@@ -168,7 +169,7 @@ class _Columns:
         known = kept_name(name)
         if known is not None:
             self._metrics.setdefault(known, []).append(column)
-        if not deep or dict not in column.kinds:
+        if depth == DEEPEST or dict not in column.kinds:
             return
         inner: dict[str, tuple[list[int], list[Any]]] = {}
         for at, cell in zip(where.tolist(), cells, strict=True):
@@ -178,18 +179,19 @@ class _Columns:
                     places.append(at)
                     values.append(value)
         for leaf, (places, values) in inner.items():
-            self.add(f"{name}.{leaf}", np.array(places, np.int64), values, deep=False)
+            self.add(f"{name}.{leaf}", np.array(places, np.int64), values, depth + 1)
 
     def rows(self) -> tuple[Rows, Mask]:
         """Return the numbers, and which records have any."""
         count = self._count
         values = {name: _last(*_numbers(_joined(parts))) for name, parts in self._metrics.items()}
+        names = sorted(values, key=lambda name: name == "epoch")  # what was measured comes first
         rows = Rows(
             self._first(STEPS, _wholes, np.full(count, NONE)),
             self._first(TIMES, _moments, np.full(count, np.nan)),
             self._first(TOTALS, _wholes, np.full(count, NONE)),
             self._first(("epoch",), _numbers, np.full(count, np.nan)),
-            {name: column for name, column in values.items() if len(column[0])},
+            {name: values[name] for name in names if len(values[name][0])},
         )
         told = rows.measure()
         for name in SUMMARY:
