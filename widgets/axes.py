@@ -199,16 +199,9 @@ class StillLimits:
     """
 
     SHRINK_BELOW = 0.4
-    INTERVALS = 5
+    INTERVALS = 8
 
-    def __init__(self, low: float | None = None, high: float | None = None) -> None:
-        """Make limits.
-
-        Args:
-            low: A fixed lower limit, or None to follow the data.
-            high: A fixed upper limit, or None to follow the data.
-        """
-        self._fixed = (low, high)
+    def __init__(self) -> None:
         self._limits: tuple[float, float] | None = None
         self._looked_at = 0
 
@@ -233,10 +226,6 @@ class StillLimits:
         Returns:
             Lower and upper limit, the same objects as before unless they had to change.
         """
-        if self._fixed[0] is not None:
-            low = self._fixed[0]
-        if self._fixed[1] is not None:
-            high = self._fixed[1]
         if self._limits is None:
             self._set(low, high, count, from_zero=from_zero and low >= 0)
         else:
@@ -259,7 +248,5 @@ class StillLimits:
         # The tolerance keeps 0.30000000000000004 from costing a step; what it lets out comes back.
         y0 = math.floor(low / step + 1e-9) * step
         y1 = math.ceil(high / step - 1e-9) * step
-        y0 = low if low == self._fixed[0] else y0 - step * (y0 > low)
-        y1 = high if high == self._fixed[1] else y1 + step * (y1 < high)
-        self._limits = (y0, y1)
+        self._limits = (y0 - step * (y0 > low), y1 + step * (y1 < high))
         self._looked_at = max(self._looked_at, count)

@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from widgets import chart_tones
 from widgets.axes import Axes
 from widgets.chart_view import Curve, Marks, View, scaled_one, series_of
 from widgets.dots import Array
@@ -26,42 +27,21 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 56, 40
 _LEGEND_ROW = 20
 _FAINT_DOTS = 3000
 
-# No colour is readable on white and on black alike: each has a shade for either.
 LIGHT = {
     "paper": "#ffffff",
     "ink": "#1f2328",
     "quiet": "#6e7781",
     "rule": "#d8dee4",
-    "t": "#0969da",
-    "v": "#bc4c00",
-    "w": "#1a7f37",
-    "x": "#cf222e",
-    "A": "#8250df",
-    "B": "#1b7c83",
-    "C": "#bf3989",
-    "D": "#7d4e00",
-    "r": "#0969da",
-    "q": "#bc4c00",
-    "b": "#1a7f37",
-    "k": "#1a7f37",
+    **chart_tones.LIGHT,
+    **{faint: chart_tones.LIGHT[line] for faint, line in chart_tones.FAINT.items()},
 }
 DARK = {
     "paper": "#0d1117",
     "ink": "#e6edf3",
     "quiet": "#8d96a0",
     "rule": "#30363d",
-    "t": "#58a6ff",
-    "v": "#f0883e",
-    "w": "#3fb950",
-    "x": "#ff7b72",
-    "A": "#bc8cff",
-    "B": "#39c5cf",
-    "C": "#f778ba",
-    "D": "#e3b341",
-    "r": "#58a6ff",
-    "q": "#f0883e",
-    "b": "#3fb950",
-    "k": "#3fb950",
+    **chart_tones.DARK,
+    **{faint: chart_tones.DARK[line] for faint, line in chart_tones.FAINT.items()},
 }
 
 

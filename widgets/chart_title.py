@@ -38,7 +38,7 @@ def _lines(title: str, curves: list[Curve], *, short: bool) -> list[Piece]:
     for curve in curves:
         if curve.guest:
             if not curve.points:  # its other line has its name already
-                name = fit(clean(curve.label), _GUEST_CELLS)
+                name = fit(clean(curve.label), _GUEST_CELLS // (1 + short))
                 pieces.append((f"  {curve.sign} {name}", curve.key))
             continue
         last = curve.track.last
@@ -154,7 +154,7 @@ def readout(
     """What stands at the cursor, as pieces of text with the keys of their styles.
 
     Where the width is too small for all of it, what is left out first is where a line was last
-    measured, then its value under smoothing, then the distance to the best.
+    measured, then its value under smoothing, then the distance to the best, then all names.
     """
     pieces = _pieces(title, curves, view, marks)
     for told in (" at ", " ~", f"  {sign('best')}", "to best"):
@@ -165,7 +165,22 @@ def readout(
             for piece in pieces
             if piece[1] == "T" or not (piece[0].startswith(told) or piece[0].endswith(told))
         ]
+    if sum(len(text) for text, _ in pieces) > width:
+        pieces = [(_nameless(text, key, title, curves), key) for text, key in pieces]
+    if sum(len(text) for text, _ in pieces) > width:
+        # Each other run has a line of each kind, the first of which has to do.
+        second = {f"  {curve.sign} " for curve in curves if curve.guest and curve.points}
+        gone = [place for place, (text, _) in enumerate(pieces) if text in second]
+        pieces = [each for at, each in enumerate(pieces) if not {at, at - 1} & set(gone)]
     return pieces
+
+
+def _nameless(text: str, key: str, title: str, curves: list[Curve]) -> str:
+    """A piece of a readout without the name of the chart or the line."""
+    if key == "T":
+        return text.replace(f" {title} at", "", 1).replace(f" {title}:", "", 1)
+    line = next((curve for curve in curves if text == f"  {curve.sign} {curve.label} "), None)
+    return f"  {line.sign} " if line else text
 
 
 def _pieces(title: str, curves: list[Curve], view: View, marks: Marks) -> list[tuple[str, str]]:

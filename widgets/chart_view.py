@@ -28,6 +28,9 @@ Along = Literal["step", "tokens", "time"]
 SMOOTHED_FROM = 40
 """Values from which a metric that comes seldom is smoothed as well: fewer are told one by one."""
 
+_GUEST_EVERY = 12
+"""Columns from one letter of another run's line to the next."""
+
 _FEW, _POINT = 3, "•"
 """So few values of a line are marked as well, and with what."""
 
@@ -183,7 +186,10 @@ def series_of(curves: list[Curve], view: View, axes: Axes) -> list[Series]:
         if len(curve.track) <= _FEW and not ascii_only():
             mark = mark or _POINT  # a dot alone would hardly be seen
         scaled = _scaled(y, axes)
-        lines.append(Series(x, scaled, curve.key, mark=mark, line=curve.sign, smooth=smooth))
+        every = _GUEST_EVERY if curve.guest else 3
+        lines.append(
+            Series(x, scaled, curve.key, mark=mark, line=curve.sign, every=every, smooth=smooth)
+        )
     return faint + lines
 
 

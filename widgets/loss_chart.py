@@ -4,51 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.message import Message
 from textual.timer import Timer
 
-from widgets import chart_title, chart_view
+from widgets import chart_title, chart_tones, chart_view
 from widgets.axes import Axes
 from widgets.cells import CellPane, CellRow
-from widgets.chart_data import GUEST_KEYS, KEYS, signs
+from widgets.chart_data import GUEST_KEYS, KEYS
 from widgets.chart_view import Curve, Marks, View
-from widgets.numbers import metric
 from widgets.raster import draw, label_room
 from widgets.scales import Scales
 from widgets.strokes import Frame
 from widgets.text import clean, fit
-from widgets.track import Track
-
-Points = Iterable[tuple[int, Mapping[str, float]]]
 
 MIN_SECONDS = 0.5
 """Time between two drawings: at most two a second, whatever arrives."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the chart.
-
-    Attributes:
-        key: Name of the metric in the points' values.
-        label: Its name in the title.
-        points: Mark the single values: for metrics that come seldom, such as validation loss.
-    """
-
-    key: str
-    label: str
-    points: bool = False
-
-
-LOSSES = (
-    Line("train_loss", "train"),
-    Line("valid_loss", "valid", points=True),
-    Line("full_valid_loss", "full valid", points=True),
-)
 
 
 class LossChart(CellPane):
@@ -65,68 +38,6 @@ class LossChart(CellPane):
         tells_view: Whether its title tells how it is looked at.
     """
 
-    DEFAULT_CSS = """
-    LossChart {
-        min-height: 4;
-        & > .loss-chart--title { color: $foreground; text-style: bold; }
-        & > .loss-chart--value { color: $foreground; text-style: bold; }
-        & > .loss-chart--line-1 { color: $text-primary; }
-        & > .loss-chart--line-2 { color: $text-warning; }
-        & > .loss-chart--line-3 { color: $text-success; }
-        & > .loss-chart--line-4 { color: $text-error; }
-        & > .loss-chart--guest-1 { color: $text-secondary; }
-        & > .loss-chart--guest-2 { color: $text-success; }
-        & > .loss-chart--guest-3 { color: $text-error; }
-        & > .loss-chart--guest-4 { color: $text-accent; }
-        & > .loss-chart--raw { color: $text-primary 45%; }
-        & > .loss-chart--raw-2 { color: $text-warning 40%; }
-        & > .loss-chart--axis { color: $text-disabled; }
-        & > .loss-chart--guide { color: $text-disabled; }
-        & > .loss-chart--epoch { color: $text-disabled; }
-        & > .loss-chart--checkpoint { color: $text-success; }
-        & > .loss-chart--best { color: $text-success; text-style: bold; }
-        & > .loss-chart--cursor { color: $foreground; }
-        & > .loss-chart--missing { color: $text-error; text-style: bold; }
-        & > .loss-chart--label { color: $text-muted; }
-        &:ansi > .loss-chart--line-1 { color: ansi_bright_cyan; }
-        &:ansi > .loss-chart--line-2 { color: ansi_yellow; }
-        &:ansi > .loss-chart--guest-1 { color: ansi_magenta; }
-        &:ansi > .loss-chart--guest-2 { color: ansi_green; }
-        &:ansi > .loss-chart--guest-3 { color: ansi_red; }
-        &:ansi > .loss-chart--guest-4 { color: ansi_blue; }
-        &:ansi > .loss-chart--raw { color: ansi_cyan; text-style: dim; }
-        &:ansi > .loss-chart--raw-2 { color: ansi_yellow; text-style: dim; }
-        &:ansi > .loss-chart--checkpoint { color: ansi_green; }
-        &:ansi > .loss-chart--best { color: ansi_bright_green; }
-        &:ansi > .loss-chart--missing { color: ansi_bright_red; }
-        &:ansi > .loss-chart--axis { text-style: dim; }
-        &:ansi > .loss-chart--guide { text-style: dim; }
-        &:ansi > .loss-chart--epoch { text-style: dim; }
-        &:ansi > .loss-chart--label { text-style: dim; }
-    }
-    """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "loss-chart--title",
-        "loss-chart--value",
-        "loss-chart--line-1",
-        "loss-chart--line-2",
-        "loss-chart--line-3",
-        "loss-chart--line-4",
-        "loss-chart--guest-1",
-        "loss-chart--guest-2",
-        "loss-chart--guest-3",
-        "loss-chart--guest-4",
-        "loss-chart--raw",
-        "loss-chart--raw-2",
-        "loss-chart--axis",
-        "loss-chart--guide",
-        "loss-chart--epoch",
-        "loss-chart--checkpoint",
-        "loss-chart--best",
-        "loss-chart--cursor",
-        "loss-chart--missing",
-        "loss-chart--label",
-    }
     KEY_STYLES: ClassVar[Mapping[str, str]] = {
         "T": "loss-chart--title",
         "n": "loss-chart--value",
@@ -144,43 +55,53 @@ class LossChart(CellPane):
         "l": "loss-chart--label",
     }
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(KEY_STYLES.values())
+    DEFAULT_CSS = """
+    LossChart {
+        min-height: 4;
+        & > .loss-chart--title { color: $foreground; text-style: bold; }
+        & > .loss-chart--value { color: $foreground; text-style: bold; }
+        & > .loss-chart--axis { color: $text-disabled; }
+        & > .loss-chart--guide { color: $text-disabled; }
+        & > .loss-chart--epoch { color: $text-disabled; }
+        & > .loss-chart--best { text-style: bold; }
+        & > .loss-chart--missing { text-style: bold; }
+        & > .loss-chart--cursor { color: $foreground; }
+        & > .loss-chart--label { color: $text-muted; }
+        &:ansi > .loss-chart--axis { text-style: dim; }
+        &:ansi > .loss-chart--guide { text-style: dim; }
+        &:ansi > .loss-chart--epoch { text-style: dim; }
+        &:ansi > .loss-chart--label { text-style: dim; }
+    }
+    """ + chart_tones.css("LossChart", KEY_STYLES)
+
     class Relabelled(Message):
         """The labels of the y axis need more room than before, or less."""
 
     def __init__(
         self,
-        lines: Sequence[Line] = LOSSES,
         *,
         title: str = "Loss",
-        y_min: float | None = None,
-        y_max: float | None = None,
         empty_text: str = "No metrics yet",
-        marker: str = "braille",
         view: View | None = None,
         id: str | None = None,  # noqa: A002 - Textual's own name for it
         classes: str | None = None,
     ) -> None:
-        """Make a chart.
+        """Make an empty chart (see `follow`).
 
         Args:
-            lines: Up to four metrics to draw; those that never come are not mentioned.
             title: What the chart shows.
-            y_min: A fixed lower limit, or None for a still one that follows the data.
-            y_max: A fixed upper limit, or None.
             empty_text: Said while there is nothing to draw.
-            marker: ``"braille"`` or ``"block"``; in ASCII mode it is ASCII anyway.
             view: How it is looked at, when shared with other charts.
             id: The widget's id.
             classes: Its CSS classes.
         """
         super().__init__(id=id, classes=classes)
-        self.lines = tuple(lines[: len(KEYS)])
         self.title = clean(title, 60)
         self.empty_text = empty_text
-        self.view = view or View(marker=marker)
+        self.view = view or View()
         self.marks = Marks()
-        self._scales = Scales(y_min, y_max)
-        self._tracks: dict[str, Track] = {line.key: Track() for line in self.lines}
+        self._scales = Scales()
         self._curves: list[Curve] = []
         self._total: float | None = None
         self.least_labels = 0
@@ -189,26 +110,8 @@ class LossChart(CellPane):
         self._frame: Frame | None = None
         self._drawn_at = -math.inf
         self._timer: Timer | None = None
-        self._make_curves()
 
     # Data
-
-    def append(self, points: Points, total_steps: int | None = None) -> None:
-        """Take new points and draw them soon.
-
-        Args:
-            points: (step, values by metric name); other metrics than the chart's are ignored, a
-                step may come late or again (the last value counts), NaN is a gap.
-            total_steps: Steps of the whole run, when known.
-        """
-        self._take(points, total_steps)
-        self.draw_soon()
-
-    def set_points(self, points: Points, total_steps: int | None = None) -> None:
-        """Show other points instead of those so far (see `append`)."""
-        self._forget()
-        self._take(points, total_steps)
-        self.draw_soon()
 
     def follow(
         self,
@@ -239,22 +142,10 @@ class LossChart(CellPane):
         else:
             self.draw_soon()
 
-    def clear(self, empty_text: str | None = None) -> None:
-        """Forget everything; `empty_text` says why there is nothing."""
-        if empty_text is not None:
-            self.empty_text = empty_text
-        self._forget()
-        self.draw_soon()
-
     @property
     def curves(self) -> list[Curve]:
         """What is drawn, without what has no values."""
         return [curve for curve in self._curves if len(curve.track)]
-
-    @property
-    def point_count(self) -> int:
-        """Values kept so far, all lines together; a step told twice counts once."""
-        return sum(len(curve.track) for curve in self._curves)
 
     @property
     def axes(self) -> Axes | None:
@@ -270,41 +161,6 @@ class LossChart(CellPane):
     def columns(self) -> int:
         """Columns of the plot as drawn last."""
         return self._frame.width if self._frame else 1
-
-    def summary(self) -> str:
-        """The chart in words, for screen readers and plain output."""
-        said = []
-        for curve in self.curves:
-            track = curve.track
-            first, last = track.values[0], track.values[-1]
-            trend = "level"
-            if math.isfinite(first) and math.isfinite(last) and first != last:
-                trend = f"{'down' if last < first else 'up'} from {metric(first)}"
-            best = f", lowest {metric(track.low)}" if math.isfinite(track.low) else ""
-            said.append(f"{curve.label} {metric(last)}, {trend}{best}")
-        return "; ".join(said) or self.empty_text
-
-    def _forget(self) -> None:
-        self._tracks = {line.key: Track() for line in self.lines}
-        self._make_curves()
-        self._scales.forget()
-        self._total = None
-
-    def _make_curves(self) -> None:
-        found = signs([line.points for line in self.lines])
-        self._curves = [
-            Curve(self._tracks[line.key], line.label, key, mark, line.points)
-            for key, line, mark in zip(KEYS, self.lines, found, strict=False)
-        ]
-
-    def _take(self, points: Points, total_steps: int | None) -> None:
-        if total_steps:
-            self._total = total_steps
-        for step, values in points:
-            for key, track in self._tracks.items():
-                value = values.get(key)
-                if value is not None:
-                    track.add(step, float(value))
 
     # Drawing
 

@@ -45,6 +45,7 @@ class Series:
             that lines are told apart without colour; empty for none.
         line: The character that draws the line in ASCII.
         faint: Points only, under all lines and in their own quiet style.
+        every: Columns from one mark to the next, at least.
         smooth: Where many values fall on a dot, their mean is drawn instead of their range.
     """
 
@@ -54,6 +55,7 @@ class Series:
     mark: str = ""
     line: str = "*"
     faint: bool = False
+    every: int = 3
     smooth: bool = False
 
 
@@ -238,7 +240,7 @@ def _marked(
     """The inside of a plot with the marks of its series on it."""
     rows = [(list(chars), list(keys)) for chars, keys in body]
     for one in series:
-        x, y = _thinned(one.x, one.y, axes, frame)
+        x, y = _thinned(one, axes, frame)
         for at, value in zip(x.tolist(), y.tolist(), strict=True):
             chars, keys = rows[frame.row(value, axes)]
             column = frame.column(at, axes)
@@ -265,7 +267,6 @@ def _lines(
                 add = plotext.scatter if len(x) == 1 else plotext.plot
                 add(x.tolist(), y.tolist(), marker=shape, color=index)
         built: str = plotext.build()
-        plotext.clear_figure()
     keys = [one.key for one, _ in series]
     blank = (" " * frame.width, " " * frame.width)
     rows = [_cells(line, keys, frame.width) for line in built.split("\n")[: frame.height]]
@@ -313,13 +314,15 @@ def _prepare(plt: Any, axes: Axes, frame: Frame) -> None:
     plt.ylim(axes.y0, axes.y1)
 
 
-def _thinned(x: Array, y: Array, axes: Axes, frame: Frame) -> tuple[Array, Array]:
-    """The first finite point of every third column, so that marks stay where they are."""
+def _thinned(one: Series, axes: Axes, frame: Frame) -> tuple[Array, Array]:
+    """The first point inside of every few columns, so that marks stay where they are."""
+    x, y = one.x, one.y
     near = 1e-6 * (axes.y1 - axes.y0)
     good = (y >= axes.y0 - near) & (y <= axes.y1 + near) & (x >= axes.x0) & (x <= axes.x1)
     x, y = x[good], y[good]
-    slots = ((x - axes.x0) / (axes.x1 - axes.x0) * frame.width / 3).astype(np.int64)
-    first = np.diff(slots, prepend=-1) > 0
+    # Marks of different lines stand in different columns where lines are close.
+    columns = (x - axes.x0) / (axes.x1 - axes.x0) * frame.width + 3 * ord(one.mark) % one.every
+    first = np.diff((columns / one.every).astype(np.int64), prepend=-1) > 0
     return x[first], y[first]
 
 

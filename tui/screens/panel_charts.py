@@ -340,7 +340,7 @@ class PanelCharts(PanelBase, ChartKeys):
         if there < 2:
             self.say("This run tells one number only")
         elif not larger and count < there:
-            self.say(f"There is room for {counted(count, 'chart')}; m chooses which")
+            self.say(f"Room for {counted(count, 'chart')}; m chooses which")
 
     async def set_charts(self, count: int) -> None:
         """Show as many charts."""

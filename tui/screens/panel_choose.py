@@ -47,8 +47,9 @@ class OptionRows(FittingRows[Option]):
         """A tick, a name, and what there is to say."""
         option = self.items[index]
         tick = "[x] " if option.key in self.chosen else "[ ] "
-        names = max(cell_width(clean(each.name, limit=80)) for each in self.items) + 2
-        name = pad(clean(option.name, limit=80), min(names, max(20, width // 2)))
+        names = max(cell_width(clean(each.name, limit=80)) for each in self.items)
+        room = min(names, max(20, width // 2))
+        name = pad(fit(clean(option.name, limit=80), room), room + 2)
         about = fit(clean(option.about, limit=200), max(0, width - 5 - cell_width(name)))
         return [(self.cursor_sign(index), ""), (tick, ""), (name, ""), (about, "rows--muted")]
 
@@ -122,7 +123,7 @@ class ChooseScreen(FittingDialog["list[str] | None"]):
 
     def on_mount(self) -> None:
         """Offer everything."""
-        self.rows.offer(self._options)
+        self.rows.offer(self.fitting(""))
         self.entry.focus()
 
     @on(Input.Changed)

@@ -15,6 +15,7 @@ from tui.errors import TunedeckError
 from tui.run import words
 from tui.run.feed import feed_of
 from tui.run.jobsource import JobSource
+from tui.run.runlist import run_names
 from tui.run.source import RunSource
 from tui.run.state import RunState
 from tui.screens.panel_charts import Guest, PanelCharts
@@ -29,6 +30,11 @@ _MOST_LISTED = 200
 _SLICE = 500
 
 
+def _log_option(key: str) -> Option:
+    path = key.removeprefix("log:")
+    return Option(key, os.path.basename(path) or path, "a log on this machine")
+
+
 class RunsScreen(ChooseScreen):
     """Choose runs; a path that is typed names the log of a local run."""
 
@@ -37,12 +43,13 @@ class RunsScreen(ChooseScreen):
         return "type some of a name, or the path of a training log"
 
     def fitting(self, typed: str) -> list[Option]:
-        """The runs that fit what is typed, or the log it names."""
+        """The runs that fit what is typed, or the log it names, and the logs that are ticked."""
         path = os.path.abspath(os.path.expanduser(typed)) if typed else ""
         found = super().fitting(typed)
+        logs = [key for key in self.rows.chosen if key.startswith("log:")]
         if typed and os.path.exists(path) and (os.sep in typed or not found):
-            found.insert(0, Option(f"log:{path}", os.path.basename(path), "a log on this machine"))
-        return found
+            logs = [f"log:{path}", *(key for key in logs if key != f"log:{path}")]
+        return [_log_option(key) for key in logs] + found
 
 
 class PanelOver(PanelCharts):
@@ -99,11 +106,11 @@ class PanelOver(PanelCharts):
         return [
             Option(
                 f"job:{row.job.provider}:{row.job.id}",
-                row.job.suffix or os.path.basename(row.file) or row.job.id,
+                name,
                 f"{words.status_word(row.job.status)} · {row.job.model} · "
                 f"{words.ago(row.job.created_at, now)} · {row.job.id}",
             )
-            for row in found
+            for row, name in zip(found, run_names(found), strict=True)
             if row.job.id != self.source.id
         ]
 
