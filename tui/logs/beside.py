@@ -1,7 +1,9 @@
-"""What stands beside a log and says how the run was set up: never more than small JSON files.
+"""What stands beside a log and says how the run was set up: small JSON and YAML files.
 
-``adapter_config.json`` (PEFT) names the base model and the adapter's size, ``config.json`` (a
-saved model) the model. ``training_args.bin`` is a pickle and is left alone: reading one runs code.
+``adapter_config.json`` (PEFT, and mlx-lm with all settings in it) names the base model and the
+adapter's size, ``config.json`` (a saved model) the model; configuration files are read by
+:mod:`tui.logs.settings`. ``training_args.bin`` is a pickle and is left alone: reading one runs
+code.
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tui.logs.settings import KNOWN, settings_in
+
 _LARGEST = 1 << 20
-_ADAPTER = {"r": "lora_r", "lora_alpha": "lora_alpha", "lora_dropout": "lora_dropout"}
+_ADAPTER = {"r": "lora_r", "iters": "max_steps", "model": "model", **KNOWN}
 
 
 def facts_beside(path: Path) -> dict[str, Any]:
@@ -26,12 +30,14 @@ def facts_beside(path: Path) -> dict[str, Any]:
         adapter = _object(folder / "adapter_config.json")
         model = adapter.get("base_model_name_or_path")
         for name, known_as in _ADAPTER.items():
-            if isinstance(adapter.get(name), (int, float)):
+            if isinstance(adapter.get(name), (int, float, str)):
                 facts.setdefault(known_as, adapter[name])
         if not isinstance(model, str) or not model:
             model = _object(folder / "config.json").get("_name_or_path")
         if isinstance(model, str) and model:
             facts.setdefault("model", model)
+        for name, value in settings_in(folder).items():
+            facts.setdefault(name, value)
     return facts
 
 

@@ -6,9 +6,12 @@ Field numbers are those of event.proto, summary.proto and tensor.proto of Tensor
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from tui.logs import hparams
 
 _FLOAT, _DOUBLE, _STRING = 1, 2, 7
 
@@ -38,7 +41,7 @@ class Event:
         wall: Seconds since 1970; ``wall_at`` is where it stands, -1 where it is missing.
         step: The step; ``step_at`` and ``step_size`` are where it stands, size 0 where missing.
         scalars: Its numbers.
-        texts: Its texts, by tag.
+        texts: Its texts, by tag; hyperparameters as JSON under :data:`tui.logs.hparams.TAG`.
     """
 
     wall: float = 0.0
@@ -117,6 +120,9 @@ def _read_value(data: bytes, at: int, end: int, event: Event) -> None:
             scalar = Scalar("", struct.unpack_from("<f", data, start)[0], start, 4)
         elif name == 8 and kind == 2:
             tensor = (start, stop)
+        elif name == 9 and kind == 2 and tag == hparams.TAG:
+            told = hparams.hparams_in(data, start, stop, _fields)
+            event.texts[tag] = json.dumps(told).encode()
     if scalar is None and tensor is not None:
         scalar = _read_tensor(data, *tensor, tag, event)
     if scalar is not None:

@@ -14,7 +14,9 @@ from tui.jobs import NONE
 from tui.logs.bulk import Found, read_many
 from tui.logs.columns import Mask, Real, Rows, Whole
 from tui.logs.frames import Frames
+from tui.logs.hparams import TAG
 from tui.logs.rows import SILENT_ENDS, Batch, Note, is_summary, metric_name, number
+from tui.logs.settings import KNOWN
 
 _ARGUMENTS = (
     "learning_rate",
@@ -76,6 +78,8 @@ class EventFile:
         facts: dict[str, Any] = {}
         arguments = _object(texts.get("args/text_summary"))
         facts.update({name: arguments[name] for name in _ARGUMENTS if name in arguments})
+        told = _object(texts.get(TAG))
+        facts.update({KNOWN.get(name, name): value for name, value in told.items()})
         if isinstance(steps := number(arguments.get("max_steps")), float) and steps > 0:
             batch.total = int(steps)
             facts.pop("num_train_epochs", None)

@@ -161,6 +161,17 @@ def tensorboard(out: Path) -> None:
         writer.close()
 
 
+def hparams(out: Path) -> None:
+    """Hyperparameters as torch's SummaryWriter hands them to TensorBoard's plugin."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(str(out))
+    writer.add_scalar("loss", 2.0, 1, walltime=1_760_000_000)
+    given = {"lr": 0.1, "bsize": 4, "opt": "adam", "flag": True}
+    writer.add_hparams(given, {"hparam/acc": 0.5}, run_name=".")
+    writer.close()
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[2]).resolve()
     folder.mkdir(parents=True, exist_ok=True)
