@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given, settings
@@ -50,15 +51,20 @@ def records(draw: st.DrawFn) -> dict[str, Any]:
     return dict(draw(st.permutations(list(found.items()))))
 
 
+def leaves(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in record.items():
+        yield name, value
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", leaf) for inner, leaf in leaves(value))
+
+
 def told_plainly(record: dict[str, Any]) -> dict[str, float]:
     """Return the numbers of a record, one asked after the other."""
     told: dict[str, float] = {}
-    for name, value in record.items():
-        inner = value.items() if isinstance(value, dict) else ()
-        for leaf, amount in ((name, value), *((f"{name}.{k}", v) for k, v in inner)):
-            known, found = kept_name(leaf), number(amount)
-            if known is not None and found is not None:
-                told[known] = found
+    for name, value in leaves(record):
+        known, found = kept_name(name), number(value)
+        if known is not None and found is not None:
+            told[known] = found
     return told
 
 

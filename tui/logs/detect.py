@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import struct
 from collections.abc import Callable
 from typing import Any
 
 from tui.logs.checksum import masked_length
-from tui.logs.rows import STEPS, metric_names, number, step_of
-from tui.logs.text import JsonLines, Output, Reader, Table, delimiter_of
+from tui.logs.output import Output
+from tui.logs.rows import STEPS, metric_names, named, number, step_of
+from tui.logs.text import JsonLines, Reader, Table, cells_of, delimiter_of
 
 HEAD = 64 * 1024
 KINDS = {
@@ -25,7 +28,26 @@ _MEASURE = re.compile(r"loss|reward|acc|ppl|perplexity|score|grad_norm|\blr\b|le
 _DATASET = frozenset({"messages", "prompt", "text", "input", "preferred_output", "conversations"})
 # A column's name; "loss 2.31" and "{'loss': 1" are not.
 _NAME = re.compile(r"(?![^\W\d]+ [\d.]+$)[\w ./()%@#-]{1,80}")
-_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+# Text has next to none of these; bells and backspaces are common, where bars are drawn anew.
+_CONTROL = re.compile(rb"[\x01-\x06\x0e-\x1a\x1c-\x1f]")
+_MOST_CONTROL = 1 / 16
+_COMMENTS = re.compile(rb"(?:#[^\n]*\n\s*)+")
+_ARRAY = re.compile(rb"\[\s*\{\s*\"")
+
+
+def beginning(file: int) -> tuple[int, bytes]:
+    """Return where a file begins, and its first bytes there, 64 KB at most.
+
+    A file that was emptied while its writer went on at its place has a hole of zeros in front.
+    """
+    at, head = 0, os.pread(file, HEAD, 0)
+    if head and not head.strip(b"\0") and hasattr(os, "SEEK_DATA"):
+        with contextlib.suppress(OSError):
+            at = os.lseek(file, 0, os.SEEK_DATA)
+    while head and not head.strip(b"\0"):
+        head = os.pread(file, HEAD, at)
+        at += len(head) if not head.strip(b"\0") else 0
+    return at, head
 
 
 def kind_of(head: bytes) -> str | None:
@@ -42,17 +64,26 @@ def kind_of(head: bytes) -> str | None:
         return "events"
     if len(head) < 12 and head.strip(b"\x00") != head:
         return ""
-    if _TEXT.search(head[:4096]):
+    head = head.lstrip(b"\x00")
+    if not _is_text(head[:4096]):
         return None
-    if not head.strip():
-        return ""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not start:
+        return ""
     if start.startswith(b"{"):
         return _of_object(start)
+    if _ARRAY.match(start):
+        return "state"
+    comments = _COMMENTS.match(start)
+    start = start[comments.end() :] if comments else start
     first, newline, rest = start.partition(b"\n")
     if not newline:
         return "output" if b"\r" in start or len(head) >= HEAD else ""
     return "csv" if _is_table(first, rest) else "output"
+
+
+def _is_text(data: bytes) -> bool:
+    return b"\x00" not in data and len(_CONTROL.findall(data)) <= len(data) * _MOST_CONTROL
 
 
 def _is_events(head: bytes) -> bool:
@@ -101,15 +132,16 @@ def _is_metrics(found: dict[str, Any]) -> bool:
 def _is_table(first: bytes, rest: bytes) -> bool:
     header = first.decode("utf-8", "replace").lstrip("\ufeff").strip()
     mark = delimiter_of(header)
-    names = [name.strip().strip('"') for name in header.split(mark)]
+    names = [name.strip() for name in cells_of(header, mark)]
     if len(names) < 2 or any(number(name) is not None for name in names):
         return False
     if not all(_NAME.fullmatch(name) for name in names):
         return False
     line, newline, _ = rest.partition(b"\n")
     if not newline:
-        return any(name.lower() in (*STEPS, "epoch") or _MEASURE.search(name) for name in names)
-    cells = line.decode("utf-8", "replace").strip("\r").split(mark)
+        known = map(named, names)
+        return any(name.lower() in (*STEPS, "epoch") or _MEASURE.search(name) for name in known)
+    cells = cells_of(line.decode("utf-8", "replace").strip("\r"), mark)
     numbers = sum(number(cell.strip()) is not None for cell in cells)
     return len(cells) == len(names) and numbers >= 2
 

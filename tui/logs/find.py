@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui.errors import FileError
-from tui.logs.detect import HEAD, kind_of
-from tui.logs.text import Output
+from tui.logs.detect import beginning, kind_of
+from tui.logs.output import Output
+from tui.logs.pipe import STANDARD_INPUT, is_open_file, is_pipe
 
 _ENDS = (".jsonl", ".csv", ".tsv", ".log", ".txt", ".out", ".err", ".ndjson")
 _CHECKPOINT = re.compile(r"checkpoint-\d+")
 _COMMON = ("trainer_log.jsonl", "trainer_state.json", "metrics.csv", "metrics.jsonl", "log.txt")
+_PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _DEEPEST = 8
 _MOST_FILES = 20_000
 # Where a run has several logs, the one that says most while it grows.
@@ -40,16 +43,21 @@ class FoundLog:
 def find_logs(path: str | os.PathLike[str]) -> list[FoundLog]:
     """Return the logs in a folder and below it, one a run, by name; a file is itself.
 
+    So is a pipe, of which nothing is read; ``-`` is standard input.
+
     Raises:
         FileError: There is nothing there, or it cannot be read.
     """
-    base = Path(path)
+    if is_pipe(path):
+        return [FoundLog(os.fspath(path), log_title(os.fspath(path)), "output")]
+    base = Path(path if path != STANDARD_INPUT else "/dev/stdin")
     try:
         is_folder = base.is_dir()
         if not is_folder:
-            kind = kind_of(_head(base))
+            head = _head(base)
+            kind = kind_of(head)
             if kind is None:
-                raise _no_log(base)
+                raise _no_log(base, head)
             return [FoundLog(str(base.absolute()), base.name, kind or "output")]
     except OSError as error:
         raise FileError(f"{base}: {error.strerror or error}", "check the path") from error
@@ -68,6 +76,8 @@ def log_title(path: str, parts: int = 1) -> str:
         parts: How many parts of the path to name it by.
     """
     where = Path(path)
+    if is_pipe(path) or path == "/dev/stdin":
+        return "standard input" if path == STANDARD_INPUT or is_open_file(path) else where.name
     if where.name in _COMMON or where.parent.name == "runs":
         where = where.parent
     if where.name == "runs":
@@ -75,7 +85,12 @@ def log_title(path: str, parts: int = 1) -> str:
     return os.sep.join(where.parts[-parts:]) or path
 
 
-def _no_log(path: Path) -> FileError:
+def _no_log(path: Path, head: bytes = b"") -> FileError:
+    if head.startswith(_PACKED):
+        hint = f"unpack it: zcat {path} | tunedeck watch --log -"
+        return FileError(f"{path} is packed", hint)
+    if head.startswith(_UTF_16):
+        return FileError(f"{path} is UTF-16", "write it as UTF-8: iconv -f UTF-16 -t UTF-8")
     return FileError(
         f"{path} is no training log",
         "give a trainer's output, trainer_log.jsonl, trainer_state.json, a TensorBoard file or a "
@@ -121,7 +136,7 @@ def _head(path: Path) -> bytes:
         path.stat()
         raise _no_log(path)
     with path.open("rb") as file:
-        return file.read(HEAD)
+        return beginning(file.fileno())[1]
 
 
 def _root(path: Path, kind: str, base: Path) -> Path:

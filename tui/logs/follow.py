@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tui.errors import FileError
 from tui.logs.beside import facts_beside
-from tui.logs.detect import HEAD, KINDS, kind_of, reader_of
+from tui.logs.detect import HEAD, KINDS, beginning, kind_of, reader_of
 from tui.logs.find import find_logs
 from tui.logs.rows import Batch
 from tui.logs.state import TrainerState
@@ -105,6 +105,8 @@ class Follower:
 
 def _only_run(folder: Path) -> Path:
     found = find_logs(folder)
+    # Logs of its own count before those in folders of it, as TensorBoard's hparams make them.
+    found = [log for log in found if log.path == str(folder.absolute())] or found
     if not found:
         raise FileError(
             f"no training log in {folder}", "give the folder that the trainer writes to"
@@ -150,13 +152,15 @@ class _File:
             self._reader, self._offset, self._mark, self._quiet = None, 0, b"", 0
         self._inode = found.st_ino
         if self._reader is None:
-            kind = kind_of(os.pread(file, HEAD, 0))
+            self._offset, head = beginning(file)
+            kind = kind_of(head)
             if kind is None:
                 raise FileError(
                     f"{self.path} is no training log", "give a file that a trainer wrote"
                 )
             self.is_state = kind == "state"
             if not kind or self.is_state:
+                self._offset = 0
                 return Batch(restart=why)
             self._reader = reader_of(kind)
         data = os.pread(file, _CHUNK if self._offset else HEAD, self._offset)

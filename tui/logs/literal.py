@@ -20,12 +20,15 @@ _NUMBER = re.compile(
 )
 _WRAPPED = re.compile(r"(?:[\w.]*\()\s*([^(),]*)[^()]*\)")
 _TEXT = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
+_GOES_ON = re.compile(r"\s*([,}])")
+_CLOSED = re.compile(r"\s*\}")
+_DEEPEST = 8
 _SKIP = re.compile(
     r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]|\([^()]*\)|[^,'"\[\](){}])+"""
 )
 
 
-def dictionary_in(line: str) -> dict[str, float | str | None] | None:
+def dictionary_in(line: str) -> dict[str, Any] | None:
     """Return the dictionary that stands in a line; ``None`` when none does.
 
     Text before it is allowed (a time, a rank), text behind it is not: that is prose.
@@ -37,25 +40,29 @@ def dictionary_in(line: str) -> dict[str, float | str | None] | None:
     plain = _plain_in(line[start : end + 1])
     if plain:
         return plain
-    found: dict[str, float | str | None] = {}
-    at = start + 1
+    found, at = _dictionary(line, start + 1, 0)
+    return found if found and at == end + 1 else None
+
+
+def _dictionary(line: str, at: int, depth: int) -> tuple[dict[str, Any] | None, int]:
+    """Return what stands between braces, and where the text goes on; ``None`` if it is none."""
+    found: dict[str, Any] = {}
     while True:
         key = _KEY.match(line, at)
         if key is None:
-            return found or None if line[at:end].strip() == "" else None
-        value, at = _value(line, key.end())
+            closed = _CLOSED.match(line, at)
+            return (found, closed.end()) if closed else (None, at)
+        value, at = _value(line, key.end(), depth)
         found[key[1] if key[1] is not None else key[2]] = value
-        rest = line[at:].lstrip()
-        at = len(line) - len(rest)
-        if rest.startswith(","):
-            at += 1
-        elif at != end:
-            return None
-        else:
-            return found
+        goes_on = _GOES_ON.match(line, at)
+        if goes_on is None:
+            return None, at
+        at = goes_on.end()
+        if goes_on[1] == "}":
+            return found, at
 
 
-def _plain_in(text: str) -> dict[str, float | str | None] | None:
+def _plain_in(text: str) -> dict[str, Any] | None:
     """Return a dictionary of plain numbers and words, which but for its quotes is JSON."""
     if "\\" in text or ('"' in text and "'" in text):
         return None
@@ -66,7 +73,11 @@ def _plain_in(text: str) -> dict[str, float | str | None] | None:
     return found if all(type(value) in _PLAIN for value in found.values()) else None
 
 
-def _value(line: str, at: int) -> tuple[float | str | None, int]:
+def _value(line: str, at: int, depth: int) -> tuple[Any, int]:
+    if line.startswith("{", at) and depth < _DEEPEST:
+        held, end = _dictionary(line, at + 1, depth + 1)
+        if held is not None:
+            return held, end
     text = _TEXT.match(line, at)
     if text is not None:
         return text[1] if text[1] is not None else text[2], text.end()

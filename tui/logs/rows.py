@@ -7,8 +7,9 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from tui.loose import moment_of, number_of
 
 if TYPE_CHECKING:
     from tui.logs.columns import Rows
@@ -27,7 +28,15 @@ TOTALS = ("total_steps", "max_steps", "total_iters")
 TIMES = ("created_at", "timestamp", "_timestamp", "wall_time", "time", "ts", "date")
 # Numbers about the machine's clock and not about the run, and what is told elsewhere.
 _SILENT = frozenset({*STEPS, *TOTALS, *TIMES, "percentage", "elapsed_time", "remaining_time"})
-SILENT_ENDS = ("runtime", "samples_per_second", "steps_per_second", "total_flos")
+# W&B writes the least and the most of each column of a table beside it.
+SILENT_ENDS = (
+    "runtime",
+    "samples_per_second",
+    "steps_per_second",
+    "total_flos",
+    "__MIN",
+    "__MAX",
+)
 # A row with one of these is the summary at the end; its train_loss is a mean over the run.
 SUMMARY = ("train_runtime", "train/train_runtime")
 # Names with the kind of data in front or behind, such as TensorBoard's.
@@ -38,14 +47,26 @@ _SPLITS = {
     "val": "valid",
     "valid": "valid",
     "validation": "valid",
+    "evaluation": "valid",
     "test": "test",
+}
+# Other trainers' names of what is judged first.
+_KNOWN_AS = {
+    "val_loss": "valid_loss",
+    "lr": "learning_rate",
+    "lm_loss": "loss",
+    "gpt_loss": "loss",
+    "reduced_train_loss": "train_loss",
+    "train_loss_step": "train_loss",
 }
 _PAIR = re.compile(r"^([A-Za-z]+)/([A-Za-z_]+)$")
 _LONGEST_NAME = 200
 MOST_NAMES = 500
+# Objects in objects are looked into so far.
+DEEPEST = 8
 FARTHEST = 2**53
 # Seconds since 1970: a smaller number counts from something else, a larger one is in milliseconds.
-EARLIEST, MILLISECONDS = 1e9, 1e11
+EARLIEST = 1e9
 
 
 @dataclass(slots=True)
@@ -83,47 +104,20 @@ class Batch:
     trouble: str = ""
 
 
-def number(value: object) -> float | None:
-    """Return a number as float, also from text such as ``"0.5"`` or ``"nan"``."""
-    if type(value) is float:
-        return value
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, (int, float)):
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf if value > 0 else -math.inf
-    if isinstance(value, str) and "_" not in value:
-        try:
-            return float(value)
-        except ValueError:
-            return None
-    return None
-
-
 def whole(value: object) -> int | None:
     """Return a whole number of a sane size, else ``None``."""
     if type(value) is int:
         return value if 0 <= value < FARTHEST else None
-    found = number(value)
+    found = number_of(value)
     if found is None or not math.isfinite(found) or found != int(found):
         return None
     return int(found) if 0 <= found < FARTHEST else None
 
 
 def moment(value: object) -> float | None:
-    """Return seconds since 1970 from seconds, milliseconds or an ISO date, else ``None``."""
-    found = number(value)
-    if found is None and isinstance(value, str):
-        try:
-            found = datetime.fromisoformat(value).timestamp()
-        except (ValueError, OverflowError):
-            return None
-    if found is None or not math.isfinite(found):
-        return None
-    found = found / 1000 if found > MILLISECONDS else found
-    return found if EARLIEST < found < MILLISECONDS else None
+    """Return seconds since 1970 (see `moment_of`), else ``None``; early ones count something."""
+    found = moment_of(value)
+    return found if found is not None and found > EARLIEST else None
 
 
 def metric_name(name: str) -> str:
@@ -134,7 +128,7 @@ def metric_name(name: str) -> str:
     name = name[:_LONGEST_NAME]
     pair = _PAIR.match(name)
     if pair is None:
-        return {"val_loss": "valid_loss", "lr": "learning_rate"}.get(name, name)
+        return _KNOWN_AS.get(name, name)
     first, second = pair[1], pair[2]
     if first.lower() in _SPLITS:
         return _in_split(first, second)
@@ -162,7 +156,7 @@ def is_row(found: Mapping[str, Any]) -> bool:
 def _metrics(found: Mapping[str, Any]) -> Iterator[str]:
     for name, value in _leaves(found):
         known = kept_name(name)
-        if known is not None and number(value) is not None:
+        if known is not None and number_of(value) is not None:
             yield known
 
 
@@ -180,10 +174,10 @@ def kept_name(name: str) -> str | None:
     return metric_name(name)
 
 
-def _leaves(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _leaves(found: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
     for name, value in found.items():
-        if isinstance(value, dict):
-            yield from ((f"{name}.{inner}", leaf) for inner, leaf in value.items())
+        if isinstance(value, dict) and depth < DEEPEST:
+            yield from ((f"{name}.{inner}", leaf) for inner, leaf in _leaves(value, depth + 1))
         else:
             yield name, value
 

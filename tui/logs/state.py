@@ -39,6 +39,8 @@ class TrainerState:
             state = _loaded(data)
         except (ValueError, RecursionError):
             return None
+        if isinstance(state, list):  # the history alone, as many keep it
+            state = {"log_history": state}
         if not isinstance(state, dict) or not isinstance(state.get("log_history"), list):
             return None
         return self._changed(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from tui.jobs import NONE
 from tui.logs.columns import Rows, Whole
 
 _VALIDATION = ("eval_", "valid_", "val_")
+# So many of the last steps are remembered, and so many may come late one after the other.
+_RECENT = 32
+_MOST_LATE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ class Steps:
     """Follows the steps of a log through restarts.
 
     A metric that is told again for an earlier step means that training was begun again from there;
-    unless the epoch has grown, as then steps are counted anew in each epoch, and go on here.
+    unless the epoch has grown, as then steps are counted anew in each epoch, and go on here. A step
+    between the last ones that was not told yet is only late: processes write as they come.
     """
 
     def __init__(self) -> None:
@@ -54,11 +59,15 @@ class Steps:
         self._offset = 0
         self._epoch = 0.0
         self._last: dict[str, int] = {}
+        self._recent: dict[str, deque[int]] = {}
+        self._late = 0
         self._highest = 0
+        self._validated: set[str] = set()
 
     def begin_again(self, step: int) -> None:
         """Take it that training begins again from a step; from 0, with another log."""
         self._last.clear()
+        self._recent.clear()
         self._highest = step
         self._offset = 0
         if not step:
@@ -86,7 +95,11 @@ class Steps:
             while at < turn:
                 if self._goes_back(columns, at, at + 1) == at:
                     if rows.epochs[at] > self._epoch:
-                        self._offset = self._highest + 1
+                        self._offset = self._highest + int(rows.steps[at] == 0)
+                    elif self._is_late(columns, at):
+                        parts.append(rows.steps[at : at + 1] + self._offset)
+                        at += 1
+                        continue
                     else:
                         close(at)
                         start, restarted, parts = at, True, []
@@ -99,17 +112,44 @@ class Steps:
         return found
 
     def _count(self, rows: Rows, start: int, stop: int) -> Whole:
-        """Count rows; validation belongs to the row of training before it."""
-        trained = np.ones(len(rows), np.int64)
+        """Count rows; validation alone belongs to the row of training before it, once."""
+        counts = np.zeros(len(rows), np.int64)
         for name, (places, _) in rows.values.items():
-            if name.startswith(_VALIDATION):
-                trained[places] = 0
-        trained = trained[start:stop]
-        trained[0] |= not self._ordinal
-        steps: Whole = self._ordinal + np.cumsum(trained)
+            if name != "epoch" and not name.startswith(_VALIDATION):
+                counts[places] = 1
+        counts = counts[start:stop]
+        trained, known = np.cumsum(counts), 0
+        for place, names in _validated(rows, start, counts):
+            if trained[place] != known:
+                known = int(trained[place])
+                self._validated.clear()
+            if self._validated & names or not (self._ordinal or trained[place]):
+                counts[place] = 1
+                self._validated.clear()
+            self._validated |= names
+        if trained[-1] != known:
+            self._validated.clear()
+        steps: Whole = self._ordinal + np.cumsum(counts)
         self._ordinal = int(steps[-1])
         self._highest = max(self._highest, self._ordinal)
         return steps
+
+    def _is_late(self, columns: dict[str, _Column], at: int) -> bool:
+        """Whether a row that goes back only comes late: a few in a row, each told just once."""
+        self._late += 1
+        if self._late > _MOST_LATE:
+            return False
+        for name, column in columns.items():
+            first, last = column.span(at, at + 1)
+            if first == last or name not in self._last:
+                continue
+            step, recent = int(column.steps[first]) + self._offset, self._recent[name]
+            if step < self._last[name] and (step in recent or step < recent[0]):
+                return False
+            if step == self._last[name]:
+                return False
+            recent.append(step)
+        return True
 
     def _goes_back(
         self, columns: dict[str, _Column], start: int, stop: int, *, accepted: bool = False
@@ -142,6 +182,9 @@ class Steps:
             first, last = column.span(start, stop)
             if first < last:
                 self._last[name] = int(column.steps[last - 1]) + self._offset
+                newest = column.steps[max(first, last - _RECENT) : last] + self._offset
+                self._recent.setdefault(name, deque(maxlen=_RECENT)).extend(newest.tolist())
+        self._late = 0
         self._highest = max(self._highest, int(rows.steps[start:stop].max()) + self._offset)
         epochs = rows.epochs[start:stop]
         epochs = epochs[~np.isnan(epochs)]
@@ -156,3 +199,15 @@ def _columns(rows: Rows, told: np.ndarray) -> dict[str, _Column]:
         steps = rows.steps[places]
         found[name] = _Column(places, steps, np.flatnonzero(steps[1:] < steps[:-1]) + 1)
     return found
+
+
+def _validated(rows: Rows, start: int, trained: Whole) -> list[tuple[int, set[str]]]:
+    """Return the rows from ``start`` on that tell of validation alone, and what they tell."""
+    found: dict[int, set[str]] = {}
+    for name, (places, _) in rows.values.items():
+        if name.startswith(_VALIDATION):
+            places = places - start
+            places = places[(places >= 0) & (places < len(trained))]
+            for place in places[trained[places] == 0].tolist():
+                found.setdefault(place, set()).add(name)
+    return sorted(found.items(), key=lambda told: told[0])
