@@ -72,7 +72,7 @@ class Comparing(Deck):
             (path,) = beginning.logs
             self.stop_rules[path] = beginning.stop_rules
             try:
-                await self.on_open_run(messages.OpenRun(LogSource(path)))
+                await self.on_open_run(messages.OpenRun(LogSource(path, wait=True)))
             except TunedeckError as error:
                 self.tell(str(error), severity="error")
         elif beginning.logs:

@@ -43,7 +43,14 @@ class Trouble:
 
     Args:
         patience: Seconds without word after which to stop.
+
+    Attributes:
+        again: What is said when it is over.
+        trying: What is said behind the trouble.
     """
+
+    trying = " (trying again)"
+    again = "the provider answers again"
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
@@ -58,11 +65,11 @@ class Trouble:
         """
         if update.trouble is None or update.ended:
             if self._said is not None and not update.ended:
-                note("the provider answers again")
+                note(self.again)
             self._since = self._said = None
             return
         if update.trouble != self._said:
-            note(f"{update.trouble} (trying again)")
+            note(f"{update.trouble}{self.trying}")
             self._said = update.trouble
         self._since = self._since if self._since is not None else time.monotonic()
         if time.monotonic() - self._since >= self._patience:

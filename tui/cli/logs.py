@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
+import os
+import sys
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.cli.following import Printer, Trouble
 from tui.cli.guard import Guard
+from tui.cli.output import note
 from tui.cli.printed import Frame, is_plain, print_all, printer_of
 from tui.cli.session import run
 from tui.errors import FileError, UsageError
+from tui.logs.pipe import STANDARD_INPUT, is_pipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tui.logs import FoundLog
+    from tui.run.state import RunState
     from tui.run.stops import StopRule
 
 
@@ -24,25 +31,55 @@ def watch_log(args: argparse.Namespace, rules: Sequence[StopRule]) -> int:
     """Follow a log, or every log of a folder; return the exit code.
 
     On a terminal one opens in the live panel, several side by side. Following plainly ends when
-    the log says that training is over, or when it stands still for the time given.
+    the log says that training is over, or when it stands still for the time given. One that is
+    not there yet is waited for, unless just one picture is wanted.
 
     Raises:
         FileError: There is no log there.
     """
-    from tui.logs import find_logs
-
-    logs = find_logs(args.log)
-    if not logs:
-        raise FileError(f"no training log in {args.log}", "give the folder a trainer writes to")
+    logs = _logs(args)
     if rules:
         _check_rules(args, logs, rules)
     if args.once:
         return run(_once(args, logs, rules))
-    if is_plain(args):
+    piped = args.log == STANDARD_INPUT
+    # What is piped in leaves the keys to the terminal itself.
+    if args.json or args.plain or not sys.stdout.isatty() if piped else is_plain(args):
         return run(_follow(args, logs, rules))
     from tui.app import run_app
 
-    return run_app([], open_logs=[log.path for log in logs], stop_rules=rules)
+    paths = [_beside_the_keys()] if piped else [log.path for log in logs]
+    return run_app([], open_logs=paths, stop_rules=rules)
+
+
+def _logs(args: argparse.Namespace) -> Sequence[FoundLog]:
+    from tui.logs import FoundLog, find_logs
+
+    path = Path(args.log)
+    if not args.once and not path.exists() and args.log != STANDARD_INPUT:
+        if not path.absolute().parent.is_dir():
+            raise FileError(f"there is no folder {path.parent}", "check the path")
+        return [FoundLog(str(path.absolute()), path.name, "output")]
+    logs = find_logs(args.log)
+    if not logs:
+        raise FileError(f"no training log in {args.log}", "give the folder a trainer writes to")
+    return logs
+
+
+def _beside_the_keys() -> str:
+    """Return a path of standard input, which from now on is the keyboard."""
+    from tui.terminal import keys_from_terminal
+
+    path = f"/dev/fd/{os.dup(0)}"
+    keys_from_terminal()
+    return path
+
+
+class _LogTrouble(Trouble):
+    """Trouble with a log: it is not there, or cannot be read; it ends by standing still."""
+
+    trying = ""
+    again = "the log is there"
 
 
 def _check_rules(
@@ -67,13 +104,16 @@ async def _once(
 
     code = 0
     for log in logs:
-        frame = Frame(RunState(log.path))
-        guard = Guard(rules, frame.state, printer_of(args)) if rules else None
+        name = log.title if len(logs) > 1 else None
+        frame = Frame(RunState(log.path), name)
+        guard = Guard(rules, frame.state, printer_of(args, name)) if rules else None
         for update in await asyncio.to_thread(read_log, log.path):
             frame.take(update)
         job = frame.state.job
         assert job is not None
         code = max(code, await frame.close(args, job, guard))
+        if not frame.state.metrics:
+            note(f"{log.title}: no numbers of a training were found in it")
     return code
 
 
@@ -97,8 +137,18 @@ async def _follow_one(
     from tui.logs import LogSource
     from tui.run.state import RunState
 
-    source = LogSource(log.path, log.title, idle=args.timeout)
+    source = LogSource(log.path, log.title, idle=args.timeout, wait=True)
     state = RunState(source.id)
     guard = Guard(rules, state, printer) if rules else None
     async with aclosing(source.updates()) as updates:
-        return await print_all(updates, state, printer, Trouble(args.timeout), guard)
+        code = await print_all(updates, state, printer, _LogTrouble(math.inf), guard)
+    _explain(log, state, args.timeout)
+    return code
+
+
+def _explain(log: FoundLog, state: RunState, patience: float) -> None:
+    """Say why following ended, where the log itself did not."""
+    if not state.metrics:
+        note(f"{log.title}: no numbers of a training were found in it")
+    elif state.job is not None and not state.terminal and not is_pipe(log.path):
+        note(f"{log.title}: nothing was written for {patience:.0f} s, so following ends")

@@ -31,13 +31,16 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     """Add ``watch``."""
     parser = sub.add_parser("watch", help="follow a job, or a local training log, to its end")
     parser.add_argument(
-        "job", nargs="?", metavar="JOB", help="its id, the beginning of it, or 'last'"
+        "jobs",
+        nargs="*",
+        metavar="JOB",
+        help="its id, the beginning of it, or 'last'; of several every line names its job",
     )
     parser.add_argument(
         "--log",
         metavar="PATH",
         help="follow what a trainer writes on this machine: its output, trainer_log.jsonl, "
-        "trainer_state.json, TensorBoard files, CSV; or a folder of runs",
+        "trainer_state.json, TensorBoard files, CSV; a folder of runs; '-' for standard input",
     )
     parser.add_argument("--plain", action="store_true", help="a line an event, also on a terminal")
     parser.add_argument(
@@ -65,19 +68,32 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def watch(args: argparse.Namespace) -> int:
-    """Follow one run: in the application on a terminal, otherwise a line an event."""
+    """Follow runs: in the application on a terminal, otherwise a line an event."""
     rules = rules_of(args)
+    jobs = list(dict.fromkeys(args.jobs))
     if args.log is not None:
-        if args.job is not None:
+        if jobs:
             raise UsageError("both a job and a log are named", "watch one of them")
         from tui.cli.logs import watch_log
 
         return watch_log(args, rules)
-    if args.job is None:
+    if not jobs:
         raise UsageError("no job is named", "give its id, 'last', or --log FILE")
     if args.once:
-        return run(_once(args, rules))
-    return follow(args, args.job)
+        return max([run(_once(args, job, rules, _name(job, jobs))) for job in jobs])
+    if len(jobs) == 1:
+        return follow(args, jobs[0])
+    if is_plain(args):
+        return run(_streams(args, jobs, rules))
+    if rules:
+        raise UsageError("several jobs are named", "watch one of them with stop rules, or --plain")
+    from tui.app import run_app
+
+    return run_app([], compare=[run(_resolved(args, job, rules)) for job in jobs])
+
+
+def _name(job: str, jobs: Sequence[str]) -> str | None:
+    return job if len(jobs) > 1 else None
 
 
 def follow(args: argparse.Namespace, job: str) -> int:
@@ -91,6 +107,13 @@ def follow(args: argparse.Namespace, job: str) -> int:
     return run_app([], provider=provider, open_job=job_id, stop_rules=rules)
 
 
+async def _streams(args: argparse.Namespace, jobs: Sequence[str], rules: Sequence[StopRule]) -> int:
+    import asyncio
+
+    follows = [_stream(args, job, rules, job) for job in jobs]
+    return max(await asyncio.gather(*follows))
+
+
 async def _resolved(
     args: argparse.Namespace, job: str, rules: Sequence[StopRule]
 ) -> tuple[str, str]:
@@ -102,7 +125,9 @@ async def _resolved(
         return opened.config.name, job_id
 
 
-async def _stream(args: argparse.Namespace, job: str, rules: Sequence[StopRule]) -> int:
+async def _stream(
+    args: argparse.Namespace, job: str, rules: Sequence[StopRule], name: str | None = None
+) -> int:
     from tui.jobs import Watcher
 
     timeout = getattr(args, "timeout", waiting.UNREACHABLE)
@@ -110,7 +135,7 @@ async def _stream(args: argparse.Namespace, job: str, rules: Sequence[StopRule])
         check_allowed(opened, rules)
         job_id = await waiting.patiently(lambda: find_job(opened, job), timeout)
         state = await _state(opened, job_id)
-        printer = printer_of(args)
+        printer = printer_of(args, name)
         rules = rules_held(args, opened, job_id, rules)
         guard = _guard(opened, rules, state, printer) if rules else None
         watcher = Watcher(job_id, opened.provider, opened.ledger, patience=_PATIENCE)
@@ -141,16 +166,18 @@ def _guard(opened: Session, rules: Sequence[StopRule], state: RunState, printer:
     return Guard(rules, state, printer, cancel=cancel, opened=opened)
 
 
-async def _once(args: argparse.Namespace, rules: Sequence[StopRule]) -> int:
+async def _once(
+    args: argparse.Namespace, text: str, rules: Sequence[StopRule], name: str | None
+) -> int:
     from tui.jobs import Watcher
 
-    async with session(args, job=args.job) as opened:
+    async with session(args, job=text) as opened:
         check_allowed(opened, rules)
-        job_id = await find_job(opened, args.job)
+        job_id = await find_job(opened, text)
         job = await opened.provider.retrieve(job_id)
         watcher = Watcher(job_id, opened.provider, opened.ledger, patience=0.0)
-        frame = Frame(await _state(opened, job_id))
-        guard = _guard(opened, rules, frame.state, printer_of(args)) if rules else None
+        frame = Frame(await _state(opened, job_id), name)
+        guard = _guard(opened, rules, frame.state, printer_of(args, name)) if rules else None
         asked = time.monotonic()
         async with aclosing(watcher.updates()) as updates:
             async for update in updates:

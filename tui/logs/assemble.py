@@ -39,11 +39,15 @@ class Assembler:
     Args:
         path: The log's absolute path, the id of the run.
         kind: What it is, for people.
+
+    Attributes:
+        gone: Whether nobody writes it any more.
     """
 
     def __init__(self, path: str, kind: str) -> None:
         self.path = path
         self.kind = kind
+        self.gone = False
         self.total: int | None = None
         self.status = "running"
         self._error = ""
@@ -101,7 +105,7 @@ class Assembler:
         elif batch.rows:
             self.status = "running"
         if self.status in ("running", "unknown"):
-            still = time.time() - modified > STILL
+            still = self.gone or time.time() - modified > STILL
             self.status = "unknown" if still and not batch.more else "running"
 
     def _measured(self, rows: Rows, now: float | None) -> None:

@@ -9,13 +9,18 @@ import time
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Literal
 
+from tui.errors import FileError
 from tui.jobs import Update
+from tui.logs.awaited import Awaited
 from tui.logs.find import log_title
 from tui.logs.follow import Follower
+from tui.logs.pipe import STANDARD_INPUT, is_pipe
+from tui.logs.piped import Piped
 
 if TYPE_CHECKING:
     from tui.logs.assemble import Assembler
 
+Followed = Follower | Awaited | Piped
 _PAUSE = 0.5
 # Looks in vain after which a log that says that training is over is over.
 _LAST_LOOKS = 3
@@ -28,18 +33,26 @@ class LogSource:
         path: A log, or a folder that holds one run.
         title: Its name for people; made of the path unless given.
         idle: Seconds after which following ends when the log has not changed; ``None`` follows
-            until the log says that training is over.
+            until the log says that training is over. A pipe is followed until it is closed:
+            whoever writes into one that nobody reads is killed.
+        wait: Whether a log that is not there yet is waited for.
 
     Raises:
         FileError: There is no log there, or there are several runs in the folder.
+        UsageError: Standard input is to be read, and is the keyboard.
     """
 
     kind: Literal["job", "log"] = "log"
 
     def __init__(
-        self, path: str | os.PathLike[str], title: str = "", *, idle: float | None = None
+        self,
+        path: str | os.PathLike[str],
+        title: str = "",
+        *,
+        idle: float | None = None,
+        wait: bool = False,
     ) -> None:
-        self._follower = Follower(path)
+        self._follower = _followed(path, wait=wait)
         self.id = self._follower.path
         self.title = title or log_title(self.id)
         self.can: frozenset[str] = frozenset()
@@ -74,16 +87,20 @@ class LogSource:
             await self._pause()
 
     def _is_over(self, status: str, vain: int) -> bool:
+        if isinstance(self._follower, Piped):
+            return self._follower.over
         if status in ("succeeded", "failed"):
             return vain >= _LAST_LOOKS
         if self._idle is None or vain < _LAST_LOOKS:
             return False
-        return time.time() - self._follower.modified >= self._idle
+        if time.time() - self._follower.modified < self._idle:
+            return False
+        if isinstance(self._follower, Awaited) and not self._follower.there:
+            raise FileError(f"there is still no log at {self.id}", "check the path")
+        return True
 
     def _last(self, assembler: Assembler) -> list[Update]:
-        return _ended(
-            assembler.take(self._follower.finish(), modified=self._follower.modified, live=False)
-        )
+        return _finished(self._follower, assembler)
 
     async def _pause(self) -> None:
         try:
@@ -94,6 +111,8 @@ class LogSource:
     async def aclose(self) -> None:
         """Stop following."""
         self._closed.set()
+        if isinstance(self._follower, Piped):
+            self._follower.forget()
 
 
 def read_log(path: str | os.PathLike[str]) -> tuple[Update, ...]:
@@ -102,20 +121,36 @@ def read_log(path: str | os.PathLike[str]) -> tuple[Update, ...]:
     Raises:
         FileError: There is no log there, or there are several runs in the folder.
     """
-    follower = Follower(path)
+    follower = _followed(path)
     assembler = _assembler(follower)
     updates: list[Update] = []
     while True:
         batch = follower.poll()
         assembler.kind = follower.kind
         updates += assembler.take(batch, modified=follower.modified, live=False)
-        if not batch.more and not batch.rows and not batch.notes:
+        if batch.more or batch.rows or batch.notes:
+            continue
+        if not isinstance(follower, Piped) or follower.over:
             break
-    last = assembler.take(follower.finish(), modified=follower.modified, live=False)
-    return (*updates, *_ended(last))
+        time.sleep(_PAUSE / 10)
+    return (*updates, *_finished(follower, assembler))
 
 
-def _assembler(follower: Follower) -> Assembler:
+def _followed(path: str | os.PathLike[str], *, wait: bool = False) -> Followed:
+    if is_pipe(path):
+        return Piped(path)
+    if os.fspath(path) == STANDARD_INPUT:
+        path = "/dev/stdin"
+    return Awaited(path) if wait and not os.path.exists(path) else Follower(path)
+
+
+def _finished(follower: Followed, assembler: Assembler) -> list[Update]:
+    # Whoever wrote into a pipe is gone, and may not have said how it ended.
+    assembler.gone = isinstance(follower, Piped)
+    return _ended(assembler.take(follower.finish(), modified=follower.modified, live=False))
+
+
+def _assembler(follower: Followed) -> Assembler:
     """Return what makes updates of a log; loads numpy, so it is made where nobody waits."""
     from tui.logs.assemble import Assembler
 
