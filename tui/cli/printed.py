@@ -100,10 +100,12 @@ class Frame:
 
     Args:
         state: The run, nothing known of it yet.
+        name: The name of the run, put into every object where several are shown.
     """
 
-    def __init__(self, state: RunState) -> None:
+    def __init__(self, state: RunState, name: str | None = None) -> None:
         self.state = state
+        self._name = name
         self._updates: list[Update] = []
         self._last: MetricPoint | None = None
         self._events: list[Event] = []
@@ -135,7 +137,7 @@ class Frame:
 
     def _show(self, args: argparse.Namespace, job: Job) -> None:
         if args.json:
-            printer = JsonPrinter()
+            printer = JsonPrinter(self._name)
             printer.status(job)
             if self._last is not None:
                 printer.item(None, self._last)

@@ -149,3 +149,24 @@ def test_wait_for_many_asks_for_the_list(server: FaultServer, out: Out) -> None:
     server.seen.clear()
     assert out("wait", *names) == (0, "", "")
     assert server.count("GET", r"/v1/fine_tuning/jobs/.*") == 0
+
+
+def test_several_jobs_at_once_name_their_job_in_every_line(server: FaultServer, out: Out) -> None:
+    finished(server)
+    server.add_job("ftjob-two", status="failed")
+    jobs = ("ftjob-one", "ftjob-two")
+    code, printed, _ = out("watch", *jobs, "--json")
+    assert code == 1, "one of them failed"
+    got = lines(printed)
+    assert {line["run"] for line in got} == set(jobs)
+    assert [line["status"] for line in got if line["kind"] == "end"] in (
+        ["succeeded", "failed"],
+        ["failed", "succeeded"],
+    )
+    code, printed, _ = out("watch", *jobs, "--plain")
+    assert code == 1
+    assert all(line.startswith("ftjob-") for line in printed.splitlines())
+    code, printed, _ = out("watch", *jobs, "--once", "--json")
+    assert code == 1
+    assert [line["run"] for line in lines(printed) if line["kind"] == "status"] == list(jobs)
+    assert out("watch", "ftjob-one", "ftjob-one", "--once")[0] == 0
