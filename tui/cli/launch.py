@@ -20,14 +20,21 @@ from tui.cli.session import (
     tell_duplicates,
 )
 from tui.cli.stopping import rules_of
-from tui.config import Paths
+from tui.config import LOCAL, OPENAI, Paths, load_settings
 from tui.errors import FileError, SafetyError, UsageError
 from widgets.numbers import counted
 from widgets.text import clean
 
 if TYPE_CHECKING:
     from tui.cli.session import Session
-    from tui.jobs import LaunchRequest, LaunchResult, LaunchState, Preflight
+    from tui.jobs import (
+        LaunchRequest,
+        LaunchResult,
+        LaunchRow,
+        LaunchState,
+        Ledger,
+        Preflight,
+    )
 
 _NOTHING = "No job was created; nothing had been sent yet."
 
@@ -59,22 +66,25 @@ def launch(args: argparse.Namespace) -> int:
 
 
 def _acknowledge(launch_id: str) -> None:
-    from tui.jobs import LaunchState, open_ledger
+    from tui.jobs import LaunchState
 
     # The job is there, whether or not this can be written.
-    with suppress(FileError), closing(open_ledger(Paths.resolve().state)) as ledger:
+    with suppress(FileError), closing(_ledger()) as ledger:
         ledger.advance(launch_id, LaunchState.CREATED)
+
+
+def _ledger() -> Ledger:
+    from tui.jobs import open_ledger
+
+    return open_ledger(Paths.resolve().state)
 
 
 def _choose_provider(args: argparse.Namespace, text: str) -> None:
     """Go where the launch went that was left open, whatever the default is by now."""
-    from tui.jobs import find_launch, open_ledger
+    from tui.jobs import find_launch
 
-    ledger = open_ledger(Paths.resolve().state)
-    try:
+    with closing(_ledger()) as ledger:
         found = find_launch(ledger, text)
-    finally:
-        ledger.close()
     if args.resume is not None:
         args.resume = found.id
     else:
@@ -85,15 +95,66 @@ def _choose_provider(args: argparse.Namespace, text: str) -> None:
 async def _clear(args: argparse.Namespace) -> int:
     from tui.jobs import clear_launch, find_launch
 
+    asked = args.provider
     _choose_provider(args, args.clear)
+    if not _is_configured(args.provider):
+        with closing(_ledger()) as ledger:
+            return _clear_unasked(args, ledger, find_launch(ledger, args.clear))
     async with session(args, strict=True) as opened:
         found = find_launch(opened.ledger, args.clear)
+        if found.endpoint != opened.provider.endpoint:
+            if asked:
+                raise _elsewhere(found, opened)
+            return _clear_unasked(args, opened.ledger, found)
         words = await clear_launch(opened.provider, opened.ledger, found)
+    return _cleared(args, found, words, sure=True)
+
+
+def _is_configured(name: str) -> bool:
+    return name in (LOCAL, OPENAI) or name in load_settings(Paths.resolve()).providers
+
+
+def _clear_unasked(args: argparse.Namespace, ledger: Ledger, found: LaunchRow) -> int:
+    """Clear a launch that went where nothing in the settings leads any more.
+
+    Raises:
+        SafetyError: It may have made a job, and nobody said yes.
+    """
+    from tui.jobs import clear_unasked
+
+    unsure = found.state in ("creating", "unknown")
+    if unsure and not args.yes:
+        what = f"{found.endpoint} is not in the settings any more, and that launch may have made"
+        if not (is_interactive() and confirm(f"{what} a job there. Clear it all the same?")):
+            raise SafetyError(
+                f"{what} a job there",
+                "configure it again to be sure, or add --yes to clear it all the same",
+                code="launch_unknown",
+            )
+    words, sure = clear_unasked(ledger, found)
+    return _cleared(args, found, words, sure=sure)
+
+
+def _cleared(args: argparse.Namespace, found: LaunchRow, words: str, *, sure: bool) -> int:
     if args.json:
-        emit_line({"cleared": found.id, "file": found.file, "model": found.model})
+        made = False if sure else None
+        what = {"cleared": found.id, "file": found.file, "model": found.model, "made_job": made}
+        emit_line(what)
+        if not sure:
+            note(words)
     else:
         say(clean(words))
     return 0
+
+
+def _elsewhere(found: LaunchRow, opened: Session) -> SafetyError:
+    """Return the error for a launch that went to another address than is asked now."""
+    return SafetyError(
+        f"that launch went to {found.endpoint}, and {opened.provider.name} is "
+        f"{opened.provider.endpoint} now",
+        "set the address right, or clear the launch",
+        code="other_provider",
+    )
 
 
 async def _asked(args: argparse.Namespace, opened: Session) -> LaunchRequest:
@@ -121,12 +182,7 @@ def _resumed(args: argparse.Namespace, opened: Session) -> LaunchRequest:
 
     found = find_launch(opened.ledger, args.resume)
     if found.endpoint != opened.provider.endpoint:
-        raise SafetyError(
-            f"that launch went to {found.endpoint}, and {opened.provider.name} is "
-            f"{opened.provider.endpoint} now",
-            "set the address right, or clear the launch",
-            code="other_provider",
-        )
+        raise _elsewhere(found, opened)
     note(standing(found).words)
     request = request_of(found)
     limit = request.max_cost if args.max_cost is None else args.max_cost

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tui.jobs.leftover import (
         Standing,
         clear_launch,
+        clear_unasked,
         find_launch,
         leftovers,
         request_of,
@@ -94,6 +95,7 @@ _HOMES = {
     "leftover": (
         "Standing",
         "clear_launch",
+        "clear_unasked",
         "find_launch",
         "leftovers",
         "request_of",
@@ -215,6 +217,7 @@ __all__ = [
     "best_checkpoint",
     "cancel_job",
     "clear_launch",
+    "clear_unasked",
     "common_name",
     "decode_results",
     "fetch_results",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tui.errors import SafetyError, UsageError
 from tui.jobs.ledger import Ledger
+from tui.jobs.models import LAUNCH_KEY
 from tui.jobs.parts import drop_parts, partial_of
 from tui.jobs.provider import Provider
 from tui.jobs.recovery import grace_of, is_abandoned, settle
@@ -167,6 +168,34 @@ async def clear_launch(provider: Provider, ledger: Ledger, launch: LaunchRow) ->
     if kept:
         return f"Cleared; no job was made, and the file stays at the provider as {kept}."
     return "Cleared; no job was made."
+
+
+def clear_unasked(ledger: Ledger, launch: LaunchRow) -> tuple[str, bool]:
+    """Clear a launch whose provider is not in the settings any more, so that it cannot be asked.
+
+    Returns:
+        What was left where and what is not known, for a person; and whether it is sure that no job
+        was made.
+
+    Raises:
+        SafetyError: It is under way.
+    """
+    sure = launch.state in (LaunchState.INTERRUPTED, LaunchState.PLANNED, LaunchState.UPLOADED)
+    if launch.state is not LaunchState.INTERRUPTED and not is_abandoned(launch):
+        raise SafetyError(standing(launch).words, "let it end", code="launch_in_progress")
+    ledger.keep_partial_upload(launch.endpoint, launch.sha256, {})
+    ledger.advance(launch.id, LaunchState.REFUSED, reason="cleared by the person, unasked")
+    gone = f"{launch.endpoint} is not in the settings any more and was not asked"
+    if sure:
+        kept = ledger.upload_of(launch.endpoint, launch.sha256)
+        stays = f" What was uploaded there, {kept}, may still be there." if kept else ""
+        return f"Cleared; no job was made. {gone}.{stays}", True
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(launch.creating_at or launch.planned_at))
+    return (
+        f"Cleared here. {gone}, so it is not known whether it made a job, which would cost: look "
+        f"in its console for one of {when} with the metadata {LAUNCH_KEY} = {launch.id}.",
+        False,
+    )
 
 
 def what_is_left(ledger: Ledger, launch: LaunchRow) -> str:

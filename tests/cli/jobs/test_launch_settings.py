@@ -237,6 +237,43 @@ def test_clear(server: FaultServer, out: Out, file: Path) -> None:
     assert not server.jobs
 
 
+@pytest.mark.parametrize("change", ["removed", "moved"])
+def test_clear_where_nothing_leads_any_more(
+    server: FaultServer, out: Out, file: Path, home: Path, change: str
+) -> None:
+    launch_id = cut_short(server, out, file)
+    config = home / "config" / "config.toml"
+    lines = "" if change == "removed" else config.read_text().replace("127.0.0.1", "localhost")
+    config.write_text(lines)
+    server.seen.clear()
+    code, printed, _ = out("launch", "--clear", launch_id[:8])
+    assert code == 0
+    assert "no job was made" in printed
+    assert "was not asked" in printed
+    assert not server.seen
+    assert json.loads(out("jobs", "--json", "--provider", "local")[1])["launches"] == []
+
+
+def test_clear_of_what_may_have_made_a_job_nobody_can_ask_for(
+    server: FaultServer, out: Out, file: Path, home: Path
+) -> None:
+    launch_id = cut_short(server, out, file)
+    ledger = open_ledger(Paths.resolve().state)
+    assert ledger.advance(launch_id, LaunchState.CREATING)
+    (home / "config" / "config.toml").write_text("")
+    code, printed, _ = out("launch", "--clear", "--json")
+    assert code == 4
+    assert json.loads(printed)["error"]["code"] == "launch_unknown"
+    assert ledger.launches()[0].state is LaunchState.CREATING
+    code, printed, told = out("launch", "--clear", "--yes", "--json")
+    assert code == 0
+    assert json.loads(printed)["made_job"] is None
+    assert "not known whether it made a job" in told
+    assert launch_id in told
+    assert ledger.launches()[0].state is LaunchState.REFUSED
+    ledger.close()
+
+
 def test_the_same_launch_again_takes_its_place(server: FaultServer, out: Out, file: Path) -> None:
     cut_short(server, out, file)
     out("jobs")
