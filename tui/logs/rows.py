@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tui.loose import MILLISECONDS as MILLISECONDS
 from tui.loose import moment_of, number_of
 
 if TYPE_CHECKING:
@@ -104,6 +105,9 @@ class Batch:
     trouble: str = ""
 
 
+number = number_of
+
+
 def whole(value: object) -> int | None:
     """Return a whole number of a sane size, else ``None``."""
     if type(value) is int:
@@ -118,6 +122,21 @@ def moment(value: object) -> float | None:
     """Return seconds since 1970 (see `moment_of`), else ``None``; early ones count something."""
     found = moment_of(value)
     return found if found is not None and found > EARLIEST else None
+
+
+def named(words: str) -> str:
+    """Return a name made of words as one: ``Train Loss`` and ``loss train`` are ``train_loss``.
+
+    One word stays as it is, unless only its first letter is large.
+    """
+    parts = words.split()
+    if " - " in words or (len(parts) < 2 and not words.istitle()):
+        return words
+    parts = [part.lower() for part in parts if not part.startswith("(")]
+    for place in (0, len(parts) - 1) if len(parts) > 1 else ():
+        if parts[place] in _SPLITS:
+            return "_".join([_SPLITS[parts.pop(place)], *parts])
+    return "_".join(parts)
 
 
 def metric_name(name: str) -> str:
