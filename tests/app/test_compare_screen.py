@@ -136,3 +136,19 @@ async def test_the_dataset_of_a_run_and_the_runs_of_a_dataset(app, provider, tmp
         app.action_runs_of_dataset()
         await until(pilot, lambda: isinstance(app.screen, JobScreen), "the run of this dataset")
         assert app.screen.job_id == "ftjob-1"
+
+
+async def test_a_run_whose_provider_cannot_be_used_is_shown_as_last_known(app, provider) -> None:
+    from tui.jobs import open_ledger
+
+    fill(provider)
+    ledger = open_ledger(app.paths.state)
+    ledger.keep_jobs("gone http://127.0.0.1:9/v1", [job("ftjob-9", user_provided_suffix="old")])
+    ledger.close()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        app.post_message(CompareRuns((("fake", "ftjob-1"), ("gone", "ftjob-9"))))
+        await until(pilot, lambda: "20/60" in screen_text(app), "the run")
+        await until(pilot, lambda: "running?" in screen_text(app), "what was known last")
+        assert "b old " in screen_text(app)
+        assert "1 run as last known" in screen_text(app)

@@ -153,9 +153,24 @@ async def _load(args: argparse.Namespace, key: RunKey) -> Compared:
                 await _load_job(opened, run)
     except TunedeckError as error:
         run.trouble = str(error)
+        if run.state.job is None and key[0] != LOG:
+            await asyncio.to_thread(_last_known, run)
     if run.trouble:
         note(f"{key[1]}: {run.trouble}")
     return run
+
+
+def _last_known(run: Compared) -> None:
+    from tui.config import Paths
+    from tui.jobs import open_ledger
+    from tui.run.lastknown import fill_from_ledger
+
+    with suppress(TunedeckError):
+        ledger = open_ledger(Paths.resolve().state)
+        try:
+            fill_from_ledger(run, ledger)
+        finally:
+            ledger.close()
 
 
 def _load_log(run: Compared) -> None:

@@ -15,6 +15,7 @@ from tui.run import words
 from tui.run.compare import LOG, MOST, Compared, name_apart
 from tui.run.feed import feed_of
 from tui.run.jobsource import JobSource
+from tui.run.lastknown import fill_from_ledger
 from tui.run.runlist import run_names
 from tui.run.source import RunSource
 from tui.run.state import RunState
@@ -68,12 +69,13 @@ class CompareFollow(DatasetOf):
             self.checkpoints = checkpoints
 
     class Lost(Message):
-        """A run cannot be followed; ``text`` says why, not cleaned."""
+        """A run cannot be followed; ``text`` says why, not cleaned; ``known`` is what is known."""
 
-        def __init__(self, run: Compared, text: str) -> None:
+        def __init__(self, run: Compared, text: str, known: Compared | None) -> None:
             super().__init__()
             self.run = run
             self.text = text
+            self.known = known
 
     clock: Callable[[], float]
 
@@ -124,12 +126,24 @@ class CompareFollow(DatasetOf):
                     return
                 self.post_message(self.News(run, update))
         except (TunedeckError, OSError) as error:
-            self.post_message(self.Lost(run, str(error)))
+            self.post_message(self.Lost(run, str(error), await self._last_known(run.key)))
         except WorkerCancelled:
             return
         finally:
             if source is not None:
                 await source.aclose()
+
+    async def _last_known(self, key: RunKey) -> Compared | None:
+        """Return what the ledger knows of a run that cannot be followed."""
+        if key[0] == LOG:
+            return None
+        found = Compared(key, key[1], RunState(key[1]))
+        try:
+            ledger = await feed_of(self.deck).ledger()
+            await asyncio.to_thread(fill_from_ledger, found, ledger)
+        except TunedeckError:
+            return None
+        return found if found.state.job is not None else None
 
     async def _look_up(self, run: Compared, source: JobSource) -> None:
         """Find what the ledger has of a run beside its numbers."""
@@ -178,7 +192,12 @@ class CompareFollow(DatasetOf):
 
     @on(Lost)
     def _lost(self, message: Lost) -> None:
-        message.run.trouble = message.text
+        run, known = message.run, message.known
+        run.trouble = message.text
+        if run.state.job is None and known is not None:
+            run.state, run.file = known.state, known.file
+            run.sha256, run.validation = known.sha256, known.validation
+            name_apart(self.runs)
         self.dirty = True
 
     # Others

@@ -108,7 +108,9 @@ def test_a_key_that_is_missing_holds_up_no_other(
     monkeypatch.delenv("LAB_KEY")
     code, printed, told = out("compare", "ftjob-one", str(tmp_path / "metrics.csv"), "--json")
     assert code == 3
-    assert [run["provider"] for run in json.loads(printed)["runs"]] == ["lab", "log"]
+    job, log = json.loads(printed)["runs"]
+    assert (job["provider"], log["provider"]) == ("lab", "log")
+    assert (job["title"], job["status"], job["step"]) == ("same", "succeeded", 3)
     assert "LAB_KEY is not set" in told
 
 
