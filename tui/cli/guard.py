@@ -106,7 +106,7 @@ class Guard:
     async def _act(self, verdict: Verdict) -> None:
         from tui.run.stops import Action
 
-        deed = {Action.ALERT: "you are told", Action.CANCEL: "the run is being cancelled"}.get(
+        deed = {Action.ALERT: "you were told", Action.CANCEL: "the run is being cancelled"}.get(
             verdict.action, "its command is run"
         )
         # A cancel is owed until it is carried out: somebody else goes on with it after a crash.
