@@ -17,8 +17,9 @@ from tui.logs.assemble import Assembler
 from tui.logs.columns import rows_of
 from tui.logs.detect import reader_of
 from tui.logs.literal import dictionary_in
-from tui.logs.rows import STEPS, TIMES, TOTALS, kept_name, metric_names, moment, number, whole
+from tui.logs.rows import STEPS, TIMES, TOTALS, kept_name, metric_names, moment, whole
 from tui.logs.text import JsonLines
+from tui.loose import number_of
 from tui.run.state import RunState
 
 NUMBERS = st.floats(-9, 9) | st.sampled_from([math.nan, math.inf, -math.inf]) | st.integers(-3, 9)
@@ -62,7 +63,7 @@ def told_plainly(record: dict[str, Any]) -> dict[str, float]:
     """Return the numbers of a record, one asked after the other."""
     told: dict[str, float] = {}
     for name, value in leaves(record):
-        known, found = kept_name(name), number(value)
+        known, found = kept_name(name), number_of(value)
         if known is not None and found is not None:
             told[known] = found
     return told
@@ -182,6 +183,6 @@ def test_a_restart_among_many_rows() -> None:
 def test_a_printed_dictionary_reads_as_it_was(found: dict[str, Any]) -> None:
     read = dictionary_in(f"[rank0] {found}\n")
     assert read is not None
-    assert {name: str(number(value)) for name, value in read.items()} == {
-        name: str(number(value)) for name, value in found.items()
+    assert {name: str(number_of(value)) for name, value in read.items()} == {
+        name: str(number_of(value)) for name, value in found.items()
     }

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tui.jobs.models import number_of
 from tui.jobs.request import ERROR, WARNING, Problem
+from tui.loose import number_of
 
 KINDS = ("string_check", "text_similarity", "score_model", "python", "multi")
 _OPERATIONS = ("eq", "ne", "like", "ilike")

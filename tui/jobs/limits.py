@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping
 
 from tui.jobs.graders import grader_problems
-from tui.jobs.models import LAUNCH_KEY, number_of
+from tui.jobs.models import LAUNCH_KEY
 from tui.jobs.request import ERROR, WARNING, LaunchRequest, Problem
+from tui.loose import number_of
 
 _MAX_PAIRS = 16
 _MAX_KEY, _MAX_VALUE = 64, 512

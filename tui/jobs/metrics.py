@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tui.jobs.models import Event, MetricPoint, integer_of, number_of
+from tui.jobs.models import Event, MetricPoint, integer_of
+from tui.loose import number_of
 
 _STEP_KEYS = ("step", "global_step", "current_step", "current_steps")
 _TOTAL_KEYS = ("total_steps", "max_steps")

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
+from tui.loose import moment_of, number_of
+
 LAUNCH_KEY = "tunedeck_launch"
 TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -44,23 +46,6 @@ def text_of(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def number_of(value: object) -> float | None:
-    """Return a number as float, also from a numeric string; booleans are not numbers."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf if value > 0 else -math.inf
-    if isinstance(value, str) and len(value) < 64:
-        try:
-            return float(value)
-        except ValueError:
-            return None
-    return None
-
-
 def integer_of(value: object) -> int | None:
     """Return a whole number, also from ``100.0`` and ``"100"``; anything else is ``None``."""
     number = number_of(value)
@@ -70,18 +55,9 @@ def integer_of(value: object) -> int | None:
 
 
 def time_of(value: object) -> int | None:
-    """Return seconds since 1970 from seconds, milliseconds or an ISO date; 0 counts as unknown."""
-    number = number_of(value)
-    if number is None and isinstance(value, str):
-        try:
-            number = datetime.fromisoformat(value).timestamp()
-        except (ValueError, OverflowError):
-            return None
-    if number is None or not math.isfinite(number) or number < 1:
-        return None
-    if number > 1e11:
-        number /= 1000
-    return int(number) if number < 1e11 else None
+    """Return whole seconds since 1970 (see `moment_of`), else ``None``; 0 counts as unknown."""
+    found = moment_of(value)
+    return int(found) if found is not None and found >= 1 else None
 
 
 def mapping_of(value: object) -> Mapping[str, Any]:

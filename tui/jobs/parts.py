@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 from tui.errors import FileError, SafetyError
 from tui.jobs.files import UploadProgress
 from tui.jobs.ledger import Ledger
-from tui.jobs.models import integer_of, number_of, strings_of, text_of
+from tui.jobs.models import integer_of, strings_of, text_of
 from tui.jobs.provider import Provider
 from tui.jobs.transport import CallError
+from tui.loose import number_of
 
 PART_BYTES = 64 * 1000 * 1000
 """A little under the most that a part may have, whichever way megabytes are counted."""

@@ -20,7 +20,6 @@ from tui.logs.rows import (
     DEEPEST,
     EARLIEST,
     FARTHEST,
-    MILLISECONDS,
     MOST_NAMES,
     STEPS,
     SUMMARY,
@@ -28,8 +27,8 @@ from tui.logs.rows import (
     TOTALS,
     kept_name,
     moment,
-    number,
 )
+from tui.loose import MILLISECONDS, number_of
 
 Whole = NDArray[np.int64]
 Real = NDArray[np.float64]
@@ -231,7 +230,7 @@ def _last(where: Whole, found: Real) -> tuple[Whole, Real]:
 
 
 def _numbers(column: _Cells) -> tuple[Whole, Real]:
-    """Return those cells that are numbers, as :func:`tui.logs.rows.number` reads them."""
+    """Return those cells that are numbers, as :func:`tui.loose.number_of` reads them."""
     where, cells, kinds = column
     with contextlib.suppress(ValueError, OverflowError):
         if kinds <= {float, int}:
@@ -241,7 +240,7 @@ def _numbers(column: _Cells) -> tuple[Whole, Real]:
                 told = np.fromiter(map(bool, cells), bool, len(cells))
                 where, cells = where[told], list(filter(None, cells))
             return where, np.fromiter(map(float, cells), np.float64, len(cells))
-    found = [number(cell) for cell in cells]
+    found = [number_of(cell) for cell in cells]
     told = np.array([amount is not None for amount in found], bool)
     return where[told], np.array([amount for amount in found if amount is not None], np.float64)
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from tui.logs.checksum import masked_length
 from tui.logs.output import Output
-from tui.logs.rows import STEPS, metric_names, named, number, step_of
+from tui.logs.rows import STEPS, metric_names, named, step_of
 from tui.logs.text import JsonLines, Reader, Table, cells_of, delimiter_of
+from tui.loose import number_of
 
 HEAD = 64 * 1024
 KINDS = {
@@ -133,7 +134,7 @@ def _is_table(first: bytes, rest: bytes) -> bool:
     header = first.decode("utf-8", "replace").lstrip("\ufeff").strip()
     mark = delimiter_of(header)
     names = [name.strip() for name in cells_of(header, mark)]
-    if len(names) < 2 or any(number(name) is not None for name in names):
+    if len(names) < 2 or any(number_of(name) is not None for name in names):
         return False
     if not all(_NAME.fullmatch(name) for name in names):
         return False
@@ -142,7 +143,7 @@ def _is_table(first: bytes, rest: bytes) -> bool:
         known = map(named, names)
         return any(name.lower() in (*STEPS, "epoch") or _MEASURE.search(name) for name in known)
     cells = cells_of(line.decode("utf-8", "replace").strip("\r"), mark)
-    numbers = sum(number(cell.strip()) is not None for cell in cells)
+    numbers = sum(number_of(cell.strip()) is not None for cell in cells)
     return len(cells) == len(names) and numbers >= 2
 
 

@@ -15,8 +15,9 @@ from tui.logs.bulk import Found, read_many
 from tui.logs.columns import Mask, Real, Rows, Whole
 from tui.logs.frames import Frames
 from tui.logs.hparams import TAG
-from tui.logs.rows import SILENT_ENDS, Batch, Note, is_summary, metric_name, number
+from tui.logs.rows import SILENT_ENDS, Batch, Note, is_summary, metric_name
 from tui.logs.settings import KNOWN
+from tui.loose import number_of
 
 _ARGUMENTS = (
     "learning_rate",
@@ -80,7 +81,7 @@ class EventFile:
         facts.update({name: arguments[name] for name in _ARGUMENTS if name in arguments})
         told = _object(texts.get(TAG))
         facts.update({KNOWN.get(name, name): value for name, value in told.items()})
-        if isinstance(steps := number(arguments.get("max_steps")), float) and steps > 0:
+        if isinstance(steps := number_of(arguments.get("max_steps")), float) and steps > 0:
             batch.total = int(steps)
             facts.pop("num_train_epochs", None)
         model = _object(texts.get("model_config/text_summary")).get("_name_or_path")

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tui.loose import MILLISECONDS as MILLISECONDS
 from tui.loose import moment_of, number_of
 
 if TYPE_CHECKING:
@@ -103,9 +102,6 @@ class Batch:
     restart: str = ""
     more: bool = False
     trouble: str = ""
-
-
-number = number_of
 
 
 def whole(value: object) -> int | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tui.logs.rows import number
+from tui.loose import number_of
 
 _ALL = "hparams.yaml"
 _NAMES = (
@@ -145,7 +145,7 @@ def _value(text: str) -> Any:
         return None
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    amount = number(text)
+    amount = number_of(text)
     if amount is None:
         return text
     return int(amount) if text.lstrip("+-").isdigit() else amount

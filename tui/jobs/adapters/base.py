@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tui.jobs.models import Estimate, mapping_of, number_of, text_of
+from tui.jobs.models import Estimate, mapping_of, text_of
 from tui.jobs.transport import CallError, not_what_was_asked
 from tui.jobs.wire import Wire
+from tui.loose import number_of
 
 JOBS = "/fine_tuning/jobs"
 

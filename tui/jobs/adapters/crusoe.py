@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tui.jobs.adapters.base import JOBS, Adapter, Rows, read_estimate
-from tui.jobs.models import Estimate, integer_of, mapping_of, number_of, text_of, time_of
+from tui.jobs.models import Estimate, integer_of, mapping_of, text_of, time_of
 from tui.jobs.transport import CallError
+from tui.loose import number_of
 
 _NAMES = {"ev_loss": "train_loss", "ev_eval_loss": "valid_loss"}
 _STEPS, _TOTAL = "ev_current_step", "ev_total_steps"

@@ -20,12 +20,12 @@ from tui.jobs.models import (
     Estimate,
     integer_of,
     mapping_of,
-    number_of,
     status_of,
     strings_of,
     text_of,
 )
 from tui.jobs.transport import CallError, not_what_was_asked
+from tui.loose import number_of
 
 _PAGE = "page:"
 _SETTINGS = {"n_epochs": "epochs"}
