@@ -30,23 +30,18 @@ _RECENT, _PERSIST = 8, 3
 class Scales:
     """The axes of a chart, the same as before unless they must change.
 
-    Args:
-        y_min: A fixed lower limit, or None for a still one that follows the data.
-        y_max: A fixed upper limit, or None.
-
     Attributes:
         left_out: How many values lie outside the axes, being outliers.
     """
 
-    def __init__(self, y_min: float | None = None, y_max: float | None = None) -> None:
-        self._fixed = (y_min, y_max)
+    def __init__(self) -> None:
         self._seen: tuple[object, ...] = ()
         self._given: tuple[float, float] | None = None
         self.forget()
 
     def forget(self) -> None:
         """Fit the axes anew."""
-        self._limits = StillLimits(*self._fixed)
+        self._limits = StillLimits()
         self._log = LogLimits()
         self._trimmed = False
         self.left_out = 0
@@ -154,7 +149,7 @@ class Scales:
         if not self._trimmed:
             # They came before anyone could tell that they are outliers.
             self._trimmed = True
-            self._limits = StillLimits(*self._fixed)
+            self._limits = StillLimits()
         low, high, self.left_out = found
         return low, high
 
