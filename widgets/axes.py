@@ -128,7 +128,7 @@ def _scientific(value: float, step: float) -> str:
 
 
 def log_ticks(low: float, high: float, intervals: int) -> tuple[Tick, ...]:
-    """Ticks of a logarithmic axis, at 1, 2 and 5 times powers of ten, or fewer of these.
+    """Ticks of a logarithmic axis, at 1, 2 and 5 times powers of ten, or at fewer or more values.
 
     Args:
         low: Lower limit, the decimal logarithm of a value.
@@ -149,15 +149,20 @@ def log_ticks(low: float, high: float, intervals: int) -> tuple[Tick, ...]:
             for value in values
             if low - 1e-9 <= math.log10(value) <= high + 1e-9
         ]
+        if len(found) < 2:
+            break
         if len(found) <= intervals + 1:
             return tuple(found)
+    if len(found) < 2:  # closely zoomed in: round values of a linear axis
+        values = ticks(10.0**low, 10.0**high, intervals)
+        return tuple((math.log10(value), label) for value, label in values if value > 0)
     return tuple(found[:: -(-len(found) // (intervals + 1))])
 
 
 def _plain(value: float) -> str:
     """A round value of a logarithmic axis: ``0.02``, ``5000``, ``1e6``, ``2e-9``."""
     if 1e-4 < value < 2e4:
-        return f"{value:.4g}"
+        return f"{value:g}"
     mantissa, power = f"{value:.0e}".split("e")
     return f"{mantissa}e{int(power)}"
 

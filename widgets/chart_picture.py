@@ -15,11 +15,11 @@ import numpy as np
 
 from widgets import chart_tones
 from widgets.axes import Axes
-from widgets.chart_view import Curve, Marks, View, scaled_one, series_of
+from widgets.chart_view import Curve, Marks, View, missing, outside, scaled_one, series_of
 from widgets.dots import Array
 from widgets.numbers import metric
 from widgets.scales import Scales
-from widgets.strokes import buckets, runs
+from widgets.strokes import buckets, means, runs
 from widgets.text import cell_width, clean
 
 WIDTH, HEIGHT = 960, 420
@@ -170,13 +170,15 @@ def _draw(picture: Picture, chart: Drawn, top: int) -> None:
             every = max(1, len(x) // _FAINT_DOTS)
             add(Dots(plot.points(x[::every], y[::every]), one.key, 1.4, faint=True))
             continue
-        for sx, sy in runs(x, y):
-            sx, sy = buckets(sx, sy, axes.x0, axes.x1, WIDTH - _LEFT - _RIGHT)
+        columns = WIDTH - _LEFT - _RIGHT
+        for sx, sy in runs(x, y, (axes.x1 - axes.x0) / columns):
+            sx, sy = (means if one.smooth else buckets)(sx, sy, axes.x0, axes.x1, columns)
             add(Path(plot.points(sx, sy), one.key, 1.8, dash=one.mark.isupper()))
         if one.mark and not one.mark.isalpha() and len(x) < 400:
             good = np.isfinite(y)
             add(Dots(plot.points(x[good], y[good]), one.key, 2.8))
     _signs(picture, chart.marks, plot, axes)
+    _told(picture, curves, plot, axes)
 
 
 def _frame(picture: Picture, plot: _Plot, axes: Axes, view: View) -> None:
@@ -245,6 +247,22 @@ def _signs(picture: Picture, marks: Marks, plot: _Plot, axes: Axes) -> None:
             shape = ((a - 6, b), (a, b - 6), (a + 6, b), (a, b + 6), (a - 6, b))
             add(Path(shape, "b", 2.2))
             add(Words(a, b - 11, f"best {metric(marks.best[1])}", "b", "middle"))
+
+
+def _told(picture: Picture, curves: list[Curve], plot: _Plot, axes: Axes) -> None:
+    """Values that are no numbers, at the foot, and values outside, at the edge."""
+    columns = int(plot.right - plot.left) // 8
+    for curve in curves:
+        for one in (*missing(curve, axes, columns), *outside(curve, axes, columns)):
+            a = plot.x(one.x)
+            if one.foot:
+                b = plot.bottom
+                for way in (-4, 4):
+                    picture.pieces.append(Path(((a - 4, b - way), (a + 4, b + way)), "m", 1.8))
+            else:
+                b, tip = plot.y(one.y), 7 if one.y == axes.y1 else -7
+                shape = ((a - 4, b + tip), (a, b), (a + 4, b + tip))
+                picture.pieces.append(Path(shape, curve.key, 1.8))
 
 
 def svg(picture: Picture) -> str:

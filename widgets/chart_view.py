@@ -221,8 +221,8 @@ def signs_of(curves: list[Curve], view: View, marks: Marks, axes: Axes, width: i
         found += [Sign(x, "e", post=sign("epoch")) for x in marks.epochs]
     found += [Sign(x, "k", foot=sign("checkpoint")) for x in marks.checkpoints]
     for curve in curves:
-        found += _missing(curve, axes, width)
-        found += _outside(curve, axes, width)
+        found += missing(curve, axes, width)
+        found += outside(curve, axes, width)
     if marks.best is not None:
         x, value = marks.best
         found.append(Sign(x, "b", y=scaled_one(value, axes), head=sign("best")))
@@ -241,10 +241,10 @@ def missing_count(curve: Curve) -> int:
     if curve.track.finite == len(curve.track):
         return 0
     count = len(curve.track) - curve.track.finite
-    return 0 if curve.points and count > curve.track.finite else count
+    return 0 if curve.points and count >= curve.track.finite else count
 
 
-def _missing(curve: Curve, axes: Axes, width: int) -> list[Sign]:
+def missing(curve: Curve, axes: Axes, width: int) -> list[Sign]:
     """Signs at the foot of values that are no numbers: a line has no gap that is seen there."""
     if not missing_count(curve):
         return []
@@ -252,7 +252,7 @@ def _missing(curve: Curve, axes: Axes, width: int) -> list[Sign]:
     return [Sign(at, "m", foot=sign("missing")) for at in _apart(x, axes, width)]
 
 
-def _outside(curve: Curve, axes: Axes, width: int) -> list[Sign]:
+def outside(curve: Curve, axes: Axes, width: int) -> list[Sign]:
     """Signs at the edge of values above and below the axes."""
     low, high = scaled_one(curve.track.low, axes), scaled_one(curve.track.high, axes)
     near = 1e-6 * (axes.y1 - axes.y0)
