@@ -232,6 +232,37 @@ async def test_reinforcement_keeps_the_best_checkpoints(tmp_path: Path) -> None:
         await deck.close()
 
 
+@pytest.mark.parametrize("paused", [False, True])
+async def test_a_cancelled_reinforcement_job_keeps_no_more_than_one_that_succeeded(
+    tmp_path: Path, paused: bool
+) -> None:
+    command = (sys.executable, str(TINY), "late")
+    able = Engine(model="able", command=command, methods=("reinforcement",))
+    deck = Deck(tmp_path / "data", engines={**ENGINES, "able": able})
+    try:
+        data = await deck.upload(jsonl(PROMPTS))
+        request = {
+            "model": "able", "training_file": data, "validation_file": data,
+            "method": {"type": "reinforcement", "reinforcement": {
+                "grader": EXACT, "hyperparameters": {"n_epochs": 6}}},
+        }  # fmt: skip
+        answer = await deck.http.post("/v1/fine_tuning/jobs", json=request)
+        job_id = answer.json()["id"]
+        await deck.reach_step(job_id, 18)
+        jobs = deck.client.fine_tuning.jobs
+        if paused:
+            await jobs.pause(job_id)
+            going_on = (await jobs.checkpoints.list(job_id)).data
+            assert len(going_on) == 4, "the three best, and the newest to go on from"
+        assert (await jobs.cancel(job_id)).status == "cancelled"
+        kept = (await jobs.checkpoints.list(job_id)).data
+        assert sorted(one.step_number for one in kept) == [8, 12, 16]
+        folders = {path.name for path in (deck.job_folder(job_id) / "checkpoints").iterdir()}
+        assert folders == {"step-8", "step-12", "step-16"}
+    finally:
+        await deck.close()
+
+
 async def test_reinforcement_needs_a_grader_and_a_validation_file(deck: Deck) -> None:
     data = await deck.upload(jsonl(PROMPTS))
     body = {"model": "micro", "training_file": data, "method": {

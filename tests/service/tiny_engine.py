@@ -69,6 +69,8 @@ def train(mode, folder):
         if mode in ("gated", "careful") and step > 6:
             # Goes on only when the test says so: no clock in it.
             wait_for(folder / "go")
+        if mode == "late" and step > 18:
+            wait_for(folder / "go")
         if stop:
             save(folder, step - 1)
             return 0

@@ -7,7 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
-from tui.service.store import Store
+from tui.service.errors import is_storage_full
+from tui.service.store import Row, Store
+from tui.service.surplus import drop_surplus
 
 
 def job_folder(data_dir: Path, job_id: str) -> Path:
@@ -36,8 +38,11 @@ def remove_inputs(folder: Path) -> None:
 
 
 def clean_up(store: Store, data_dir: Path, job_id: str) -> None:
-    """Drop what a job that has ended needs no more: inputs, half checkpoints, training state."""
+    """Drop what a job that has ended needs no more: inputs, spare checkpoints, training state."""
     folder = job_folder(data_dir, job_id)
+    job = store.job(job_id)
+    if job is not None:
+        _drop_surplus(store, job)
     remove_inputs(folder)
     for path in folder.glob("checkpoints/*"):
         if not store.path_in_use(str(path.relative_to(data_dir))):
@@ -45,3 +50,13 @@ def clean_up(store: Store, data_dir: Path, job_id: str) -> None:
     for path in folder.glob("checkpoints/*/state*"):
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def _drop_surplus(store: Store, job: Row) -> None:
+    try:
+        with store.transaction():
+            drop_surplus(store, job, over=True)
+    except Exception as error:
+        # A checkpoint more does no harm.
+        if not is_storage_full(error):
+            raise

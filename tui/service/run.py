@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import math
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,9 +24,8 @@ from tui.service.progress import Progress
 from tui.service.results import write_results
 from tui.service.settle import resolve, settle
 from tui.service.store import TERMINAL, Row, Store, now
+from tui.service.surplus import CHECKPOINTS_KEPT, drop_surplus
 
-CHECKPOINTS_KEPT = 3
-_REWARDS = ("full_valid_mean_reward", "valid_reward_mean", "train_mean_reward")
 _RETRY_SECONDS = 1.0
 _log = logging.getLogger("tunedeck.service")
 
@@ -296,26 +294,8 @@ class JobRun:
                 f"Checkpoint created at step {step}",
                 data={"step": step},
             )
-            dropped = self._drop_surplus(job)
+            dropped = drop_surplus(self._store, job)
         self._remove(dropped)
-
-    def _drop_surplus(self, job: Row, *, over: bool = False) -> list[Row]:
-        """Forget the checkpoints that are not worth keeping; return them.
-
-        Those of the last epochs stay; of a reinforcement job those with the best reward, and while
-        it goes on also the newest, from which it is resumed.
-        """
-        kept = self._store.checkpoints(self.job_id, after=None, limit=1000).rows
-        if job["method"]["type"] == "reinforcement":
-            newest = kept[:1] if not over else []
-            stay = {row["id"] for row in (*_best_rewarded(kept)[:CHECKPOINTS_KEPT], *newest)}
-        else:
-            stay = {row["id"] for row in kept[:CHECKPOINTS_KEPT]}
-        dropped = [row for row in kept if row["id"] not in stay]
-        for old in dropped:
-            self._store.drop_checkpoint(old["id"])
-            self._store.delete_model(checkpoint_name(job, old["step"]))
-        return dropped
 
     def _remove(self, dropped: Sequence[Row]) -> None:
         for old in dropped:
@@ -355,7 +335,7 @@ class JobRun:
                 self._store.add_file(result)
                 self._store.delete_model(checkpoint_name(job, steps))
                 self._store.add_model(model, self.job_id, job["model"], relative)
-                dropped = self._drop_surplus(job, over=True)
+                dropped = drop_surplus(self._store, job, over=True)
                 self._store.update_job(
                     self.job_id,
                     status="succeeded",
@@ -398,22 +378,6 @@ class JobRun:
 
 def _step(row: Row) -> int:
     return int(row["step"])
-
-
-def _best_rewarded(rows: Sequence[Row]) -> list[Row]:
-    """Return checkpoints by their reward, the best first: on the validation file where told."""
-    found = [[_number(row["metrics"].get(name)) for row in rows] for name in _REWARDS]
-    told = next((column for column in found if any(map(math.isfinite, column))), None)
-    if told is None:
-        return list(rows)
-    ranked = sorted(zip(told, range(len(rows)), strict=True), key=lambda one: (-one[0], one[1]))
-    return [rows[place] for _, place in ranked]
-
-
-def _number(value: object) -> float:
-    if isinstance(value, (int, float)) and math.isfinite(value):
-        return float(value)
-    return -math.inf
 
 
 def _opening(job: Row, resume: Row | None) -> str:
