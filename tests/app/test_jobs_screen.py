@@ -40,6 +40,26 @@ async def test_runs_are_listed_newest_first_with_status_steps_and_loss(app, prov
         assert "48.5k" in old
 
 
+async def test_what_ended_unwatched_is_asked_once_what_it_measured(app, provider) -> None:
+    asked: list[str] = []
+    events = provider.events
+
+    async def counted(job_id, *args, **settings):
+        asked.append(job_id)
+        return await events(job_id, *args, **settings)
+
+    provider.events = counted
+    provider.add(job("ftjob-full", "succeeded"), *(metrics(step) for step in range(1, 61)))
+    provider.add(job("ftjob-void", "failed"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await jobs_screen(pilot)
+        await until(pilot, lambda: "60/60" in screen_text(app), "the last step")
+        screen._asked = False
+        await pilot.press("r")
+        await until(pilot, lambda: screen._asked, "the second answer")
+    assert sorted(asked) == ["ftjob-full", "ftjob-void"]
+
+
 async def test_an_empty_list_says_how_to_launch(app) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await jobs_screen(pilot)

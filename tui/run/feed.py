@@ -28,6 +28,8 @@ PAGE = 100
 MOST_JOBS = 500
 """Runs listed at most of a provider; older ones are still reached by their id."""
 _FOLLOWED = 8
+_NEWEST = 24
+"""So many of the newest runs are asked what they measured though they ended unwatched."""
 _ASKED_FOR = 10
 
 
@@ -54,6 +56,7 @@ class JobFeed:
         self._lock = asyncio.Lock()
         self._live: dict[tuple[str, str], Progress] = {}
         self._followed: set[str] = set()
+        self._looked_at: set[tuple[str, str]] = set()
         self._seen: dict[str, float] = {}
         self._cancels = Cancels(self.provider, self.ledger)
 
@@ -198,7 +201,7 @@ class JobFeed:
         await asyncio.to_thread(ledger.keep_heard, provider.endpoint)
         self._seen[provider.endpoint] = time.time()
         await self._settle(ledger, provider)
-        followed = self._to_follow(jobs)
+        followed = [*self._to_follow(jobs), *await self._unwatched(ledger, provider)]
         await asyncio.gather(*(self._newest(ledger, provider, job) for job in followed))
 
     def _to_follow(self, jobs: dict[str, Job]) -> list[Job]:
@@ -208,6 +211,19 @@ class JobFeed:
         self._followed |= {job.id for job in going}
         self._followed -= {job.id for job in ended}
         return going + ended
+
+    async def _unwatched(self, ledger: Ledger, provider: Provider) -> list[Job]:
+        """Return some of the newest runs that ended while nobody watched, each of them once."""
+        rows = await asyncio.to_thread(ledger.jobs, provider.endpoint, _NEWEST)
+        found = [
+            row.job
+            for row in rows
+            if row.job.terminal
+            and row.progress is None
+            and (provider.endpoint, row.job.id) not in self._looked_at
+        ][:_FOLLOWED]
+        self._looked_at |= {(provider.endpoint, job.id) for job in found}
+        return found
 
     async def _list(self, provider: Provider, most: int) -> dict[str, Job]:
         jobs: dict[str, Job] = {}
