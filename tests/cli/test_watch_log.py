@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.calling import call
+from tests.cli.test_streams import shell
 from tests.logs.reading import DATA
 
 
@@ -91,6 +92,56 @@ def test_a_rule_about_a_number_that_nobody_tells(capsys: pytest.CaptureFixture[s
     assert "no number called los has arrived; did you mean loss?" in said
     assert "no number called speed has arrived; there are " in said
     assert "called eval_loss" not in said
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cat {log} | $T watch --log - --json",
+        "$T watch --log - --json < {log}",
+        "$T watch --log <(cat {log}) --json",
+    ],
+)
+def test_what_is_piped_in(home: Path, line: str) -> None:
+    done = shell(home, line.format(log=DATA / "trainer_log.jsonl"))
+    got = lines(done.stdout)
+    assert [one["kind"] for one in got if one["kind"] != "status"] == [*["metrics"] * 15, "end"]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_pipe_without_numbers(home: Path) -> None:
+    done = shell(home, "echo hello | $T watch --log - --plain")
+    assert done.returncode == 0
+    assert "log - unknown" in done.stdout
+    assert done.stderr == "tunedeck: standard input: no numbers of a training were found in it\n"
+
+
+def test_a_log_that_never_comes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = tmp_path / "soon.log"
+    code, printed, said = call(capsys, "watch", "--log", str(log), "--json", "--timeout", "1s")
+    assert code == 2
+    assert lines(printed)[-1]["error"]["message"] == f"there is still no log at {log}"
+    assert f"there is no {log} yet: waiting for it\n" in said
+    code, _, said = call(capsys, "watch", "--log", str(log), "--once")
+    assert code == 2
+    code, _, said = call(capsys, "watch", "--log", str(tmp_path / "no" / "log"), "--plain")
+    assert (code, "there is no folder" in said) == (2, True)
+
+
+def test_why_following_ended_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = tmp_path / "out.csv"
+    log.write_text("step,loss\n1,2\n")
+    os.utime(log, (1_700_000_000, 1_700_000_000))
+    _, _, said = call(capsys, "watch", "--log", str(log), "--plain", "--no-plot")
+    assert said == "tunedeck: out.csv: nothing was written for 600 s, so following ends\n"
+    for more in ("--once", "--plain"):
+        log.write_text("1,2\n2,1\n")
+        os.utime(log, (1_700_000_000, 1_700_000_000))
+        code, _, said = call(capsys, "watch", "--log", str(log), more)
+        assert (code, said) == (
+            0,
+            "tunedeck: out.csv: no numbers of a training were found in it\n",
+        )
 
 
 def test_once(capsys: pytest.CaptureFixture[str]) -> None:

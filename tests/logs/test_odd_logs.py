@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.logs.reading import events_of, points_of
+from tests.logs.reading import DATA, events_of, points_of
 from tui.errors import FileError
 from tui.logs import find_logs, read_log
 from tui.logs.literal import dictionary_in
@@ -181,8 +181,6 @@ def test_what_cannot_be_read_is_told_by_its_name(tmp_path: Path, data: bytes, sa
 
 
 def test_a_run_with_runs_below_it_is_read_by_itself(tmp_path: Path) -> None:
-    from tests.logs.reading import DATA
-
     for folder in (tmp_path / "run", tmp_path / "run" / "below"):
         folder.mkdir()
         source = next((DATA / "events_torch").iterdir())
@@ -190,6 +188,21 @@ def test_a_run_with_runs_below_it_is_read_by_itself(tmp_path: Path) -> None:
     found = find_logs(tmp_path)
     assert [log.title for log in found] == ["run", "run/below"]
     assert all(len(points_of(read_log(log.path))) == 41 for log in found)
+
+
+def test_training_that_goes_on_in_another_folder_of_events_is_one_run(tmp_path: Path) -> None:
+    source = next((DATA / "events_torch").iterdir())
+    (tmp_path / "out" / "checkpoint-20").mkdir(parents=True)
+    for name in ("Nov21", "Nov22"):
+        folder = tmp_path / "out" / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / f"events.out.tfevents.{name[-2:]}.host").write_bytes(source.read_bytes())
+    (found,) = find_logs(tmp_path)
+    assert (found.title, found.path) == ("out", str(tmp_path / "out"))
+    updates = read_log(found.path)
+    assert len(points_of(updates)) == 82
+    restarts = [event for event in events_of(updates) if event.type == "restart"]
+    assert [event.data for event in restarts] == [{"step": 0}]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,18 @@ def find_logs(path: str | os.PathLike[str]) -> list[FoundLog]:
     return sorted(logs, key=lambda log: _natural(log.title))
 
 
+def event_files(folder: Path) -> list[Path]:
+    """Return the event files of a run, oldest first: its own, else those in its ``runs``.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    for pattern in ("*.tfevents.*", "runs/*/*.tfevents.*"):
+        if found := sorted(folder.glob(pattern), key=lambda path: (path.name, path)):
+            return found
+    return []
+
+
 def log_title(path: str, parts: int = 1) -> str:
     """Return a short name for a log by its path: of its folder where all logs are called so.
 
@@ -160,7 +172,8 @@ def _of_run(root: Path, found: list[tuple[str, Path]], base: Path) -> Iterator[F
     if trainer:
         kind = min((k for k, _ in trainer), key=_ORDER.index)
         paths = sorted({p.parent if kind == "events" else p for k, p in trainer if k == kind})
-        if kind == "state":
+        if kind == "state" or all(path.parent == root / "runs" for path in paths):
+            # Training that goes on from a checkpoint writes events to a folder of their own.
             paths = [root]
         for path in paths:
             title = root if len(paths) == 1 else path

@@ -9,7 +9,7 @@ from pathlib import Path
 from tui.errors import FileError
 from tui.logs.beside import facts_beside
 from tui.logs.detect import HEAD, KINDS, beginning, kind_of, reader_of
-from tui.logs.find import find_logs
+from tui.logs.find import event_files, find_logs
 from tui.logs.rows import Batch
 from tui.logs.state import TrainerState
 from tui.logs.text import Reader
@@ -48,7 +48,7 @@ class Follower:
             self._logs.append(_File(given))
             if not given.exists():
                 raise FileError(f"there is no {given}", "check the path")
-        elif not any(".tfevents." in p.name for p in self._folder.iterdir()):
+        elif not event_files(self._folder):
             self._state = _State(self._folder)
 
     @property
@@ -97,7 +97,7 @@ class Follower:
         assert self._folder is not None
         known = {log.path for log in self._logs}
         try:
-            names = sorted(p for p in self._folder.iterdir() if ".tfevents." in p.name)
+            names = event_files(self._folder)
         except OSError:
             return
         self._logs += [_File(path) for path in names if path not in known]
