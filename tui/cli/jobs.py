@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # One of several providers that is away must not keep the others' answer back for long.
 _TRIES, _SECONDS = 2, 10.0
+_STATUSES = ("validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled")
 
 
 def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,6 +49,7 @@ def jobs(args: argparse.Namespace) -> int:
 async def _jobs(args: argparse.Namespace) -> int:
     async with session(args) as opened:
         rows, launches = await _ask(opened, args)
+    _refuse_unknown_status(args.status, rows)
     if args.json:
         emit_json(
             {
@@ -60,6 +62,12 @@ async def _jobs(args: argparse.Namespace) -> int:
     _print_jobs(rows, args.status, several=False)
     _tell_launches(launches)
     return 0
+
+
+def _refuse_unknown_status(status: str | None, rows: Sequence[JobRow]) -> None:
+    """Say which statuses there are, unless a provider has one of its own that is asked for."""
+    if status and not rows and status not in _STATUSES:
+        raise UsageError(f"no job is {status!r}", f"a status is one of {', '.join(_STATUSES)}")
 
 
 async def _ask(
@@ -108,6 +116,7 @@ async def _everywhere(args: argparse.Namespace) -> int:
         (row for found, _, _ in answers for row in found),
         key=lambda row: -(row.job.created_at or 0),
     )[: args.limit]
+    _refuse_unknown_status(args.status, rows)
     launches = [one for _, found, _ in answers for one in found]
     errors = {name: error for name, (_, _, error) in told.items() if error is not None}
     if args.json:

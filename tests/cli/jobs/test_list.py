@@ -36,3 +36,12 @@ def test_jobs_of_a_provider_that_is_not_there(server: FaultServer, out: Out) -> 
 def test_no_job_has_this_status(server: FaultServer, out: Out) -> None:
     server.add_job()
     assert out("jobs", "--status", "paused")[1] == "No job is paused.\n"
+
+
+def test_a_status_that_there_is_not_is_no_empty_list(server: FaultServer, out: Out) -> None:
+    server.add_job("ftjob-own", status="pending")
+    for more in ((), ("--json",), ("--all-providers",)):
+        code, _, told = out("jobs", "--status", "succeded", *more)
+        assert code == 2
+        assert "succeeded" in told
+    assert out("jobs", "--status", "pending")[0] == 0
