@@ -5,6 +5,7 @@ Settings are a TOML file, ``config.toml`` in the configuration folder::
     default_provider = "lab"
 
     trusted_hosts = ["gateway.example"]    # where the OpenAI key may go besides OpenAI
+    stop_if = ["train_loss is nan"]        # stop rules of every job that is given none of its own
 
     [providers.lab]
     kind = "compatible"                    # openai, azure, nebius, crusoe, mistral, compatible
@@ -148,6 +149,7 @@ class Settings:
         source: The file the settings came from, whether or not it exists.
         read_only: Nothing may be changed at any provider.
         trusted_hosts: Hosts that the OpenAI key may be sent to.
+        stop_if: The stop rules of jobs that are given none, as written.
     """
 
     default_provider: str | None = None
@@ -157,6 +159,7 @@ class Settings:
     source: Path | None = None
     read_only: bool = False
     trusted_hosts: frozenset[str] = frozenset()
+    stop_if: tuple[str, ...] = ()
 
 
 def load_settings(paths: Paths) -> Settings:
@@ -187,11 +190,8 @@ def load_settings(paths: Paths) -> Settings:
     mouse = ui.get("mouse", "auto")
     if mouse not in ("auto", "on", "off"):
         raise ConfigError(f"{path}: ui.mouse is {mouse!r}", 'use "auto", "on" or "off"')
-    trusted = data.get("trusted_hosts", [])
-    if not isinstance(trusted, list) or not all(isinstance(host, str) for host in trusted):
-        raise ConfigError(
-            f"{path}: trusted_hosts must be a list of host names", 'write ["gateway.example"]'
-        )
+    trusted = _strings(path, data, "trusted_hosts", '["gateway.example"]')
+    stop_if = _strings(path, data, "stop_if", '["train_loss is nan", "no event for 30m"]')
     return Settings(
         default,
         providers,
@@ -200,7 +200,15 @@ def load_settings(paths: Paths) -> Settings:
         path,
         bool(ui.get("read_only", False)),
         frozenset(host.lower() for host in trusted),
+        tuple(stop_if),
     )
+
+
+def _strings(path: Path, data: Mapping[str, Any], name: str, such_as: str) -> list[str]:
+    found = data.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ConfigError(f"{path}: {name} must be a list of strings", f"write {such_as}")
+    return found
 
 
 def _check_provider(path: Path, name: str, table: object) -> None:

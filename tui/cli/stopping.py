@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tui.cli.output import note
+from tui.config import load_settings
 from tui.errors import FileError, SafetyError, UsageError
 
 if TYPE_CHECKING:
@@ -100,25 +101,20 @@ def rules_held(
                     clock = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.acted_at))
                     note(f"stop rule: came true on {clock} ({one.seen}), not run again: {rule}")
             return [rule for rule in rules if str(rule) not in done]
-        return _kept(opened, job_id)
+        return _held(opened, job_id)
     except FileError as error:
         note(f"stop rules are not kept: {error}")
         return list(rules)
 
 
-def _kept(opened: Session, job_id: str) -> list[StopRule]:
-    from tui.run.stop_words import parse
+def _held(opened: Session, job_id: str) -> list[StopRule]:
+    from tui.run.stop_held import held
 
-    held = []
-    for one in opened.ledger.kept_rules(opened.provider.endpoint, job_id):
-        if one.acted_at is None:
-            try:
-                rule = parse(one.text)
-                check_allowed(opened, [rule])
-            except (UsageError, SafetyError) as error:
-                note(f"stop rule not held: {one.text}: {error.message}")
-                continue
-            held.append(rule)
-    if held:
-        note("stop rules from before ('--stop-if none' takes them away):")
-    return held
+    kept = opened.ledger.kept_rules(opened.provider.endpoint, job_id)
+    only = f"nothing may be changed at {opened.config.name}" if opened.config.read_only else ""
+    found = held(kept, load_settings(opened.paths).stop_if, only)
+    for words in found.left_out:
+        note(f"stop rule not held: {words}")
+    if found.rules:
+        note(f"{found.words.lower()} ('--stop-if none' takes them away):")
+    return list(found.rules)

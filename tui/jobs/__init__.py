@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tui.jobs.bills import Bill, BilledRatio
     from tui.jobs.cancel import CancelOutcome, cancel_job
     from tui.jobs.columns import NONE, PointColumns
+    from tui.jobs.kept_rules import KeptRule
     from tui.jobs.late_names import is_still_unnamed
     from tui.jobs.launcher import LaunchResult, launch, read_only_refusal
     from tui.jobs.ledger import Ledger, open_ledger
@@ -105,6 +106,7 @@ _HOMES = {
     "again": ("Relaunch", "relaunch"),
     "launcher": ("LaunchResult", "launch", "read_only_refusal"),
     "sending": ("Upload",),
+    "kept_rules": ("KeptRule",),
     "ledger": ("Ledger", "open_ledger"),
     "metrics": ("flatten", "point_of"),
     "models": (
@@ -185,6 +187,7 @@ __all__ = [
     "Job",
     "JobPage",
     "JobRow",
+    "KeptRule",
     "LaunchRequest",
     "LaunchResult",
     "LaunchRow",

@@ -18,7 +18,8 @@ from tui.errors import TunedeckError, UsageError
 from tui.run.alerts import event_of, keep, notification, run_command
 from tui.run.feed import feed_of
 from tui.run.stop_doubts import doubt, unheard, unknown
-from tui.run.stop_words import join, parse, parse_all
+from tui.run.stop_held import held
+from tui.run.stop_words import join, parse_all
 from tui.run.stops import Action, StopRule, StopWatch, Verdict
 from tui.screens.job_actions import DoneTo
 from tui.screens.panel_base import PanelBase
@@ -179,18 +180,16 @@ class PanelStops(PanelBase):
 
     @work(group="rules-kept", exit_on_error=False)
     async def _load_rules(self) -> None:
-        """Hold the rules that the run was given before, but for what they have done already."""
+        """Hold the rules that the run was given before, or those of the settings."""
         with contextlib.suppress(TunedeckError):
             ledger, endpoint = await self._place()
             kept = await asyncio.to_thread(ledger.kept_rules, endpoint, self.source.id)
             self._fired += [f"{one.text}: {one.seen}" for one in kept if one.acted_at is not None]
-            rules = []
-            for one in kept:
-                if one.acted_at is None:
-                    with contextlib.suppress(UsageError):
-                        rules.append(parse(one.text))
-            if rules and self._watch is None and not self.state.terminal:
-                self._set_rules(rules, title="Stop rules from before")
+            found = held(kept, self.deck.settings.stop_if, self._no_cancel())
+            for words in found.left_out:
+                self.deck.tell(words, title="Stop rule not held", severity="warning")
+            if found.rules and self._watch is None and not self.state.terminal:
+                self._set_rules(found.rules, title=found.words)
 
     async def _place(self) -> tuple[Ledger, str]:
         """Return where what concerns the run is kept."""

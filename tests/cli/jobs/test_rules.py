@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.jobs.common import Out, lines
+from tests.cli.jobs.common import Out, launch, lines
 from tests.jobs.faultserver import FaultServer, metrics
 from tui.jobs import open_ledger
 
@@ -60,6 +60,17 @@ def test_a_rule_that_says_cancel_cancels_and_it_is_kept(server: FaultServer, out
     assert cancels(server) == 1
     again = lines(out("watch", "ftjob-one", "--json")[1])
     assert any("Stop rule 'train_loss > 8'" in line.get("message", "") for line in again)
+
+
+def test_what_rules_do_is_said_before_the_question(
+    out: Out, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.cli.launch.is_interactive", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda: "n")
+    rule = ("--watch", "--stop-if", "cost > 20 then cancel")
+    code, _, told = launch(out, file, *rule)
+    assert code == 4
+    assert 0 < told.index("Once cost is over $20.00, the run is cancelled.") < told.index("[y/N]")
 
 
 def test_a_rule_that_does_not_say_so_never_cancels(server: FaultServer, out: Out) -> None:
@@ -173,6 +184,37 @@ def test_rules_are_taken_away(server: FaultServer, out: Out, home: Path) -> None
     assert "stop rule" not in told
     assert ledger.kept_rules(endpoint, job_id) == []
     ledger.close()
+
+
+def test_rules_of_the_settings_hold_for_jobs_that_are_given_none(
+    server: FaultServer, out: Out, home: Path
+) -> None:
+    config = home / "config" / "config.toml"
+    rules = 'stop_if = ["train_loss > 8 then cancel; step > 90", "make it so"]\n'
+    config.write_text(rules + config.read_text())
+    running(server, 3.0, 9.0)
+    ends_by_itself(server)
+    watch = ("watch", "ftjob-one", "--json")
+    assert "stop rules of the settings" not in out(*watch, "--once", "--stop-if", "step > 99")[2]
+    code, _, told = out(*watch, "--stop-if", "none")
+    assert code == 0
+    assert "stop rule" not in told
+    server.add_job("ftjob-two", status="running", created_at=int(time.time()))
+    server.events["ftjob-two"] = server.events["ftjob-one"]
+    server.on_retrieve = lambda job: None
+    code, _, told = out("watch", "ftjob-two", "--json")
+    assert code == 1
+    assert "stop rules of the settings" in told
+    assert "'make it so' is not a stop rule" in told
+    assert cancels(server) == 1
+
+
+def test_settings_that_are_no_rules(out: Out, home: Path) -> None:
+    config = home / "config" / "config.toml"
+    config.write_text("stop_if = 3\n" + config.read_text())
+    code, _, told = out("watch", "ftjob-one", "--json")
+    assert code == 2
+    assert "stop_if must be a list" in told
 
 
 def test_a_command_is_run_once_whoever_watches(
