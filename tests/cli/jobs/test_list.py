@@ -39,9 +39,9 @@ def test_no_job_has_this_status(server: FaultServer, out: Out) -> None:
 
 
 def test_a_status_that_there_is_not_is_no_empty_list(server: FaultServer, out: Out) -> None:
-    server.add_job("ftjob-own", status="pending")
+    server.add_job("ftjob-own", status="warming_up")
     for more in ((), ("--json",), ("--all-providers",)):
         code, _, told = out("jobs", "--status", "succeded", *more)
         assert code == 2
         assert "succeeded" in told
-    assert out("jobs", "--status", "pending")[0] == 0
+    assert out("jobs", "--status", "warming_up")[0] == 0
