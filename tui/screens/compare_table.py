@@ -58,6 +58,8 @@ class RunTable(VirtualList):
         self.first = 0
         self.letters: Mapping[RunKey, str] = {}
         self.sorted_by = ("", False)
+        self._widths: list[int] = []
+        self._longest = 0
         self.empty_text = "No run here: c adds some"
 
     @property
@@ -87,11 +89,12 @@ class RunTable(VirtualList):
         """
         current = self.current
         before = len(self.runs)
-        old = [self._look(place) for place in range(before)] if self.columns else []
+        old = self._looks()
         head = self.line(None) if self.columns else ""
         self.runs, self.columns = list(runs), columns
         self.letters, self.sorted_by = dict(letters), sorted_by
         self.first = max(0, min(self.first, len(columns) - 1))
+        self._measure()
         if current in self.runs:
             moved, self.cursor = self.cursor, self.runs.index(current)
             if moved != self.cursor:
@@ -102,24 +105,30 @@ class RunTable(VirtualList):
             self.refresh()
             self.post_message(self.Shifted())
             return
-        new = [self._look(place) for place in range(len(self.runs))]
-        self.refresh_row(*[place for place, look in enumerate(new) if look != old[place]])
+        new = self._looks()
+        self.refresh_row(*[place for place, look in new.items() if look != old.get(place)])
 
-    def _look(self, place: int) -> tuple[str, str]:
-        return self.letters.get(self.runs[place].key, ""), self.line(place)
+    def _looks(self) -> dict[int, tuple[str, str]]:
+        """How the rows in view read now."""
+        places = range(self.top, min(len(self.runs), self.top + self.page))
+        return {
+            place: (self.letters.get(self.runs[place].key, ""), self.line(place))
+            for place in places
+        }
 
-    def _name_width(self) -> int:
-        longest = max((cell_width(clean(run.title)) for run in self.runs), default=0)
-        return max(_LEAST_NAME, min(longest, _MOST_NAME, self.row_width // 4))
-
-    def _widths(self) -> list[int]:
-        return [
+    def _measure(self) -> None:
+        """Find how wide the columns are, once for all rows."""
+        self._longest = max((cell_width(clean(run.title)) for run in self.runs), default=0)
+        self._widths = [
             min(
                 _MOST_CELL,
-                max(cell_width(self._label(column)), *(cell_width(clean(c)) for c in column.cells)),
+                max(cell_width(text) for text in (self._label(column), *map(clean, column.cells))),
             )
             for column in self.columns
         ]
+
+    def _name_width(self) -> int:
+        return max(_LEAST_NAME, min(self._longest, _MOST_NAME, self.row_width // 4))
 
     def line(self, place: int | None) -> str:
         """A run's row as text; the headings for ``None``."""
@@ -128,7 +137,7 @@ class RunTable(VirtualList):
             return f"{name}  {clean(self.runs[place].trouble)}"
         parts = [pad(fit(name, self._name_width()), self._name_width())]
         last = len(self.columns) - self.hidden()[1]
-        shown = list(zip(self.columns, self._widths(), strict=True))[self.first : last]
+        shown = list(zip(self.columns, self._widths, strict=True))[self.first : last]
         for column, width in shown:
             text = self._label(column) if place is None else clean(column.cells[place])
             side = "right" if column.right else "left"
@@ -149,7 +158,7 @@ class RunTable(VirtualList):
 
     def hidden(self) -> tuple[int, int]:
         """How many columns are not shown at the left, and at the right."""
-        widths = self._widths()[self.first :]
+        widths = self._widths[self.first :]
         room = self.row_width - 4 - self._name_width()
         shown = _fitting(widths, room)
         if shown < len(widths):
