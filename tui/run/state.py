@@ -364,7 +364,7 @@ class RunState:
     def so_far(self) -> str:
         """Say in one line what the run has done: for the question before a cancel."""
         if not self.step:
-            return "No step has been trained yet."
+            return "No step has been heard of yet."
         total = f" of {integer(self.total_steps)}" if self.total_steps else ""
         parts = [f"{integer(self.step)}{total} steps"]
         tokens = self.tokens_so_far()
