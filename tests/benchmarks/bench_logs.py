@@ -4,13 +4,17 @@ All three are whole programs in terminals of 120x40 and show the same numbers: s
 TensorBoard event file for two of them, in a ``.wandb`` file that wandb's own writer made for the
 third. The peers are taken from the path, or from the folder that ``TUNEDECK_BENCH_PEERS`` names
 (the ``bin`` of an environment they are installed in); one that is not there is left out, and that
-is said. Bytes a second are counted while one step of six metrics comes every half second.
+is said. Bytes a second are counted while one step of six metrics comes every half second. What a
+long log costs is the CPU time until all of it is shown, beside that of a log of a few steps.
 """
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import random
+import re
 import shutil
 import statistics
 import struct
@@ -31,6 +35,7 @@ from tui.logs.checksum import masked
 SIZE = (120, 40)
 METRICS = 6
 SHORT, LONG = 1_000, 50_000
+FEW, MANY = 60, 100_000
 ROUNDS = int(os.environ.get("TUNEDECK_BENCH_ROUNDS", "3"))
 LIVE_SECONDS = 12.0
 LIVE_PAUSE = 0.5
@@ -127,6 +132,7 @@ def measure() -> list[Row]:
             if leet:
                 wandb = _wandb_run(leet, folder / f"wandb-{steps}", steps)
                 rows += _beside(what, ours, "wandb leet", _opened((leet, "leet", wandb), folder))
+        rows += _long_rows(folder)
         rows += _live_rows(folder, board, leet)
     return rows
 
@@ -185,6 +191,69 @@ def _wandb_run(leet: str, folder: Path, steps: int) -> str:
         check=True, timeout=600, capture_output=True, cwd=folder,
     )  # fmt: skip
     return str(next(folder.glob("**/*.wandb")))
+
+
+def _long_rows(folder: Path) -> list[Row]:
+    """What all of a long log costs, in each form, over what the start of the program does."""
+    rows = []
+    for name, write in (
+        ("trainer_log.jsonl", _json_lines),
+        ("metrics.csv", _table),
+        ("trainer_state.json", _state),
+        ("events", _events),
+    ):
+        costs = []
+        for steps in (MANY, FEW):
+            path = folder / f"long-{steps}" / name
+            path.parent.mkdir(exist_ok=True)
+            write(path, steps)
+            shown = f"{steps:,}"
+            costs.append(statistics.median(_cost(path, shown, folder) for _ in range(ROUNDS)))
+        rows.append(Row(f"{name} of {MANY:,} steps: CPU", costs[0], "s", f"{FEW} steps", costs[1]))
+    return rows
+
+
+def _cost(path: Path, shown: str, folder: Path) -> float:
+    """Return the seconds of CPU until the last step is shown."""
+    command = (*TUNEDECK, "watch", "--log", str(path))
+    with Terminal(command, size=SIZE, env=_env(folder)) as terminal:
+        terminal.wait_for(lambda it: re.search(rf"Step +{shown}\b", it.text) is not None)
+        return sum(psutil.Process(terminal.process.pid).cpu_times()[:2])
+
+
+def _numbers(step: int, steps: int) -> dict[str, float]:
+    loss = 2.0 / (1 + step / 100) + step % 7 / 100
+    return {
+        "loss": round(loss, 4),
+        "grad_norm": 1 + step % 11 / 10,
+        "learning_rate": 2e-5 * (1 - step / steps),
+        "epoch": round(3 * step / steps, 4),
+        "mean_token_accuracy": step % 13 / 13,
+        "entropy": round(loss / 2, 4),
+    }
+
+
+def _json_lines(path: Path, steps: int) -> None:
+    with path.open("w") as file:
+        for step in range(1, steps + 1):
+            file.write(json.dumps({"current_steps": step, **_numbers(step, steps)}) + "\n")
+
+
+def _table(path: Path, steps: int) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["step", *_numbers(1, steps)])
+        for step in range(1, steps + 1):
+            writer.writerow([step, *_numbers(step, steps).values()])
+
+
+def _state(path: Path, steps: int) -> None:
+    history = [{"step": step, **_numbers(step, steps)} for step in range(1, steps + 1)]
+    path.write_text(json.dumps({"log_history": history, "max_steps": steps}, indent=2))
+
+
+def _events(path: Path, steps: int) -> None:
+    EventWriter(path).steps(1, steps)
 
 
 def _live_rows(folder: Path, board: str, leet: str) -> list[Row]:
