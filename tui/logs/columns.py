@@ -34,7 +34,7 @@ Whole = NDArray[np.int64]
 Real = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 _Number = TypeVar("_Number", np.int64, np.float64)
-_OTHERS = frozenset({*STEPS, *TIMES, *TOTALS, *SUMMARY, "epoch"})
+_OTHERS = frozenset({*STEPS, *TIMES, *TOTALS, *SUMMARY})
 
 
 class _Cells(NamedTuple):
@@ -53,7 +53,6 @@ class Rows:
         steps: The step of each; `tui.jobs.NONE` where the log does not say it.
         ats: Seconds since 1970; NaN where the log does not say it.
         totals: All steps of the run; `tui.jobs.NONE` where not told.
-        epochs: The epoch; NaN where not told.
         values: By the name of a metric: the places of the moments that tell it, ascending, and
             the values; NaN and infinities occur.
     """
@@ -61,7 +60,6 @@ class Rows:
     steps: Whole
     ats: Real
     totals: Whole
-    epochs: Real
     values: dict[str, tuple[Whole, Real]]
 
     def __len__(self) -> int:
@@ -77,7 +75,7 @@ class Rows:
             if a < b:
                 values[name] = (places[a:b] - start, found[a:b])
         cut = slice(start, stop)
-        return Rows(self.steps[cut], self.ats[cut], self.totals[cut], self.epochs[cut], values)
+        return Rows(self.steps[cut], self.ats[cut], self.totals[cut], values)
 
     def same(self, other: Rows) -> int:
         """Return how many of the first moments have the same step and the same numbers."""
@@ -114,9 +112,7 @@ class Rows:
             there = wanted[places]
             if there.any():
                 values[name] = (place[places[there]], found[there])
-        return Rows(
-            self.steps[wanted], self.ats[wanted], self.totals[wanted], self.epochs[wanted], values
-        )
+        return Rows(self.steps[wanted], self.ats[wanted], self.totals[wanted], values)
 
 
 def rows_of(records: Sequence[Mapping[str, Any]]) -> tuple[Rows, Mask]:
@@ -189,7 +185,6 @@ class _Columns:
             self._first(STEPS, _wholes, np.full(count, NONE)),
             self._first(TIMES, _moments, np.full(count, np.nan)),
             self._first(TOTALS, _wholes, np.full(count, NONE)),
-            self._first(("epoch",), _numbers, np.full(count, np.nan)),
             {name: values[name] for name in names if len(values[name][0])},
         )
         told = rows.measure()

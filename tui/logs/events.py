@@ -103,14 +103,10 @@ def _rows(found: Found) -> Rows:
         if own.any():
             columns[name] = (row[own], values[own])
     walls, count = found.walls[there][first], int(first.sum())
-    epochs = np.full(count, np.nan)
-    if "epoch" in columns:
-        epochs[columns["epoch"][0]] = columns["epoch"][1]
     rows = Rows(
         steps[first],
         np.where(np.isfinite(walls) & (walls > 0), walls, np.nan),
         np.full(count, NONE),
-        epochs,
         columns,
     )
     return rows.only(rows.measure())

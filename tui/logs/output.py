@@ -112,7 +112,8 @@ class Output(LineReader):
 
     def _is_ours(self, text: str, batch: Batch) -> bool:
         """Whether a row comes from the process that is read, where each says which it is."""
-        told = _RANK.search(text, 0, _PREFIXES)
+        before = text.find("{", 0, _PREFIXES)  # the numbers themselves do not say it
+        told = _RANK.search(text, 0, before if before >= 0 else _PREFIXES)
         if told is None:
             return True
         self._rank = self._rank or told[1]

@@ -77,7 +77,7 @@ class Steps:
         """Return the stretches of the next rows."""
         told = rows.steps != NONE
         turns = [*(np.flatnonzero(told[1:] != told[:-1]) + 1).tolist(), len(rows)]
-        columns = _columns(rows, told)
+        columns, epochs = _columns(rows, told), rows.dense("epoch")
         found: list[Stretch] = []
         parts: list[Whole] = []
         at = start = 0
@@ -94,7 +94,7 @@ class Steps:
                 at = turn
             while at < turn:
                 if self._goes_back(columns, at, at + 1) == at:
-                    if rows.epochs[at] > self._epoch:
+                    if epochs[at] > self._epoch:
                         self._offset = self._highest + int(rows.steps[at] == 0)
                     elif self._is_late(columns, at):
                         parts.append(rows.steps[at : at + 1] + self._offset)
@@ -106,7 +106,10 @@ class Steps:
                         self.begin_again(int(rows.steps[at]))
                 stop = self._goes_back(columns, at, turn, accepted=True)
                 parts.append(rows.steps[at:stop] + self._offset)
-                self._went_on(rows, columns, at, stop)
+                self._went_on(columns, at, stop)
+                self._highest = max(self._highest, int(parts[-1].max()))
+                if len(known := epochs[at:stop][~np.isnan(epochs[at:stop])]):
+                    self._epoch = float(known[-1])
                 at = stop
         close(at)
         return found
@@ -177,7 +180,7 @@ class Steps:
                 stop = int(column.places[column.drops[drop]])
         return stop
 
-    def _went_on(self, rows: Rows, columns: dict[str, _Column], start: int, stop: int) -> None:
+    def _went_on(self, columns: dict[str, _Column], start: int, stop: int) -> None:
         for name, column in columns.items():
             first, last = column.span(start, stop)
             if first < last:
@@ -185,11 +188,6 @@ class Steps:
                 newest = column.steps[max(first, last - _RECENT) : last] + self._offset
                 self._recent.setdefault(name, deque(maxlen=_RECENT)).extend(newest.tolist())
         self._late = 0
-        self._highest = max(self._highest, int(rows.steps[start:stop].max()) + self._offset)
-        epochs = rows.epochs[start:stop]
-        epochs = epochs[~np.isnan(epochs)]
-        if len(epochs):
-            self._epoch = float(epochs[-1])
 
 
 def _columns(rows: Rows, told: np.ndarray) -> dict[str, _Column]:
