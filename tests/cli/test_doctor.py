@@ -138,3 +138,19 @@ def test_read_only_is_refused_for_safety(
     assert run(["--read-only", "cancel", "ftjob-1", "--yes"]) == 4
     assert "read-only" in capsys.readouterr().err
     assert not server.calls("POST", ".*")
+
+
+@pytest.mark.parametrize("name", ["config.toml", "prices.toml"])
+def test_settings_that_cannot_be_read(home: Path, ask: Ask, name: str) -> None:
+    def said() -> dict[str, Any]:
+        [found] = [one for one in ask()[1]["findings"] if one["area"] == "settings"]
+        return found
+
+    assert said()["state"] == "ok"
+    assert str(home / "config") in said()["detail"]
+    path = home / "config" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("[openai")
+    assert said()["state"] == "error"
+    assert str(path) in said()["detail"]
+    assert ask()[0] == 2

@@ -56,6 +56,7 @@ def doctor(args: argparse.Namespace) -> int:
     findings = [
         _versions(),
         _terminal(),
+        _configuration(),
         *_folders(),
         *_encodings(),
         _tokenizer(),
@@ -164,6 +165,20 @@ def _colours(term: str) -> str:
     return "256 colours" if "256" in term else "16 colours"
 
 
+def _configuration() -> Finding:
+    """Name the folder of the person's own settings and prices, and what is wrong in them."""
+    from tui.pricing import load_prices
+
+    paths = Paths.resolve()
+    try:
+        load_settings(paths)
+        load_prices(paths)
+    except TunedeckError as error:
+        return Finding("settings", "error", error.message, error.hint)
+    found = [name for name in ("config.toml", "prices.toml") if (paths.config / name).exists()]
+    return Finding("settings", "ok", f"{paths.config} ({' and '.join(found) or 'nothing there'})")
+
+
 def _folders() -> list[Finding]:
     paths = Paths.resolve()
     findings = []
@@ -224,11 +239,15 @@ def _tokenizer() -> Finding:
 
 
 def _settings(name: str | None, trusted: list[str] | None) -> tuple[list[Reach], list[Finding]]:
-    """Look at the providers; settings that cannot be read are a finding of their own."""
+    """Look at the providers, where the settings that name them can be read."""
     from tui.cli.reach import look
 
     try:
-        reached = look(load_settings(Paths.resolve()), name, trusted)
+        settings = load_settings(Paths.resolve())
+    except TunedeckError:
+        return [], []
+    try:
+        reached = look(settings, name, trusted)
     except TunedeckError as error:
         return [], [Finding("provider", "error", error.message, error.hint)]
     return reached, [finding for reach in reached for finding in _reached(reach)]
