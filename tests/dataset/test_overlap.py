@@ -66,3 +66,33 @@ def test_the_command(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str
     assert "line 4: the same record as line 5 of the training file" in capsys.readouterr().out
     assert run(["overlap", str(held), str(write(train, chat("q")))]) == 0
     assert run(["overlap", "-", "-"]) == 2
+
+
+def test_both_sides_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "f.jsonl", chat("a"), chat("b"))
+    assert run(["overlap", str(file), str(file)]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith(f"training    {file}: 2 prompts\nvalidation  {file}: 2 prompts\n")
+    assert "Both are the same file." in out
+    assert run(["overlap", str(file), str(file), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["same_file"] is True
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "other" / "f.jsonl", chat("a"))
+    assert run(["overlap", str(file), str(tmp_path / "other" / "f.jsonl")]) == 1
+    assert "the same file" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ("/d/a.jsonl", "/d/b.jsonl", ("a.jsonl", "b.jsonl")),
+        ("/d/x/a.jsonl", "/d/y/a.jsonl", ("x/a.jsonl", "y/a.jsonl")),
+        ("/d/x/z/a.jsonl", "/d/y/z/a.jsonl", ("x/z/a.jsonl", "y/z/a.jsonl")),
+        ("/a.jsonl", "/d/a.jsonl", ("/a.jsonl", "d/a.jsonl")),
+        ("/d/a.jsonl", "/d/a.jsonl", ("/d/a.jsonl", "/d/a.jsonl")),
+    ],
+)
+def test_the_shortest_ends_that_tell_two_paths_apart(
+    one: str, other: str, apart: tuple[str, str]
+) -> None:
+    assert overlap.told_apart(one, other) == apart

@@ -61,9 +61,10 @@ def overlap(args: argparse.Namespace) -> int:
 
 
 def _say(report: OverlapReport) -> None:
-    train, validation = clean(report.train), clean(report.validation)
-    say(f"{train}: {report.train_records:,} prompts")
-    say(f"{validation}: {report.validation_records:,} prompts")
+    say(f"training    {clean(report.train)}: {report.train_records:,} prompts")
+    say(f"validation  {clean(report.validation)}: {report.validation_records:,} prompts")
+    if report.same_file:
+        say("Both are the same file.")
     say()
     if not report.overlapping:
         say("They share no prompt.")

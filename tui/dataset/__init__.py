@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tui.dataset.near import near_issues as near_issues
     from tui.dataset.overlap import OverlapReport as OverlapReport
     from tui.dataset.overlap import overlap_files as overlap_files
+    from tui.dataset.overlap import told_apart as told_apart
     from tui.dataset.profile import Profile as Profile
     from tui.dataset.profile import get_profile as get_profile
     from tui.dataset.query.finding import find as find
@@ -115,6 +116,7 @@ _HOMES = {
     "load_grader": "grader",
     "near_issues": "near",
     "overlap_files": "overlap",
+    "told_apart": "overlap",
     "Record": "record",
     "record_from": "record",
     "Repair": "repair.model",

@@ -10,6 +10,7 @@ import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xxhash import xxh3_64_intdigest
@@ -61,6 +62,7 @@ class OverlapReport:
         other_system: Those of them whose prompt stands there under other system messages only.
         train_overlapping: Records of the training file whose prompt is in the validation file.
         shared: The first of them, in line order of the validation file.
+        same_file: Whether both names lead to one file.
     """
 
     train: str
@@ -72,6 +74,7 @@ class OverlapReport:
     other_system: int = 0
     train_overlapping: int = 0
     shared: list[Shared] = field(default_factory=list)
+    same_file: bool = False
 
     def to_json(self) -> dict[str, object]:
         """Return the object that ``overlap --json`` prints."""
@@ -88,6 +91,7 @@ class OverlapReport:
                 "identical": self.identical,
                 "other_system": self.other_system,
             },
+            "same_file": self.same_file,
             "code": "train_validation_overlap",
             "shared": [
                 {
@@ -129,7 +133,7 @@ def overlap_files(
         Source.open(train, cancelled=cancelled) as first,
         Source.open(validation, cancelled=cancelled) as second,
     ):
-        report = OverlapReport(first.path, second.path)
+        report = OverlapReport(first.path, second.path, same_file=_is_same(train, validation))
         held = _Columns()
         for row in _asked(second, with_system, None, cancelled):
             held.add(row)
@@ -143,6 +147,27 @@ def overlap_files(
         known.look_up(part)
         known.tell(report)
     return report
+
+
+def told_apart(one: str, other: str) -> tuple[str, str]:
+    """Return the shortest ends of two paths that tell them apart; their names where those do.
+
+    Paths that lead to one place are the same to their end, and returned in full.
+    """
+    parts = [Path(os.path.abspath(path)).parts for path in (one, other)]
+    for count in range(1, max(map(len, parts)) + 1):
+        ends = [os.path.join(*some[-count:]) for some in parts]
+        if ends[0] != ends[1]:
+            return ends[0], ends[1]
+    return one, other
+
+
+def _is_same(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        # Standard input has no name.
+        return False
 
 
 class _Columns:

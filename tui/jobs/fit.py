@@ -267,7 +267,7 @@ _last_shared: tuple[object, list[Problem]] | None = None
 def _shared(train: Path, path: Path, cancelled: Callable[[], bool] | None) -> list[Problem]:
     """Say when the validation file asks what the training file asks."""
     global _last_shared
-    from tui.dataset import overlap_files
+    from tui.dataset import overlap_files, told_apart
 
     key = (train.absolute(), stamp(train), path.absolute(), stamp(path))
     if _last_shared is not None and _last_shared[0] == key:
@@ -279,12 +279,14 @@ def _shared(train: Path, path: Path, cancelled: Callable[[], bool] | None) -> li
     found = []
     if report.overlapping:
         first = report.shared[0]
+        ours, theirs = told_apart(str(path), str(train))
+        where = "the training file" if report.same_file else theirs
         found.append(
             Problem(
                 WARNING,
                 "train_validation_overlap",
-                f"{report.overlapping:,} of {report.validation_records:,} prompts of {path.name} "
-                f"are in {train.name} too, the first on line {first.line} "
+                f"{report.overlapping:,} of {report.validation_records:,} prompts of {ours} "
+                f"are in {where} too, the first on line {first.line} "
                 f"(line {first.train_line} there)",
                 f"see them with 'tunedeck overlap {train} {path}'",
             )

@@ -65,6 +65,12 @@ class Mending(Deck):
         )
         yield SystemCommand("Discard edits", "Forget the edited records", self.action_discard_edits)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to repair and edit only where a file is open."""
+        if action in ("edit", "fix", "save_edits") and self.workspace.source is None:
+            return False
+        return super().check_action(action, parameters)
+
     def action_mode(self, mode: str) -> None:
         """Go to a screen (the application says how)."""
         raise NotImplementedError

@@ -178,6 +178,17 @@ def _findings(workspace: Workspace) -> Iterator[tuple[str, str]]:
     if workspace.stage is Stage.DONE and not report.errors and not report.warnings:
         yield f"  {'ok' if ascii_only() else '✓'}", "$success"
     yield f"  {counted(report.records, 'record')}", ""
+    if by_lines(workspace):
+        yield f"  {counted(report.lines, 'line')}", ""
+
+
+def by_lines(workspace: Workspace) -> bool:
+    """Whether the list has other lines than records: blank ones, or a record over several.
+
+    Then places in it are told as lines, so that both counts can be understood side by side.
+    """
+    report = workspace.report
+    return report is not None and report.lines not in (0, report.records)
 
 
 class KeyBar(Widget):

@@ -9,6 +9,7 @@ from textual import getters
 from textual.binding import Binding, BindingType
 
 from tui.errors import TunedeckError
+from tui.screens.base import by_lines
 from tui.screens.searching import SearchingScreen
 from widgets.numbers import integer
 from widgets.record_view import RecordView
@@ -193,7 +194,8 @@ class GoingScreen(SearchingScreen):
     def _tell_goal(self, text: str) -> None:
         workspace = self.deck.workspace
         if workspace.working:
-            known = f"{integer(workspace.lines)} records so far"
+            what = "lines" if by_lines(workspace) else "records"
+            known = f"{integer(workspace.lines)} {what} so far"
             self.say(f"{clean(text, 30)} is not read yet ({known}): going there when it is")
         else:
             self._goal = None
@@ -216,7 +218,8 @@ class GoingScreen(SearchingScreen):
             return False
         self._goal = None
         if record >= workspace.lines:
-            self.say(f"There are {integer(workspace.lines)} records; this is the last", "warning")
+            what = "lines" if by_lines(workspace) else "records"
+            self.say(f"There are {integer(workspace.lines)} {what}; this is the last", "warning")
         self.go_to_record(record)
         return True
 
@@ -242,7 +245,8 @@ class GoingScreen(SearchingScreen):
         workspace = self.deck.workspace
         at = self.position
         so_far = "" if workspace.complete else " so far"
-        words = [f"Record {integer(at + 1)} of {integer(workspace.lines)}{so_far}"]
+        what = "Line" if by_lines(workspace) else "Record"
+        words = [f"{what} {integer(at + 1)} of {integer(workspace.lines)}{so_far}"]
         if workspace.joined:
             words.append(workspace.place_words(at + 1))
         elif workspace.line_of(at) != at + 1:
