@@ -133,7 +133,7 @@ def rows_of(records: Sequence[Mapping[str, Any]]) -> tuple[Rows, Mask]:
     return columns.rows()
 
 
-def rows_of_table(names: Sequence[str], cells: Sequence[str]) -> Rows:
+def rows_of_table(names: Sequence[str], cells: Sequence[Any]) -> Rows:
     """Return the numbers of a table; lines without any are left out.
 
     Args:
