@@ -3,6 +3,7 @@
 Settings are a TOML file, ``config.toml`` in the configuration folder::
 
     default_provider = "lab"
+    read_only = false                      # nothing is changed anywhere
 
     trusted_hosts = ["gateway.example"]    # where the OpenAI key may go besides OpenAI
     stop_if = ["train_loss is nan"]        # stop rules of every job that is given none of its own
@@ -21,7 +22,8 @@ Settings are a TOML file, ``config.toml`` in the configuration folder::
     [ui]
     mouse = "auto"                         # auto (off over SSH), on, off
     ascii = false
-    read_only = false                      # nothing is changed anywhere
+
+A setting that is not known is an error: a safety that is misspelt would be none.
 """
 
 from __future__ import annotations
@@ -42,6 +44,12 @@ if TYPE_CHECKING:
 LOCAL = "local"
 OPENAI = "openai"
 OPENAI_BASE_URL = "https://api.openai.com/v1"
+_TOP = ("default_provider", "read_only", "trusted_hosts", "stop_if", "providers", "ui")
+_UI = ("mouse", "ascii", "read_only")
+_PROVIDER = (
+    *("kind", "base_url", "api_key_env", "api_key_command", "api_key_keyring", "profile"),
+    *("read_only", "query", "style", "api_version", "auth", "training_type"),
+)
 _KEY_SOURCES = ("api_key_env", "api_key_command", "api_key_keyring")
 PROFILES = ("openai", "azure", "nebius", "crusoe", "mistral", "local")
 
@@ -181,7 +189,11 @@ def load_settings(paths: Paths) -> Settings:
     providers = data.get("providers", {})
     ui = data.get("ui", {})
     if not isinstance(ui, dict) or not isinstance(providers, dict):
-        raise ConfigError(f"{path}: [ui] and [providers] must be tables", "see README, Settings")
+        raise ConfigError(
+            f"{path}: [ui] and [providers] must be tables", "write [ui] and [providers.NAME]"
+        )
+    _refuse_unknown(str(path), data, _TOP)
+    _refuse_unknown(f"{path}: [ui]", ui, _UI)
     for name, table in providers.items():
         _check_provider(path, name, table)
     default = data.get("default_provider")
@@ -196,9 +208,9 @@ def load_settings(paths: Paths) -> Settings:
         default,
         providers,
         mouse,
-        bool(ui.get("ascii", False)),
+        _yes(f"{path}: [ui]", ui, "ascii"),
         path,
-        bool(ui.get("read_only", False)),
+        _yes(str(path), data, "read_only") or _yes(f"{path}: [ui]", ui, "read_only"),
         frozenset(host.lower() for host in trusted),
         tuple(stop_if),
     )
@@ -209,6 +221,23 @@ def _strings(path: Path, data: Mapping[str, Any], name: str, such_as: str) -> li
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise ConfigError(f"{path}: {name} must be a list of strings", f"write {such_as}")
     return found
+
+
+def _yes(where: str, table: Mapping[str, Any], name: str) -> bool:
+    value = table.get(name, False)
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where} {name} must be true or false", "write it without quotes")
+    return value
+
+
+def _refuse_unknown(where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for name in table:
+        if name not in known:
+            import difflib
+
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            raise ConfigError(f"{where} has an unknown setting {name!r}", hint)
 
 
 def _check_provider(path: Path, name: str, table: object) -> None:
@@ -230,6 +259,7 @@ def _check_provider(path: Path, name: str, table: object) -> None:
             f"{where} holds a key",
             "keep keys in the environment and name the variable: api_key_env",
         )
+    _refuse_unknown(where, table, _PROVIDER)
     if table.get("profile", "openai") not in PROFILES:
         raise ConfigError(f"{where} has an unknown profile", f"use one of {', '.join(PROFILES)}")
     _check_words(where, table)
@@ -257,8 +287,7 @@ def _check_words(where: str, table: Mapping[str, Any]) -> None:
             f"{where} query must be a table of strings",
             'write query = { custom_llm_provider = "openai" }',
         )
-    if not isinstance(table.get("read_only", False), bool):
-        raise ConfigError(f"{where} read_only must be true or false", "write it without quotes")
+    _yes(where, table, "read_only")
     sources = [name for name in _KEY_SOURCES if name in table]
     if len(sources) > 1:
         raise ConfigError(f"{where} has {' and '.join(sources)}", "keep the one the key is in")

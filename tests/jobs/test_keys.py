@@ -345,6 +345,27 @@ def test_settings_that_are_wrong(home: Path, text: str, words: str) -> None:
         settings(home, f"[providers.lab]\n{text}\n")
 
 
+@pytest.mark.parametrize("text", ["read_only = true", "[ui]\nread_only = true"])
+def test_nothing_may_be_changed_anywhere(home: Path, text: str) -> None:
+    assert resolve_provider(settings(home, text), "local", {}).read_only
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("readonly = true", "unknown setting 'readonly': did you mean read_only"),
+        ("[ui]\nmose = 1", "unknown setting 'mose': did you mean mouse"),
+        ('[providers.lab]\nkind = "mistral"\nread-only = true', "did you mean read_only"),
+        ("qqq = 1", "unknown setting 'qqq': known are default_provider"),
+        ('read_only = "no"', "read_only must be true or false"),
+    ],
+)
+def test_a_setting_that_is_misspelt_is_no_setting(home: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        settings(home, text)
+    assert words in str(wrong.value)
+
+
 def test_settings_of_each_kind(home: Path) -> None:
     made = settings(
         home,
