@@ -13,6 +13,7 @@ import pytest
 from tests.cli.calling import call
 from tests.cli.test_streams import shell
 from tests.logs.reading import DATA
+from tui.logs import FoundLog, find_logs
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +83,31 @@ def test_a_folder_names_the_run_in_every_line(
     assert {line["run"] for line in lines(printed)} == {"one", "two"}
     code, printed, _ = call(capsys, "compare", str(tmp_path), "--json")
     assert [run["title"] for run in json.loads(printed)["runs"]] == ["one", "two"]
+
+
+def test_a_run_that_begins_later_is_followed_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(name: str) -> None:
+        (tmp_path / name).mkdir()
+        shutil.copy(DATA / "trainer_log.jsonl", tmp_path / name)
+
+    def look(path: str) -> list[FoundLog]:
+        if not (tmp_path / "two").exists():
+            add("two")
+            # Another log of a run that is followed.
+            shutil.copy(DATA / "trainer_log.jsonl", tmp_path / "three")
+        return find_logs(path)
+
+    (tmp_path / "three").mkdir()
+    shutil.copy(DATA / "hf_output.txt", tmp_path / "three")
+    add("one")
+    monkeypatch.setattr("tui.cli.logs._LOOK", 0.05)
+    monkeypatch.setattr("tui.cli.logs._new_logs", look)
+    code, printed, _ = call(capsys, "watch", "--log", str(tmp_path), "--json")
+    assert code == 0
+    ended = [line["run"] for line in lines(printed) if line["kind"] == "end"]
+    assert sorted(ended) == ["one", "three/hf_output.txt", "two"]
 
 
 def test_a_rule_about_a_number_that_nobody_tells(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from tui.cli.guard import Guard
 from tui.cli.output import note
 from tui.cli.printed import Frame, is_plain, print_all, printer_of
 from tui.cli.session import run
-from tui.errors import FileError, UsageError
+from tui.errors import FileError, TunedeckError, UsageError
 from tui.logs.pipe import STANDARD_INPUT, is_pipe
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tui.logs import FoundLog
     from tui.run.state import RunState
     from tui.run.stops import StopRule
+
+
+# A folder is searched for new logs that often, in seconds.
+_LOOK = 5.0
 
 
 def watch_log(args: argparse.Namespace, rules: Sequence[StopRule]) -> int:
@@ -120,15 +124,61 @@ async def _once(
 async def _follow(
     args: argparse.Namespace, logs: Sequence[FoundLog], rules: Sequence[StopRule]
 ) -> int:
-    several = len(logs) > 1
-    printers = [printer_of(args, log.title if several else None) for log in logs]
-    codes = await asyncio.gather(
-        *[
-            _follow_one(args, log, printer, rules)
-            for log, printer in zip(logs, printers, strict=True)
-        ]
-    )
-    return max(codes)
+    """Follow logs to their ends; those that come into the folder meanwhile too."""
+    if len(logs) == 1 and (rules or not os.path.isdir(args.log)):
+        return await _follow_one(args, logs[0], printer_of(args), rules)
+    known: set[str] = set()
+    going: set[asyncio.Task[int]] = set()
+    code = 0
+
+    def begin(found: Sequence[FoundLog], *, named: bool) -> None:
+        for log in found:
+            if not _is_known(log, known):
+                known.add(log.path)
+                printer = printer_of(args, log.title if named else None)
+                going.add(asyncio.create_task(_follow_one(args, log, printer, rules)))
+
+    begin(logs, named=len(logs) > 1)
+    while going:
+        ended, _ = await asyncio.wait(going, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
+        going -= ended
+        for one in ended:
+            code = max(code, _code_of(one, alone=len(known) == 1))
+        begin(await asyncio.to_thread(_new_logs, args.log), named=True)
+    return code
+
+
+def _is_known(log: FoundLog, known: set[str]) -> bool:
+    """Whether a log, or another of the same run, is followed: trainers begin to write them late."""
+    if log.path in known:
+        return True
+    folder = log.path if os.path.isdir(log.path) else os.path.dirname(log.path)
+    of_trainer = log.kind in ("events", "state") or log.path.endswith("trainer_log.jsonl")
+    return of_trainer and any(path.startswith(folder + os.sep) for path in known)
+
+
+def _code_of(ended: asyncio.Task[int], *, alone: bool) -> int:
+    """Return the exit code of a log that was followed; of several one that is none stops no other.
+
+    Raises:
+        TunedeckError: It was followed alone, and could not be.
+    """
+    try:
+        return ended.result()
+    except TunedeckError as error:
+        if alone:
+            raise
+        note(str(error))
+        return error.exit_code
+
+
+def _new_logs(path: str) -> Sequence[FoundLog]:
+    from tui.logs import find_logs
+
+    try:
+        return find_logs(path)
+    except FileError:
+        return []
 
 
 async def _follow_one(
