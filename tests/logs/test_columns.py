@@ -163,6 +163,23 @@ def test_a_table_at_once_and_one_by_one_is_the_same_run(
     assert taken([at_once]) == taken(one_by_one)
 
 
+ODD = ("nan", "inf", "[1", "2]", "[]", "true", "null", "1_0", "1e400", "007", ".5", "x", "")
+CELL = st.sampled_from(["1", "2.5", "-3e-2", *ODD])
+ENDS = st.sampled_from(["\n", "\r\n"])
+
+
+@given(lines=st.lists(st.tuples(CELL, CELL, CELL), max_size=30), end=ENDS)
+def test_every_cell_of_a_table_is_read_as_the_number_it_is(
+    lines: list[tuple[str, str, str]], end: str
+) -> None:
+    names = ("loss", "acc", "score")
+    text = end.join([",".join(names), *(",".join(line) for line in lines), ""])
+    told = [dict(zip(names, map(number_of, line), strict=True)) for line in lines]
+    kept = [{name: amount for name, amount in row.items() if amount is not None} for row in told]
+    expected = [(None, str(dict(sorted(row.items())))) for row in kept if row]
+    assert rows_in([reader_of("csv").feed(text.encode())]) == expected
+
+
 def test_a_restart_among_many_rows() -> None:
     steps = [*range(600), *range(300, 900)]
     text = "".join(json.dumps({"step": s, "loss": i}) + "\n" for i, s in enumerate(steps))
