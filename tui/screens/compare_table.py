@@ -185,6 +185,10 @@ class RunTable(VirtualList):
             self._styles[key] = super().style_named("", over) + Style(color=colour, bold=True)
         return self._styles[key]
 
+    def resized(self) -> None:
+        """Other columns fit now."""
+        self.post_message(self.Shifted())
+
     def action_shift(self, step: int) -> None:
         """Show the columns further left or right."""
         _, right = self.hidden()
