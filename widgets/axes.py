@@ -154,8 +154,8 @@ def log_ticks(low: float, high: float, intervals: int) -> tuple[Tick, ...]:
         if len(found) <= intervals + 1:
             return tuple(found)
     if len(found) < 2:  # closely zoomed in: round values of a linear axis
-        values = ticks(10.0**low, 10.0**high, intervals)
-        return tuple((math.log10(value), label) for value, label in values if value > 0)
+        linear = ticks(10.0**low, 10.0**high, intervals)
+        return tuple((math.log10(at), label) for at, label in linear if at > 0)
     return tuple(found[:: -(-len(found) // (intervals + 1))])
 
 

@@ -15,7 +15,7 @@ Piece = tuple[str, str]
 """A text and the key of its style."""
 
 _VALUE_CELLS = 8
-_GUEST_CELLS = 14
+_LEAST_GUEST, _MOST_GUEST = 6, 24
 _LABEL_CELLS = 24
 _LEAST_NAME = 8
 
@@ -26,28 +26,34 @@ def heading(title: str, curves: list[Curve], width: int) -> list[Piece]:
     Where the width is too small for all of it, the values stay, as they are what is looked for:
     the name is cut first, then the names of the lines are left out.
     """
-    pieces = _lines(title, curves, short=False)
-    if _room(pieces, width) < min(_LEAST_NAME, cell_width(title)):
-        pieces = _lines(title, curves, short=True)
-    return [(f" {fit(title, max(_LEAST_NAME, _room(pieces, width)))} ", "T"), *pieces]
+    least = min(_LEAST_NAME, cell_width(title))
+    pieces = _own(title, curves, short=False)
+    guests = [curve for curve in curves if curve.guest and not curve.points]
+    wanted = least + sum(min(_MOST_GUEST, cell_width(clean(each.label))) + 4 for each in guests)
+    if _room(pieces, width) < (wanted if guests else least):
+        pieces = _own(title, curves, short=True)
+    if guests:
+        cells = (_room(pieces, width) - cell_width(title)) // len(guests) - 4
+        names = [fit(clean(g.label), max(_LEAST_GUEST, min(_MOST_GUEST, cells))) for g in guests]
+        pieces += [(f"  {g.sign} {name}", g.key) for g, name in zip(guests, names, strict=True)]
+    return [(f" {fit(title, max(least, _room(pieces, width)))} ", "T"), *pieces]
 
 
-def _lines(title: str, curves: list[Curve], *, short: bool) -> list[Piece]:
-    """A sign, a name and a value a line, of guests no value."""
+def _own(title: str, curves: list[Curve], *, short: bool) -> list[Piece]:
+    """A sign, a name and a value for each line of the run itself."""
     pieces: list[Piece] = []
     for curve in curves:
         if curve.guest:
-            if not curve.points:  # its other line has its name already
-                name = fit(clean(curve.label), _GUEST_CELLS // (1 + short))
-                pieces.append((f"  {curve.sign} {name}", curve.key))
             continue
         last = curve.track.last
         said = metric(last) if last == last else "NaN"
+        if short:
+            pieces += [(f" {curve.sign} ", curve.key), (said, "n")]
+            continue
         # A number that stands alone is called like its chart: once is enough.
-        bare = short or _alike(curve.label, title)
-        label = "" if bare else fit(clean(curve.label), _LABEL_CELLS) + " "
-        pieces.append((f"  {curve.sign} {label}", curve.key))
-        pieces.append((said.ljust(_VALUE_CELLS), "n"))
+        alike = _alike(curve.label, title)
+        label = "" if alike else fit(clean(curve.label), _LABEL_CELLS) + " "
+        pieces += [(f"  {curve.sign} {label}", curve.key), (said.ljust(_VALUE_CELLS), "n")]
     return pieces
 
 

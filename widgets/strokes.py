@@ -280,7 +280,7 @@ def _shared(
     axes: Axes,
     marker: str,
 ) -> list[CellRow]:
-    """Cells that lines share with the dots of all: plotext leaves only those of the upper one.
+    """Cells that two lines share with the dots of both: plotext leaves only the upper one's.
 
     Without this a line would have holes wherever another one is near.
     """
@@ -292,7 +292,8 @@ def _shared(
             dots.trace(x, y, limits, grid)
         codes[one.key] = dots.codes(grid, marker)
     found = [(list(chars), keys) for chars, keys in rows]
-    for row, column in np.argwhere(sum(each > 0 for each in codes.values()) > 1).tolist():
+    # Three in a cell would be a blot.
+    for row, column in np.argwhere(sum(each > 0 for each in codes.values()) == 2).tolist():
         chars, keys = found[row]
         if keys[column] != " ":
             others = [int(each[row, column]) for key, each in codes.items() if key != keys[column]]

@@ -80,7 +80,7 @@ def told(title: str, labels: list[str], width: int) -> str:
 def test_a_title_keeps_its_values_where_there_is_little_room() -> None:
     assert told("Loss", ["train", "valid"], 60).endswith("smooth 0.6")
     assert told("Loss", ["train", "valid"], 40) == " Loss   ━ train 0.2500    ━ valid 0.2500"
-    assert told("Loss", ["train", "valid"], 30) == " Loss   ━ 0.2500    ━ 0.2500"
+    assert told("Loss", ["train", "valid"], 30) == " Loss  ━ 0.2500 ━ 0.2500"
     assert told("Grad norm", ["grad_norm"], 30) == " Grad norm   ━ 0.2500"
     long = "Grader score for helpfulness and harmlessness of the answer"
     assert told(long, [long.lower().replace(" ", "_") + "_v2"], 40) == (
