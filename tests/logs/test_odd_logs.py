@@ -205,6 +205,14 @@ def test_training_that_goes_on_in_another_folder_of_events_is_one_run(tmp_path: 
     assert [event.data for event in restarts] == [{"step": 0}]
 
 
+def test_what_wandb_notes_about_itself_is_no_run(tmp_path: Path) -> None:
+    for name in ("logs/debug.log", "files/output.log"):
+        path = tmp_path / "wandb" / "run-1" / name
+        path.parent.mkdir(parents=True)
+        path.write_text("{'lr': 0.1, 'loss': 4}\n")
+    assert [log.title for log in find_logs(tmp_path)] == ["wandb/run-1/files/output.log"]
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

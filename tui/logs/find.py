@@ -132,6 +132,8 @@ def _kind_by_name(path: Path) -> str:
         return "state"
     if not path.name.lower().endswith(_ENDS):
         return ""
+    if path.name.startswith("debug") and "wandb" in path.parts:
+        return ""  # what W&B notes about itself
     try:
         head = _head(path)
     except (OSError, FileError):
