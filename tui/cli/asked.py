@@ -32,24 +32,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", help="the model to tune")
     parser.add_argument("--validation", type=Path, metavar="FILE", help="the validation file")
     parser.add_argument("--method", choices=_METHODS, help="supervised unless given")
-    parser.add_argument("--epochs", type=_count, metavar="N")
-    parser.add_argument("--batch-size", type=_count, metavar="N")
-    parser.add_argument("--learning-rate-multiplier", type=_number, metavar="X")
+    parser.add_argument(
+        "--epochs", type=_count, metavar="N", help="how often each example is trained on; or auto"
+    )
+    parser.add_argument(
+        "--batch-size", type=_count, metavar="N", help="examples a step; auto unless given"
+    )
+    parser.add_argument(
+        "--learning-rate-multiplier", type=_number, metavar="X", help="auto unless given"
+    )
     parser.add_argument("--beta", type=_number, metavar="X", help="of the dpo method")
     parser.add_argument(
         "--hyperparameter",
         action="append",
         default=[],
         metavar="K=V",
-        help="any other one, such as reasoning_effort=low; K=auto leaves it to the provider",
+        help="any other one, such as reasoning_effort=low; K=auto leaves it to the provider; may "
+        "be repeated",
     )
     parser.add_argument("--grader", type=Path, metavar="FILE", help="JSON, for reinforcement")
     parser.add_argument(
         "--response-format", type=Path, metavar="FILE", help="JSON, for reinforcement"
     )
     parser.add_argument("--suffix", metavar="S", help="a part of the tuned model's name")
-    parser.add_argument("--seed", type=int, metavar="N")
-    parser.add_argument("--metadata", action="append", default=[], metavar="K=V")
+    parser.add_argument("--seed", type=int, metavar="N", help="the provider's choice unless given")
+    parser.add_argument(
+        "--metadata",
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="kept with the job; may be repeated",
+    )
     parser.add_argument(
         "--integration",
         action="append",

@@ -46,7 +46,7 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser = sub.add_parser("doctor", help="what works here and what does not")
     parser.add_argument("--provider", metavar="NAME", help="look at this provider only")
     add_trust(parser)
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=doctor)
 
 

@@ -249,10 +249,10 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
 
 def add_common(parser: argparse.ArgumentParser, *, json: bool = True) -> None:
     """Add the options that every command about jobs has."""
-    parser.add_argument("--provider", metavar="NAME", help="where the job runs")
+    parser.add_argument("--provider", metavar="NAME", help="which provider is asked")
     add_trust(parser)
     if json:
-        parser.add_argument("--json", action="store_true", help="machine-readable output")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 async def settle_leftovers(opened: Session) -> None:

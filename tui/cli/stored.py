@@ -31,7 +31,11 @@ def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
     for what, words in (("model", "a fine-tuned model"), ("file", "a file at the provider")):
         parser = sub.add_parser(f"delete-{what}", help=f"delete {words}")
-        parser.add_argument("name", metavar="NAME" if what == "model" else "FILE_ID")
+        parser.add_argument(
+            "name",
+            metavar="NAME" if what == "model" else "FILE_ID",
+            help=f"as 'tunedeck {what}s' lists it",
+        )
         parser.add_argument("--yes", action="store_true", help="do not ask")
         parser.set_defaults(handler=delete, what=what)
         add_common(parser)
