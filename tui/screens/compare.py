@@ -16,26 +16,20 @@ from textual.widgets import Static
 from tui.errors import TunedeckError
 from tui.messages import OpenJob, OpenRun
 from tui.run import compare_files, sidebyside
-from tui.run.compare import LETTERS, LOG, MOST, Compared, measures, usual_measure
+from tui.run.compare import LOG, MOST, measures
 from tui.run.sidebyside import NAME, Column
-from tui.run.state import RunState
 from tui.run.verdict import verdict
-from tui.screens.chart_keys import ChartKeys
-from tui.screens.compare_follow import CompareFollow
-from tui.screens.compare_table import COLOURS, RunTable
+from tui.screens.compare_chart import CompareChart
+from tui.screens.compare_table import RunTable
 from tui.screens.export import Exporting, when
-from widgets.chart_view import Curve, View
 from widgets.loss_chart import LossChart
-from widgets.numbers import counted, integer
-from widgets.numbers import metric as metric_said
+from widgets.numbers import counted
 from widgets.text import ascii_only, clean, fit
 
 if TYPE_CHECKING:
     from tui.run.runlist import RunKey
-    from widgets.track import Track
 
 _FRAME = 0.5
-_WHICH = ("train", "valid")
 KINDS = {
     ".csv": "the table, a row a run",
     ".points.csv": "every point as measured, a row a step",
@@ -46,7 +40,7 @@ KINDS = {
 }
 
 
-class CompareScreen(CompareFollow, Exporting, ChartKeys):
+class CompareScreen(CompareChart, Exporting):
     """Runs side by side.
 
     Args:
@@ -114,6 +108,9 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
                 ("plus,equals_sign", "zoom(0.5)", "zoom in", "+", "zoom"),
                 ("minus", "zoom(2)", "zoom out", "-", "out"),
                 ("0", "whole", "all of it", "0", "whole"),
+                ("K,ctrl+up", "zoom_y(0.5)", "zoom y", "K", "y_zoom"),
+                ("J,ctrl+down", "zoom_y(2)", "zoom y out", "J", "y_out"),
+                ("Y", "outliers", "outliers", "Y", "outliers"),
                 ("less_than_sign", "pan(-1)", "pan left", "<", "pan_left"),
                 ("greater_than_sign", "pan(1)", "pan right", ">", "pan_right"),
                 ("escape", "no_cursor", "no cursor", "Esc", "no_cursor"),
@@ -124,25 +121,15 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
         ),
     ]
 
-    chart = getters.query_one("#chart", LossChart)
-    table = getters.query_one("#runs", RunTable)
     head = getters.query_one("#head", Static)
     said = getters.query_one("#verdict", Static)
 
     def __init__(self, keys: Sequence[RunKey], *, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
         self.clock = clock
-        self.view = View(factor=0.6)
-        self.which = "train"
-        self.measure = ""
         self.order = ""
         self.backwards = False
         self._first = tuple(keys)
-        self._curves: dict[tuple[RunKey, str, str], Curve] = {}
-        # Which runs are drawn, by what letters; the first ones until somebody chooses.
-        self._letters: dict[RunKey, str] = {}
-        self._measured: frozenset[RunKey] = frozenset()
-        self._picked = False
 
     def body(self) -> ComposeResult:
         """The chart, the headings, the runs, and which is best."""
@@ -160,9 +147,9 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
         """Compare these runs too."""
         before = self.keys
         self.follow(keys)
-        if self._picked:
+        if self.picked:
             # Whoever adds a run wants to see it, where a letter is free.
-            self._draw_too([key for key in self.keys if key not in before])
+            self.draw_too([key for key in self.keys if key not in before])
         self.show()
 
     def _frame(self) -> None:
@@ -170,10 +157,6 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
             self.show()
 
     # What is shown
-
-    def shown_measure(self) -> str:
-        """By what the runs are compared."""
-        return self.measure or usual_measure(self.runs)
 
     def show(self, *, now: bool = False) -> None:
         """Show what is known now; with ``now`` draw at once, as a key asked for it."""
@@ -185,37 +168,20 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
             if runs != self.runs:
                 self.runs = runs
                 columns = self._table(measure)
-        self._choose(measure)
+        self.choose(measure)
         rows = max(1, min(len(self.runs), self.size.height // 2 - 4))
         if self.table.styles.height is None or self.table.styles.height.value != rows:
             self.table.styles.height = rows
-        self.table.show(self.runs, columns, self._letters, (self.order, self.backwards))
+        self.table.show(self.runs, columns, self.letters, (self.order, self.backwards))
         self._draw_head()
         self._say_if_new(self.said, "\n".join(clean(line) for line in self._words(measure)))
-        drawn = self._drawn(measure)
-        self.chart.follow(drawn, title=self._title(measure), total=self._total())
+        drawn = self.drawn(measure)
+        self.chart.follow(drawn, title=self.title_of(measure), total=self.total())
         if now:
             self.chart.draw_now()
 
     def _table(self, measure: str) -> list[Column]:
-        return sidebyside.columns(self.runs, self.clock(), measure, self._at_cursor(measure))
-
-    def _at_cursor(self, measure: str) -> Column | None:
-        """The values at the cursor, of every run that has come so far."""
-        x = self.view.cursor
-        if x is None:
-            return None
-        values: list[float | None] = []
-        for run in self.runs:
-            curve = self._curve(run, measure)
-            place = curve.place_at(x) if len(curve.track) else None
-            beyond = place == len(curve.track) - 1 and curve.place.positions(curve.track)[-1] < x
-            values.append(None if place is None or beyond else curve.track.values[place])
-        cells = tuple("-" if value is None else metric_said(value) for value in values)
-        known = tuple(None if value is None or value != value else value for value in values)
-        at = integer(int(x)) if self.view.along == "step" else self.view.along
-        highest = bool(self.runs) and self.runs[0].reading(measure).highest
-        return Column("cursor", f"At {at}", cells, known, highest=highest)
+        return sidebyside.columns(self.runs, self.clock(), measure, self.at_cursor(measure))
 
     def _words(self, measure: str) -> list[str]:
         going = sum(not run.state.terminal and not run.trouble for run in self.runs)
@@ -229,9 +195,9 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
         if stale:
             about = counted(len(stale), "run")
             notes.append(f"? {about} as last known: {stale[0].trouble}")
-        if len(self._letters) < len(self.runs):
+        if len(self.letters) < len(self.runs):
             notes.append(
-                f"{len(self._letters)} of {len(self.runs)} runs are drawn; space changes which"
+                f"{len(self.letters)} of {len(self.runs)} runs are drawn; space changes which"
             )
         return [line for line in (first, "; ".join(notes)) if line]
 
@@ -256,89 +222,7 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
         """Other columns and another number of rows fit now."""
         self.call_after_refresh(self.show)
 
-    def _title(self, measure: str) -> str:
-        data = "Validation" if self.which == "valid" else "Training"
-        return f"{data} {measure.replace('_', ' ')}"
-
-    # What is drawn
-
-    def _track(self, run: Compared, measure: str) -> Track:
-        reading = run.reading(measure)
-        return reading.valid if self.which == "valid" else reading.train
-
-    def _choose(self, measure: str) -> None:
-        """Give letters to the first runs of the table that have anything to draw."""
-        there = set(self.keys)
-        self._letters = {key: sign for key, sign in self._letters.items() if key in there}
-        measured = frozenset(run.key for run in self.runs if len(self._track(run, measure)))
-        if self._picked or (measured == self._measured and self._letters):
-            return
-        self._measured = measured
-        few = len(self.runs) <= len(LETTERS)
-        drawn = [run.key for run in self.runs if few or run.key in measured]
-        self._letters = dict(zip(drawn, LETTERS, strict=False))
-
-    def _draw_too(self, keys: Sequence[RunKey]) -> None:
-        free = [letter for letter in LETTERS if letter not in self._letters.values()]
-        self._letters.update(zip(keys, free, strict=False))
-
-    def _choose_again(self) -> None:
-        """Draw the first runs of the table, which has another order or other numbers now."""
-        if not self._picked:
-            self._letters.clear()
-        self.chart.refit()
-        self.show(now=True)
-
-    def _total(self) -> float | None:
-        if self.view.along == "time":
-            return None
-        totals = [
-            last * self.place_of(run.state).factor
-            for run in self.runs
-            if run.key in self._letters and (last := run.state.last_step)
-        ]
-        return max(totals, default=None)
-
-    def _curve(self, run: Compared, measure: str) -> Curve:
-        track = self._track(run, measure)
-        at = (run.key, measure, self.which)
-        curve = self._curves.get(at)
-        if curve is None or curve.track is not track:
-            curve = self._curves[at] = Curve(track, run.title, "t", "a")
-        curve.place, curve.guest = self.place_of(run.state), True
-        return curve
-
-    def _drawn(self, measure: str) -> list[Curve]:
-        curves = []
-        for run in self.runs:
-            letter = self._letters.get(run.key)
-            curve = self._curve(run, measure) if letter else None
-            if letter and curve is not None and len(curve.track):
-                curve.label, curve.key, curve.sign = run.title, COLOURS[letter], letter
-                curves.append(curve)
-        return sorted(curves, key=lambda each: each.sign)
-
     # Keys
-
-    def action_draw(self) -> None:
-        """Draw the run under the cursor, or take it off the chart."""
-        run = self.table.current
-        if run is None:
-            return
-        if run.key in self._letters:
-            del self._letters[run.key]
-        elif len(self._letters) < len(LETTERS):
-            self._draw_too([run.key])
-        else:
-            self.say(f"{len(LETTERS)} runs are drawn at most: take one off with space first")
-            return
-        self._picked = True
-        self.show(now=True)
-
-    def action_which(self) -> None:
-        """Chart the other of training and validation."""
-        self.which = _WHICH[1 - _WHICH.index(self.which)]
-        self._choose_again()
 
     def action_sort(self) -> None:
         """Choose by which column the runs are sorted."""
@@ -358,7 +242,7 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
     def sort_by(self, key: str, *, backwards: bool = False) -> None:
         """Sort the runs by a column, and keep them sorted while they go on."""
         self.order, self.backwards = key, backwards
-        self._choose_again()
+        self.choose_again()
         self.table.move_cursor(0)  # who sorts asks for the first
 
     def action_reverse(self) -> None:
@@ -385,28 +269,6 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
             for name, count in found.items()
         ]
         self.app.push_screen(Palette(commands, title="Compare the runs by"))
-
-    def compare_by(self, measure: str) -> None:
-        """Compare the runs by a number that some of them tell."""
-        self.measure = measure
-        readings = [run.reading(measure) for run in self.runs]
-        if not any(len(each.train if self.which == "train" else each.valid) for each in readings):
-            self.which = _WHICH[1 - _WHICH.index(self.which)]
-        self._choose_again()
-
-    def charted(self) -> list[RunState]:
-        """Return the runs that are drawn and have anything to draw."""
-        drawn = [run.state for run in self.runs if run.key in self._letters]
-        return [state for state in drawn if state.metrics]
-
-    def redraw_charts(self) -> None:
-        """Draw the chart now; the values at the cursor stand in the table."""
-        self.show(now=True)
-
-    def realign_charts(self) -> None:
-        """Draw the chart now, on a new scale."""
-        self.chart.refit()
-        self.show(now=True)
 
     @on(RunTable.Chosen)
     def _open(self) -> None:
@@ -472,5 +334,5 @@ class CompareScreen(CompareFollow, Exporting, ChartKeys):
                 row["metrics"] = points.metrics_json(run.state)
             return json.dumps(found, ensure_ascii=False, allow_nan=False) + "\n"
         rows = [row[0].rstrip() for row in self.chart.rows]
-        table = sidebyside.as_text(self.runs, self._table(measure), self._letters)
+        table = sidebyside.as_text(self.runs, self._table(measure), self.letters)
         return "\n".join([*rows, "", *table, "", *map(clean, self._words(measure))]) + "\n"
