@@ -238,7 +238,20 @@ async def ask(
     """
     began = time.monotonic()
     try:
-        await _answered(model, prompt, settings, answer, changed)
+        for attempt in range(1, _ATTEMPTS + 1):
+            answer.state, answer.trouble, answer.hint = AnswerState.RUNNING, "", ""
+            changed()
+            try:
+                await _stream(model, prompt, settings, answer, changed)
+            except TunedeckError as error:
+                wait = _take_failure(error, answer, attempt)
+                if wait is None:
+                    break
+                changed()
+                await asyncio.sleep(wait + random.uniform(0, 0.25 * wait))
+            else:
+                answer.state = AnswerState.DONE
+                break
     except asyncio.CancelledError:
         answer.state = AnswerState.STOPPED
         raise
@@ -247,32 +260,17 @@ async def ask(
         changed()
 
 
-async def _answered(
-    model: SampledModel,
-    prompt: SamplePrompt,
-    settings: SampleSettings,
-    answer: Answer,
-    changed: Callable[[], None],
-) -> None:
-    for attempt in range(1, _ATTEMPTS + 1):
-        answer.state, answer.trouble, answer.hint = AnswerState.RUNNING, "", ""
-        changed()
-        try:
-            await _stream(model, prompt, settings, answer, changed)
-        except TunedeckError as error:
-            wait = _wait_for(error, attempt) if not answer.text else None
-            answer.trouble = error.message
-            answer.hint = _MODEL_HINT if error.code in _NO_MODEL else error.hint
-            if wait is None:
-                answer.state = AnswerState.FAILED
-                answer.hopeless = _is_hopeless(error)
-                return
-            answer.trouble = f"{error.message}; waiting {wait:.0f} s"
-            changed()
-            await asyncio.sleep(wait + random.uniform(0, 0.25 * wait))
-        else:
-            answer.state = AnswerState.DONE
-            return
+def _take_failure(error: TunedeckError, answer: Answer, attempt: int) -> float | None:
+    """Write down what went wrong; return the seconds to wait before the next attempt, if any."""
+    answer.trouble = error.message
+    answer.hint = _MODEL_HINT if error.code in _NO_MODEL else error.hint
+    wait = _wait_for(error, attempt) if not answer.text else None
+    if wait is None:
+        answer.state = AnswerState.FAILED
+        answer.hopeless = _is_hopeless(error)
+    else:
+        answer.trouble = f"{error.message}; waiting {wait:.0f} s"
+    return wait
 
 
 async def _stream(
