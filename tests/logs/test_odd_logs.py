@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.logs.reading import DATA, events_of, points_of
+from tests.logs.reading import DATA, events_of, points_of, rows_in
 from tui.errors import FileError
 from tui.logs import find_logs, read_log
 from tui.logs.literal import dictionary_in
+from tui.logs.output import Output
 
 
 def steps_and(path: Path, name: str) -> list[tuple[int, float]]:
@@ -147,6 +149,41 @@ def test_numbers_in_bars(tmp_path: Path) -> None:
     path = written(tmp_path, text + bar(1, 9, ", loss=9", "Evaluating: "))
     assert steps_and(path, "loss") == [(0, 0.5), (1, 1.5), (2, 2.5), (3, 3.5)]
     assert {point.total_steps for point in points_of(read_log(path))} == {3}
+
+
+def test_what_is_printed_while_a_bar_is_drawn(tmp_path: Path) -> None:
+    # As tqdm and print leave it in one file: the bar has no end of line.
+    text = "".join(f"\r{bar(s, 30, '')[:-1]}Step {s}: loss {s}.25\n" for s in (5, 10))
+    text += f"\r{bar(15, 30, '')[:-1]}{bar(20, 30, '')[:-1]}{{'loss': 20.0}}\n{bar(20, 30, '')}"
+    text += f"{{'loss': 25.0}}{bar(25, 30, '')}"
+    path = written(tmp_path, text)
+    assert steps_and(path, "loss") == [(5, 5.25), (10, 10.25), (20, 20.0), (25, 25.0)]
+
+
+def test_a_line_behind_a_bar_is_waited_for() -> None:
+    reader = Output()
+    reader.feed(f"{bar(5, 30, '')[:-1]}step 5 loss 2.3".encode())
+    assert not rows_in([reader.settle(final=False)])
+    assert rows_in([reader.feed(b"45\n")]) == [(5, "{'loss': 2.345}")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " " * 900_000 + "%|",
+        bar(1, 10, "")[:-1] * 25_000,
+        " " * 900_000 + "[",
+        "{'a': " * 100_000 + "}",
+        " 1%|" * 200_000,
+        "step 1 " * 100_000,
+    ],
+)
+def test_long_lines_take_no_time(line: str) -> None:
+    reader = Output()
+    began = time.process_time()
+    reader.feed(f"{line}\n".encode())
+    reader.settle(final=True)
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("about", ["", "Epoch {}: "])

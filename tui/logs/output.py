@@ -14,6 +14,7 @@ _ENDS = re.compile(rb"\r\n|\n|\r")
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 # " 33%|███▎      | 20/60 [00:00<00:00, 260.86it/s]", with what the bar is about before it.
 _BAR = re.compile(r"^(.*?)\s*\d{1,3}%\|[^|]{0,400}\|\s*([\d.]+)([kMG]?)/([\d.]+)([kMG]?)\s*\[")
+_LONGEST_BAR = 2000
 _OPEN_BAR = re.compile(r"^(.*?)\s*\d+(?:it|step)s?\s*\[\d")
 _OTHER_BAR = re.compile(r"val|eval|test|sanity|generat|load|download", re.IGNORECASE)
 # What launchers and loggers put before the lines of each process.
@@ -66,7 +67,10 @@ class Output(LineReader):
         return _ENDS.split(data)
 
     def _is_whole(self, line: bytes) -> bool:
-        return line.rstrip().endswith(b"}") or _BAR.match(_plain(line)) is not None
+        line = line.rstrip()
+        if line.endswith(b"]"):
+            return _BAR.match(_plain(line)[:_LONGEST_BAR]) is not None
+        return line.endswith(b"}")
 
     def settle(self, *, final: bool) -> Batch:
         """Take what waits for its step with the step known last."""
@@ -90,14 +94,29 @@ class Output(LineReader):
         return batch
 
     def _line(self, line: bytes, batch: Batch) -> None:
+        """Take in what was printed on one line: bars, and what stands before and behind them."""
         text = _plain(line)
-        if not text.strip() or len(text) > LONGEST_LINE:
+        if len(text) > LONGEST_LINE:
             return
-        if "%|" in text and (bar := _BAR.match(text)):
-            self._see_bar(bar, batch)
-            self._see_numbers_of(bar, text)
-            return
-        if "[" in text and _OPEN_BAR.match(text):
+        while True:
+            long = len(text) > _LONGEST_BAR
+            bar = _BAR.match(text[-_LONGEST_BAR:]) if "%|" in text else None
+            if bar is None and "[" in text and not long:
+                bar = _OPEN_BAR.match(text)
+            if bar is None:
+                break
+            if bar[1].rstrip().endswith("}"):
+                # What one process printed stands before the bar of another.
+                self._words(bar[1], batch)
+            shown, _, text = bar.string[bar.end() :].partition("]")
+            if bar.re is _BAR:
+                self._see_bar(bar, batch)
+                self._see_numbers_of(bar, f"{bar[0]}{shown}]")
+        # What is printed while a bar is drawn stands right behind it.
+        self._words(text, batch)
+
+    def _words(self, text: str, batch: Batch) -> None:
+        if not text.strip():
             return
         found = dictionary_in(text) if "{" in text else None
         if found is None:
@@ -126,7 +145,8 @@ class Output(LineReader):
         return False
 
     def _see_bar(self, bar: re.Match[str], batch: Batch) -> None:
-        if bar[1].strip(" :") or bar[3] or bar[5]:
+        about = bar[1].rpartition("}")[2]
+        if about.strip(" :") or bar[3] or bar[5]:
             # torchtune names the epoch and the step before its bar, others what else they do.
             return
         done, total = int(float(bar[2])), int(float(bar[4]))
