@@ -108,13 +108,15 @@ class RulesScreen(FramedDialog["tuple[StopRule, ...] | None"]):
                     *_EXAMPLES,
                 ]
         lines += [f"Came true: {text}" for text in self._fired]
-        over = self._state.terminal
-        lines.append(
-            "The run is over: rules have nothing to look at."
-            if over
-            else "Each rule acts once, and only while this panel is open; it is kept with the run."
-        )
+        lines.append(self._until_when())
         self.said.update(Content("\n".join(clean(line) for line in lines)))
+
+    def _until_when(self) -> str:
+        if self._state.terminal:
+            return "The run is over: rules have nothing to look at."
+        job = self._state.job
+        kept = "" if job is not None and job.provider == "log" else "; it is kept with the run"
+        return f"Each rule acts once, and only while this panel is open{kept}."
 
     def _doubts(self, rule: StopRule) -> list[str]:
         """Return what may keep a rule from doing what is meant."""

@@ -81,6 +81,7 @@ def test_a_rule_that_does_not_say_so_never_cancels(server: FaultServer, out: Out
     assert "you are told" in told
     assert "train_loss > 8: train_loss is 9.0000" in printed
     assert printed.count("rule     ") == 1
+    assert not {"\a", "\x1b"} & {*printed, *told}, "nobody rings in a file"
     assert cancels(server) == 0
 
 
