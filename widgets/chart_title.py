@@ -192,7 +192,9 @@ def _nameless(text: str, key: str, title: str, curves: list[Curve]) -> str:
 def _pieces(title: str, curves: list[Curve], view: View, marks: Marks) -> list[tuple[str, str]]:
     x = view.cursor if view.cursor is not None else 0.0
     own = [curve for curve in curves if not curve.guest] or curves
-    steps = [step for curve in own if (step := raw_at(curve, x)[0]) == step]
+    # Steps of other runs are the same ones only where the axis counts steps.
+    counted_in = curves if view.along == "step" else own
+    steps = [step for curve in counted_in if (step := raw_at(curve, x)[0]) == step]
     head = (
         f" {title} at step {integer(int(max(steps)))}" if steps else f" {title}: before the first"
     )

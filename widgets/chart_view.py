@@ -229,10 +229,13 @@ def signs_of(curves: list[Curve], view: View, marks: Marks, axes: Axes, width: i
     if view.cursor is not None:
         found.append(Sign(view.cursor, "c", post=sign("cursor"), over=" e", foot=sign("cursor")))
         for curve in curves:
-            at, value = read_at(curve, view, view.cursor)
-            if math.isfinite(value) and math.isfinite(at):
-                head = sign("read")
-                found.append(Sign(view.cursor, curve.key, y=scaled_one(value, axes), head=head))
+            at = curve.place_at(view.cursor)
+            value = read_at(curve, view, view.cursor)[1]
+            if at is not None and math.isfinite(value):
+                # Where it was measured: what is read may lie before the cursor.
+                x = float(curve.place.positions(curve.track)[at])
+                y = scaled_one(value, axes)
+                found.append(Sign(x, curve.key, y=y, head=sign("read")))
     return found
 
 
