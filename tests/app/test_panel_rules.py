@@ -96,3 +96,19 @@ async def test_what_cannot_come_true_is_told(app, provider) -> None:
         await panel(pilot, provider, "cost > 20 then cancel; train_los > 90")
         await until(pilot, lambda: "what the run costs is not known here" in words(app), "the cost")
         assert "did you mean train_loss?" in words(app)
+
+
+async def test_a_rule_that_is_true_when_it_is_typed_acts_once(app, provider, home: Path) -> None:
+    ran = home / "ran"
+    ledger = open_ledger(home / "state")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await panel(pilot, provider)
+        await pilot.press("i")
+        await until(pilot, lambda: "Rules look like these" in screen_text(app), "the question")
+        app.screen.entry.value = f"step > 5 then shell echo once >> {ran}"
+        await pilot.press("enter")
+        await until(pilot, lambda: "the command was run" in words(app), "what came of it")
+        (kept,) = ledger.kept_rules(provider.endpoint, "ftjob-1")
+        assert kept.acted_at
+    assert ran.read_text() == "once\n"
+    ledger.close()

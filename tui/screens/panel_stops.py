@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
+from textual.worker import Worker, WorkerError
 
 from tui.errors import TunedeckError, UsageError
 from tui.run.alerts import event_of, keep, notification, run_command
@@ -162,6 +163,7 @@ class PanelStops(PanelBase):
         self._fired: list[str] = []
         self._waits = True
         self._doubted: StopWatch | None = None
+        self._remembering: Worker[None]
 
     def note_event(self, event: Event) -> None:
         """Show an event that this machine made."""
@@ -207,7 +209,7 @@ class PanelStops(PanelBase):
             self.deck.tell("The run is over: there is nothing to stop", title=title)
         elif rules:
             self.deck.tell(" ".join(rule.promise() for rule in rules), title=title, timeout=10)
-        self._remember([str(rule) for rule in rules], anew)
+        self._remembering = self._remember([str(rule) for rule in rules], anew)
         self._look_at_rules()
 
     @work(group="rules-kept", exit_on_error=False)
@@ -294,6 +296,9 @@ class PanelStops(PanelBase):
     async def _claimed(self, verdict: Verdict) -> bool:
         """Remember that a rule acts; return whether it is the first time, of all who watch."""
         if self.source.kind == "job":
+            # That a rule acted must not be forgotten by the writing that sets it.
+            with contextlib.suppress(WorkerError):
+                await self._remembering.wait()
             with contextlib.suppress(TunedeckError):
                 ledger, endpoint = await self._place()
                 return await asyncio.to_thread(
