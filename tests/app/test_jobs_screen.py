@@ -9,6 +9,7 @@ from tests.app.job_fakes import NOW, job, metrics, until
 from tui.config import Paths
 from tui.jobs import open_ledger
 from tui.opened.workspace import Stage
+from tui.run.feed import feed_of
 from tui.run.runlist import RunRow, run_names
 from tui.run.state import Price
 from tui.screens.job import JobScreen
@@ -58,6 +59,18 @@ async def test_what_ended_unwatched_is_asked_once_what_it_measured(app, provider
         await pilot.press("r")
         await until(pilot, lambda: screen._asked, "the second answer")
     assert sorted(asked) == ["ftjob-full", "ftjob-void"]
+
+
+async def test_leaving_tells_of_what_goes_on(app, provider) -> None:
+    provider.add(job("ftjob-done", "succeeded"))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await jobs_screen(pilot)
+        feed = feed_of(app)
+        assert await feed.farewell() == ""
+        for name, said in (("ftjob-one", "tunedeck watch ftjob-one"), ("ftjob-two", "2 runs go")):
+            provider.add(job(name))
+            await feed.fetch("fake")
+            assert said in await feed.farewell()
 
 
 async def test_an_empty_list_says_how_to_launch(app) -> None:

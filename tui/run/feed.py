@@ -18,6 +18,7 @@ from tui.errors import ProviderError, TunedeckError
 from tui.jobs.rest import Rest, Woken
 from tui.run.cancels import Cancels, Going
 from tui.run.runlist import RunKey, RunList, RunRow, run_row
+from widgets.text import clean
 
 if TYPE_CHECKING:
     from tui.config import Paths, ProviderConfig
@@ -57,6 +58,7 @@ class JobFeed:
         self._live: dict[tuple[str, str], Progress] = {}
         self._followed: set[str] = set()
         self._looked_at: set[tuple[str, str]] = set()
+        self._going_on: set[RunKey] = set()
         self._seen: dict[str, float] = {}
         self._cancels = Cancels(self.provider, self.ledger)
 
@@ -197,12 +199,19 @@ class JobFeed:
         provider = self.provider(name)
         jobs = await self._list(provider, MOST_JOBS if whole else PAGE)
         await self._ask_for(ledger, provider, jobs)
+        for job in jobs.values():
+            self.saw(name, job)
         await asyncio.to_thread(ledger.keep_jobs, provider.endpoint, list(jobs.values()))
         await asyncio.to_thread(ledger.keep_heard, provider.endpoint)
         self._seen[provider.endpoint] = time.time()
         await self._settle(ledger, provider)
         followed = [*self._to_follow(jobs), *await self._unwatched(ledger, provider)]
         await asyncio.gather(*(self._newest(ledger, provider, job) for job in followed))
+
+    def saw(self, name: str | None, job: Job) -> None:
+        """Take note of a run as a provider just told of it, for the last words."""
+        key = self._config_of(name).name, job.id
+        (self._going_on.discard if job.terminal else self._going_on.add)(key)
 
     def _to_follow(self, jobs: dict[str, Job]) -> list[Job]:
         """Return the runs whose newest metrics are wanted: those that go on, then a last time."""
@@ -287,7 +296,9 @@ class JobFeed:
         Raises:
             TunedeckError: There is no such provider, or its key is missing.
         """
-        return self._cancels.begin(self._key(provider, job_id))
+        key = self._key(provider, job_id)
+        self._going_on.discard(key)
+        return self._cancels.begin(key)
 
     async def cancelled(self, provider: str | None, job_id: str) -> Job:
         """Return a run as it ended after its cancel; whoever waits here may go away.
@@ -305,9 +316,20 @@ class JobFeed:
         """See to it that every cancel agreed to is heard before the program ends.
 
         Returns:
-            What to tell the person when one is not; empty when all is well.
+            What to tell the person of cancels that are not heard and runs that go on; empty when
+            there are none.
         """
-        return await self._cancels.farewell()
+        said = await self._cancels.farewell()
+        return "\n".join(filter(None, (said, self._what_goes_on())))
+
+    def _what_goes_on(self) -> str:
+        if len(self._going_on) == 1:
+            [(_, job_id)] = self._going_on
+            name = clean(job_id, 80)
+            return f"tunedeck: {name} goes on: 'tunedeck watch {name}' shows it again"
+        if self._going_on:
+            return f"tunedeck: {len(self._going_on)} runs go on: 'tunedeck jobs' lists them"
+        return ""
 
     async def aclose(self) -> None:
         """Close connections and the ledger."""

@@ -72,6 +72,8 @@ class JobSource:
         provider = self._feed.provider(self.provider)
         watcher = Watcher(self.id, provider, await self._feed.ledger())
         async for update in watcher.updates():
+            if update.job is not None:
+                self._feed.saw(self.provider, update.job)
             yield update
 
     async def checkpoints(self) -> tuple[Checkpoint, ...]:
