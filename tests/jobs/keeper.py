@@ -7,6 +7,7 @@ from typing import Any
 from tests.jobs.talker import Talker
 from tui.errors import ProviderError, SafetyError
 from tui.jobs import Checkpoint, FileEntry, FilePage, Job, JobPage, ModelEntry
+from tui.jobs.models import EventPage
 
 
 class Keeper(Talker):
@@ -51,6 +52,10 @@ class Keeper(Talker):
     async def list_jobs(self, *_: Any, **__: Any) -> JobPage:
         self._reach()
         return JobPage(tuple(self.jobs.values()), False, None)
+
+    async def events(self, job_id: str, *_: Any, **__: Any) -> EventPage:
+        self._reach()
+        return EventPage((), False, None)
 
     async def checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
         self._reach()
