@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("service")]
 CHAT = "sample_data/support_chat.jsonl"
 
 
-def _run(*args: str, expect: int = 0) -> str:
-    done = subprocess.run(
+def _ended(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [*TUNEDECK, *args],
         capture_output=True,
         text=True,
@@ -27,6 +27,10 @@ def _run(*args: str, expect: int = 0) -> str:
         stdin=subprocess.DEVNULL,
         check=False,
     )
+
+
+def _run(*args: str, expect: int = 0) -> str:
+    done = _ended(*args)
     assert done.returncode == expect, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout
@@ -150,15 +154,7 @@ def test_bad_files_get_one_line(home: Path, tmp_path: Path, make: str, command: 
             pytest.skip("root reads everything")
     extra = ["--model", "micro", "--yes"] if command == "launch" else []
     argv = [str(path)] if command == "open" else [command, str(path), *extra]
-    done = subprocess.run(
-        [*TUNEDECK, *argv],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    done = _ended(*argv)
     assert "Traceback" not in done.stderr + done.stdout
     assert done.returncode in (0, 1, 2, 4)
     if make in ("missing", "folder", "unreadable"):
