@@ -59,7 +59,7 @@ async def test_rules_hold_again_after_a_restart_but_not_those_that_acted(
 async def test_a_cancel_that_fails_is_said_and_tried_again(
     app, provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.screens.panel_stops._AGAIN", 0.02)
+    monkeypatch.setattr("tui.run.stop_cancel._AGAIN", 0.02)
     monkeypatch.setattr("tui.jobs.cancel._TRIES", 1)
     cancel, tries = provider.cancel, []
 
@@ -72,7 +72,7 @@ async def test_a_cancel_that_fails_is_said_and_tried_again(
     provider.cancel = failing
     async with app.run_test(size=(120, 40)) as pilot:
         await panel(pilot, provider, "step > 5 then cancel")
-        await until(pilot, lambda: "Not cancelled yet" in words(app), "what failed")
+        await until(pilot, lambda: "not cancelled yet" in words(app), "what failed")
         await until(pilot, lambda: "■ cancelled" in screen_text(app), "the end")
         await until(pilot, lambda: "the run is cancelled" in words(app), "what came of it")
     assert len(tries) == 3

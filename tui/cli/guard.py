@@ -14,12 +14,11 @@ from tui.errors import TunedeckError
 
 if TYPE_CHECKING:
     from tui.cli.session import Session
-    from tui.jobs import Update
+    from tui.jobs import Job, Update
     from tui.run.state import RunState
     from tui.run.stops import StopRule, Verdict
 
 _TICK = 1.0
-_AGAIN, _AGAIN_MOST = 2.0, 60.0
 # How long what was begun may take once the run is over.
 _SETTLE = 30.0
 # A name that so many measurements did not tell is a slip of the hand, most likely.
@@ -33,7 +32,7 @@ class Guard:
         rules: The rules.
         state: The run; whoever follows it folds the updates into it.
         printer: Where to tell what happens.
-        cancel: Cancels the run; ``None`` where no rule asks for it.
+        cancel: Cancels the run and returns it; ``None`` where no rule asks for it.
         opened: Where to keep what happened; ``None`` for a local log.
     """
 
@@ -43,7 +42,7 @@ class Guard:
         state: RunState,
         printer: Printer,
         *,
-        cancel: Callable[[], Awaitable[str]] | None = None,
+        cancel: Callable[[], Awaitable[Job]] | None = None,
         opened: Session | None = None,
     ) -> None:
         from tui.run.stops import StopWatch
@@ -132,27 +131,19 @@ class Guard:
             self._printer.fired(verdict, deed)
             await self._keep(verdict, deed)
 
-    async def _cancelled(self, cancel: Callable[[], Awaitable[str]]) -> str:
-        """Cancel the run, again and again while its provider cannot be reached; say how it went."""
-        from tui.jobs import CallError
+    async def _cancelled(self, cancel: Callable[[], Awaitable[Job]]) -> str:
+        """Cancel the run; return what came of it, in words."""
+        from tui.run.stop_cancel import cancel_until_heard
 
-        self._owed, wait = True, _AGAIN
-        while True:
-            try:
-                deed = await cancel()
-            except TunedeckError as error:
-                if self._state.terminal:
-                    deed = f"the run is {self._state.status}"
-                elif isinstance(error, CallError) and (error.transient or error.unclear):
-                    note(f"stop rule: not cancelled yet: {error.message} (trying again)")
-                    await asyncio.sleep(wait)
-                    wait = min(_AGAIN_MOST, wait * 1.6)
-                    continue
-                else:
-                    deed = f"the run could not be cancelled: {error}"
-                    alert(deed)
-            self._owed = False
-            return deed
+        self._owed = True
+        try:
+            job = await cancel_until_heard(cancel, lambda words: note(f"stop rule: {words}"))
+            deed = f"the run is {job.status}"
+        except TunedeckError as error:
+            deed = f"the run could not be cancelled: {error}"
+            alert(deed)
+        self._owed = False
+        return deed
 
     async def _claim(self, verdict: Verdict) -> bool:
         """Remember that a rule acts; return whether it is the first time, of all who watch."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tui.cli.following import Printer
     from tui.cli.guard import Guard
     from tui.cli.session import Session
+    from tui.jobs import Job
     from tui.run.state import RunState
     from tui.run.stops import StopRule
 
@@ -158,10 +159,9 @@ def _guard(opened: Session, rules: Sequence[StopRule], state: RunState, printer:
     from tui.cli.guard import Guard
     from tui.jobs import cancel_job
 
-    async def cancel() -> str:
+    async def cancel() -> Job:
         job_id = state.job_id
-        outcome = await cancel_job(opened.provider, opened.ledger, job_id, timeout=None)
-        return f"the run is {outcome.job.status}"
+        return (await cancel_job(opened.provider, opened.ledger, job_id, timeout=None)).job
 
     return Guard(rules, state, printer, cancel=cancel, opened=opened)
 

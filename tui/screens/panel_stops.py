@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
@@ -18,6 +19,7 @@ from textual.worker import Worker, WorkerError
 from tui.errors import TunedeckError, UsageError
 from tui.run.alerts import event_of, keep, notification, run_command
 from tui.run.feed import feed_of
+from tui.run.stop_cancel import cancel_until_heard
 from tui.run.stop_doubts import doubt, unheard, unknown
 from tui.run.stop_held import held
 from tui.run.stop_words import join, parse_all
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from tui.run.state import RunState
 
 _TICK = 2.0
-_AGAIN, _AGAIN_MOST = 2.0, 60.0
 _EXAMPLES = (
     "valid_loss rises 3",
     "full_valid_loss rises 10%",
@@ -315,27 +316,30 @@ class PanelStops(PanelBase):
         return ""
 
     async def _cancel_by_rule(self) -> str:
-        """Cancel the run as the rule asked, again and again; return what came of it, in words."""
-        from tui.jobs import CallError
+        """Cancel the run as the rule asked; return what came of it, in words."""
 
-        wait, feed = _AGAIN, feed_of(self.deck)
+        def told(words: str) -> None:
+            self.deck.tell(words, title="Stop rule", severity="error", timeout=60)
+
+        async def farewell() -> str:
+            if any(job_id == self.source.id for _, job_id in feed.cancels()):
+                return ""  # The feed sees to one that is under way.
+            return f"tunedeck: not cancelled yet: run 'tunedeck cancel {self.source.id}'"
+
+        feed = feed_of(self.deck)
         self.cancel_agreed(self.source.id)
-        while True:
-            try:
-                job = await feed.cancelled(self.provider, self.source.id)
-            except TunedeckError as error:
-                if not isinstance(error, CallError) or not (error.transient or error.unclear):
-                    self.post_message(DoneTo(self.source.id, "cancel", None, str(error)))
-                    self._ring(f"the run could not be cancelled: {error}")
-                    return f"the run could not be cancelled: {error}"
-                if wait == _AGAIN:
-                    words = f"Not cancelled yet: {error.message} (trying again)"
-                    self.deck.tell(words, title="Stop rule", severity="error", timeout=60)
-                await asyncio.sleep(wait)
-                wait = min(_AGAIN_MOST, wait * 1.6)
-                continue
-            self.post_message(DoneTo(self.source.id, "cancel", job))
-            return f"the run is {job.status}"
+        cancel = partial(feed.cancelled, self.provider, self.source.id)
+        self.deck.farewells.append(farewell)
+        try:
+            job = await cancel_until_heard(cancel, told)
+        except TunedeckError as error:
+            self.post_message(DoneTo(self.source.id, "cancel", None, str(error)))
+            self._ring(f"the run could not be cancelled: {error}")
+            return f"the run could not be cancelled: {error}"
+        finally:
+            self.deck.farewells.remove(farewell)
+        self.post_message(DoneTo(self.source.id, "cancel", job))
+        return f"the run is {job.status}"
 
     async def _note_and_keep(self, verdict: Verdict, deed: str) -> None:
         event = event_of(verdict, deed, self.clock())

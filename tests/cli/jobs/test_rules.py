@@ -115,7 +115,7 @@ def test_what_is_no_rule_is_refused_before_anything(
 def test_a_cancel_that_fails_is_said_and_tried_again(
     server: FaultServer, out: Out, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.cli.guard._AGAIN", 0.02)
+    monkeypatch.setattr("tui.run.stop_cancel._AGAIN", 0.02)
     monkeypatch.setattr("tui.jobs.cancel._TRIES", 1)
     running(server, 3.0, 9.0)
     server.fault("POST", r".*/cancel", "status", times=3, status=503)
