@@ -58,6 +58,12 @@ def written(tmp_path: Path, text: str | bytes, name: str = "train.log") -> Path:
             "train_loss",
             [(9, 2.1), (19, 1.8)],
         ),
+        # Names as people write them.
+        (
+            '{"Step": 1, "Train Loss": 2, "KL": 1}\n{"Step": 5, "Train Loss": 1}\n',
+            "train_loss",
+            [(1, 2.0), (5, 1.0)],
+        ),
         # The history alone, as JSON.
         (
             json.dumps([{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}], indent=1),
@@ -149,6 +155,17 @@ def test_numbers_in_bars(tmp_path: Path) -> None:
     path = written(tmp_path, text + bar(1, 9, ", loss=9", "Evaluating: "))
     assert steps_and(path, "loss") == [(0, 0.5), (1, 1.5), (2, 2.5), (3, 3.5)]
     assert {point.total_steps for point in points_of(read_log(path))} == {3}
+
+
+def test_steps_follow_from_epochs_where_the_beginning_tells_of_how_many() -> None:
+    path = DATA / "hf_verbose.txt"
+    assert [step for step, _ in steps_and(path, "loss")] == [*range(5, 51, 5)]
+    assert [step for step, _ in steps_and(path, "eval_loss")] == [20, 40, 50]
+    updates = read_log(path)
+    assert {point.total_steps for point in points_of(updates)} == {50}
+    job = updates[-1].job
+    assert job is not None
+    assert (job.status, job.hyperparameters["examples"]) == ("succeeded", 48)
 
 
 def test_what_is_printed_while_a_bar_is_drawn(tmp_path: Path) -> None:

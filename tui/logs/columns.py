@@ -27,6 +27,7 @@ from tui.logs.rows import (
     TOTALS,
     kept_name,
     moment,
+    named,
 )
 from tui.loose import MILLISECONDS, number_of
 
@@ -159,8 +160,8 @@ class _Columns:
     def add(self, name: str, where: Whole, cells: Sequence[Any], depth: int = 0) -> None:
         """Add what stands under a name in some records; of objects in there, what they hold."""
         column = _Cells(where, cells, set(map(type, cells)))
-        if name in _OTHERS:
-            self._others.setdefault(name, []).append(column)
+        if (plain := named(name)) in _OTHERS:
+            self._others.setdefault(plain, []).append(column)
         known = kept_name(name)
         if known is not None:
             self._metrics.setdefault(known, []).append(column)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ from tui.logs.literal import dictionary_in
 from tui.logs.phrases import numbers_in, numbers_of_bar
 from tui.logs.rows import Batch, Note, is_row, is_summary, step_of
 from tui.logs.text import LONGEST_LINE, LineReader
+from tui.loose import number_of
 
 _ENDS = re.compile(rb"\r\n|\n|\r")
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
@@ -29,7 +31,6 @@ _FACT = re.compile(
     re.IGNORECASE,
 )
 _FACT_NAMES = {
-    "num examples": "examples",
     "num epochs": "n_epochs",
     "gradient accumulation steps": "gradient_accumulation_steps",
     "instantaneous batch size per device": "per_device_train_batch_size",
@@ -61,6 +62,7 @@ class Output(LineReader):
         self._over = False
         self._failing = False
         self._rank = ""
+        self._examples = self._batch = 0
         self._told_ranks = False
 
     def _split(self, data: bytes) -> list[bytes]:
@@ -184,11 +186,18 @@ class Output(LineReader):
                 batch.status, self._over = "succeeded", True
             return
         if self._bar is None or step_of(found) is not None:
+            self._place(found)
             self._records.append(found)
             return
         # Two rows without a bar between them: the earlier one goes with what was known.
         self._release(self._bar[0])
         self._waiting.append(found)
+
+    def _place(self, found: dict[str, Any]) -> None:
+        """Say the step of a row that tells its epoch, where the beginning told of how many."""
+        epoch = number_of(found.get("epoch"))
+        if epoch is not None and self._examples and self._batch and step_of(found) is None:
+            found["step"] = round(epoch * math.ceil(self._examples / self._batch))
 
     def _release(self, step: int | None) -> None:
         for found in self._waiting:
@@ -198,6 +207,8 @@ class Output(LineReader):
         self._waiting.clear()
 
     def _prose(self, text: str, batch: Batch) -> None:
+        if "Running training" in text:
+            self._examples = self._batch = 0
         fact = _FACT.match(text)
         if fact is not None:
             self._see_fact(fact[1].lower(), int(fact[2].replace(",", "")), batch)
@@ -212,10 +223,14 @@ class Output(LineReader):
             batch.notes.append((len(self._records), Note(text.strip(), _level_of(text))))
 
     def _see_fact(self, name: str, value: int, batch: Batch) -> None:
-        if name == "total optimization steps":
+        if name == "num examples":
+            # Evaluation tells how many it has too.
+            if not self._batch:
+                batch.facts["examples"] = self._examples = value
+        elif name == "total optimization steps":
             batch.total = value
         elif name.startswith("total train batch size"):
-            batch.facts["batch_size"] = value
+            batch.facts["batch_size"] = self._batch = value
         else:
             batch.facts[_FACT_NAMES[name]] = value
 

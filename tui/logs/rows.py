@@ -138,9 +138,9 @@ def named(words: str) -> str:
 def metric_name(name: str) -> str:
     """Return the name a metric goes by here: ``eval/loss`` and ``Loss/val`` are ``valid_loss``.
 
-    Names that say nothing of a split stay as they are.
+    Names that say nothing of a split stay as they are, but for words: see :func:`named`.
     """
-    name = name[:_LONGEST_NAME]
+    name = named(name[:_LONGEST_NAME])
     pair = _PAIR.match(name)
     if pair is None:
         return _KNOWN_AS.get(name, name)
@@ -184,7 +184,7 @@ def step_of(found: Mapping[str, Any]) -> int | None:
 @functools.lru_cache(maxsize=4096)
 def kept_name(name: str) -> str | None:
     """Return the name a number goes by here; ``None`` where it is no metric of the run."""
-    if name in _SILENT or name.endswith(SILENT_ENDS):
+    if named(name) in _SILENT or name.endswith(SILENT_ENDS):
         return None
     return metric_name(name)
 

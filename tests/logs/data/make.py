@@ -74,6 +74,20 @@ def hf_plain(out: Path) -> None:
     Trainer(model=model, args=args, train_dataset=data).train()
 
 
+def hf_verbose(out: Path) -> None:
+    """Without bars but with what the Trainer says at its beginning, as LLaMA-Factory shows it."""
+    import transformers
+
+    transformers.utils.logging.set_verbosity_info()
+    transformers.utils.logging.enable_explicit_format()
+    model, data = model_and_data()
+    more = {"disable_tqdm": True, "report_to": "none", "save_strategy": "no", "max_steps": 50}
+    args = arguments(out, **more)
+    transformers.Trainer(
+        model=model, args=args, train_dataset=data[:48], eval_dataset=data[48:]
+    ).train()
+
+
 def trl(out: Path) -> None:
     """SFTTrainer of TRL with a tokenizer of single characters."""
     from datasets import Dataset
