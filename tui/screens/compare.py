@@ -59,7 +59,7 @@ class CompareScreen(CompareChart, Exporting):
     DEFAULT_CSS = """
     CompareScreen {
         & > #chart { height: 1fr; }
-        & > #head { height: 1; color: $text-muted; padding: 0 0 0 3; }
+        & > #head { height: 1; color: $text-muted; }
         & > #runs { height: 3; }
         & > #verdict { height: auto; max-height: 2; color: $foreground; padding: 0 1; }
         &.-short > #verdict { max-height: 1; }
@@ -204,9 +204,8 @@ class CompareScreen(CompareChart, Exporting):
     def _draw_head(self) -> None:
         left, right = self.table.hidden()
         more = f"  +{right} {'>' if ascii_only() else '→'}" if right > 0 else ""
-        before = "< " if left else ""
-        line = f"{before}{self.table.line(None)}"
-        room = max(0, self.size.width - 4 - len(more))
+        line = f"{' < ' if left else '   '}{self.table.line(None)}"
+        room = max(0, self.size.width - 1 - len(more))
         self._say_if_new(self.head, clean(fit(line, room) + more if more else line))
 
     def _say_if_new(self, where: Static, text: str) -> None:
