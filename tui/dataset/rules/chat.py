@@ -16,7 +16,7 @@ from tui.dataset.rules import definitions, tools
 from tui.dataset.rules import message as message_rules
 from tui.dataset.rules.extra import is_needless_in_record
 from tui.dataset.rules.quality.answers import REFUSAL_STARTS, is_refusal
-from tui.dataset.rules.text import TOKEN_START, a_kind, quote
+from tui.dataset.rules.text import TOKEN_START, a_kind, nearest, quote
 
 RECORD_KEYS = frozenset(("messages", "tools", "parallel_tool_calls", "functions"))
 
@@ -114,8 +114,8 @@ def messages_of(record: dict[str, object]) -> Generator[Finding, None, list[obje
 
 def extra_key(key: str, known: Collection[str], record: dict[str, object]) -> Finding:
     """Say that a record has a key that training files of its format may not have."""
-    close = get_close_matches(key.lower()[:40], sorted(known), n=1, cutoff=0.8)
-    hint = f"did you mean {close[0]}? if not, remove it" if close else "remove it"
+    close = nearest(key, known, 0.8)
+    hint = f"did you mean {close}? if not, remove it" if close else "remove it"
     if key == "weight":
         hint = "put it on an assistant message, or remove it"
     return Finding(

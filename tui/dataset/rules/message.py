@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from tui.dataset.model import Finding, JsonPath
 from tui.dataset.rules.extra import CONTENT_NAMES, ROLE_NAMES, is_needless
-from tui.dataset.rules.text import TOKEN_START, a_kind, find_special_token, quote
+from tui.dataset.rules.text import TOKEN_START, a_kind, find_special_token, nearest, quote
 
 ROLES = ("system", "user", "assistant", "tool", "function", "developer")
 
@@ -149,12 +149,12 @@ def _keys(entry: dict[str, object], path: JsonPath, role: str | None) -> Iterato
                 fixable=False,
             )
             continue
-        close = get_close_matches(key.lower()[:40], sorted(ALL_KEYS), n=1, cutoff=0.8)
+        close = nearest(key, ALL_KEYS, 0.8)
         yield Finding(
             "message_unrecognized_key",
             here,
             f"the message has an extra key {quote(key)}",
-            (f"did you mean {close[0]}? if not, " if close else "")
+            (f"did you mean {close}? if not, " if close else "")
             + "remove it: services refuse keys they do not know",
             at_key=True,
             fixable=bool(close) or _is_renamed(key, value) or is_needless(key, entry, role),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from functools import cache
+from collections.abc import Collection
+from difflib import get_close_matches
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from tui.dataset.model import Finding, JsonPath
@@ -12,6 +14,20 @@ from tui.dataset.model import Finding, JsonPath
 DEFAULT_ENCODING = "o200k_base"
 TOKEN_START = "<|"
 """Every control token starts so: text without it needs no closer look."""
+
+
+def nearest(word: str, known: Collection[str], cutoff: float) -> str | None:
+    """Return the known word that somebody may have meant, if one is close enough.
+
+    A file with a wrong word has it on every line, and looking takes longer than the other rules.
+    """
+    return _nearest(word.lower()[:40], frozenset(known), cutoff)
+
+
+@lru_cache(maxsize=512)
+def _nearest(word: str, known: frozenset[str], cutoff: float) -> str | None:
+    close = get_close_matches(word, sorted(known), n=1, cutoff=cutoff)
+    return close[0] if close else None
 
 
 def quote(value: object, limit: int = 40) -> str:
