@@ -158,6 +158,8 @@ def test_the_table_for_spreadsheets() -> None:
     assert (rows[0]["hyper.n_epochs"], rows[0]["hyper.name"]) == ("3", "x")
     assert rows[1]["hyper.lr"] == "-0.5", "a number is no formula"
     assert rows[1]["best_valid"] == ""
+    runs[1].title = "\x1b]0;owned\x07"
+    assert "\x1b" not in as_csv(runs, NOW)
     points = points_csv([("=1+1", runs[0].state), ("-x", runs[1].state)])
     assert {row["run"] for row in csv.DictReader(io.StringIO(points))} == {"'=1+1", "'-x"}
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tui.run.state import RunState
+from widgets.text import clean
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -20,9 +21,11 @@ def spreadsheet_safe(cell: Any) -> Any:
     Text that begins like one gets an apostrophe before it, which spreadsheets do not show; numbers
     stay as they are.
     """
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
-        return f"'{cell}"
-    return cell
+    if not isinstance(cell, str):
+        return cell
+    # The table may be looked at in a terminal first.
+    text = clean(cell)
+    return f"'{text}" if cell.startswith(_FORMULA) else text
 
 
 def as_csv(runs: Sequence[tuple[str, RunState]]) -> str:
