@@ -259,6 +259,15 @@ def test_training_that_goes_on_in_another_folder_of_events_is_one_run(tmp_path: 
     assert [event.data for event in restarts] == [{"step": 0}]
 
 
+def test_a_log_alone_in_its_folder_goes_by_the_folders_name(tmp_path: Path) -> None:
+    for name in ("one/train.log", "two/train.log", "two/mine.log", "three/mine.log"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("step 1 loss 2\n")
+    titles = [log.title for log in find_logs(tmp_path)]
+    assert titles == ["one", "three/mine.log", "two/mine.log", "two/train.log"]
+
+
 def test_what_wandb_notes_about_itself_is_no_run(tmp_path: Path) -> None:
     for name in ("logs/debug.log", "files/output.log"):
         path = tmp_path / "wandb" / "run-1" / name

@@ -16,7 +16,17 @@ from tui.logs.pipe import STANDARD_INPUT, is_open_file, is_pipe
 
 _ENDS = (".jsonl", ".csv", ".tsv", ".log", ".txt", ".out", ".err", ".ndjson")
 _CHECKPOINT = re.compile(r"checkpoint-\d+")
-_COMMON = ("trainer_log.jsonl", "trainer_state.json", "metrics.csv", "metrics.jsonl", "log.txt")
+_COMMON = (
+    "trainer_log.jsonl",
+    "trainer_state.json",
+    "metrics.csv",
+    "metrics.jsonl",
+    "log.jsonl",
+    "log.txt",
+    "train.log",
+    "training.log",
+    "nohup.out",
+)
 _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _DEEPEST = 8
@@ -88,8 +98,8 @@ def log_title(path: str, parts: int = 1) -> str:
         parts: How many parts of the path to name it by.
     """
     where = Path(path)
-    if is_pipe(path) or path == "/dev/stdin":
-        return "standard input" if path == STANDARD_INPUT or is_open_file(path) else where.name
+    if path in (STANDARD_INPUT, "/dev/stdin") or is_open_file(path):
+        return "standard input"
     if where.name in _COMMON or where.parent.name == "runs":
         where = where.parent
     if where.name == "runs":
@@ -182,7 +192,8 @@ def _of_run(root: Path, found: list[tuple[str, Path]], base: Path) -> Iterator[F
             yield FoundLog(str(path.absolute()), _title(title, base), kind)
         return
     for kind, path in others:
-        yield FoundLog(str(path.absolute()), _title(path, base), kind)
+        alone = len(others) == 1 and path.name in _COMMON and root != base
+        yield FoundLog(str(path.absolute()), _title(root if alone else path, base), kind)
 
 
 def _title(path: Path, base: Path) -> str:
