@@ -23,8 +23,8 @@ def spreadsheet_safe(cell: Any) -> Any:
     """
     if not isinstance(cell, str):
         return cell
-    # The table may be looked at in a terminal first.
-    text = clean(cell)
+    # The table may be looked at in a terminal first; names in any script stay as they are.
+    text = cell if cell.isprintable() else clean(cell)
     return f"'{text}" if cell.startswith(_FORMULA) else text
 
 
