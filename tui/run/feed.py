@@ -29,8 +29,8 @@ PAGE = 100
 MOST_JOBS = 500
 """Runs listed at most of a provider; older ones are still reached by their id."""
 _FOLLOWED = 8
-_NEWEST = 24
-"""So many of the newest runs are asked what they measured though they ended unwatched."""
+_NEWEST = 16
+"""So many of the newest runs are asked, once, what they measured though they ended unwatched."""
 _ASKED_FOR = 10
 
 
@@ -222,7 +222,7 @@ class JobFeed:
         return going + ended
 
     async def _unwatched(self, ledger: Ledger, provider: Provider) -> list[Job]:
-        """Return some of the newest runs that ended while nobody watched, each of them once."""
+        """Return those of the newest runs that ended while nobody watched, each of them once."""
         rows = await asyncio.to_thread(ledger.jobs, provider.endpoint, _NEWEST)
         found = [
             row.job
@@ -230,7 +230,7 @@ class JobFeed:
             if row.job.terminal
             and row.progress is None
             and (provider.endpoint, row.job.id) not in self._looked_at
-        ][:_FOLLOWED]
+        ]
         self._looked_at |= {(provider.endpoint, job.id) for job in found}
         return found
 
