@@ -74,6 +74,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--force", action="store_true", help="launch in spite of format errors")
     parser.add_argument("--watch", action="store_true", help="follow the job to its end")
+    parser.add_argument(
+        "--plain", action="store_true", help="with --watch: a line an event, also on a terminal"
+    )
+    parser.add_argument(
+        "--words",
+        action="store_true",
+        dest="no_plot",
+        help="with --watch: no plot, words only, for screen readers",
+    )
     add_rules(parser)
     parser.add_argument(
         "--timeout",

@@ -73,6 +73,19 @@ def test_what_rules_do_is_said_before_the_question(
     assert 0 < told.index("Once cost is over $20.00, the run is cancelled.") < told.index("[y/N]")
 
 
+def test_a_launch_that_is_watched_in_words(
+    server: FaultServer, out: Out, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in ("stdin", "stdout"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    server.on_retrieve = lambda job: job.update(status="succeeded")
+    words = ("--yes", "--watch", "--plain", "--words")
+    code, printed, _ = launch(out, file, *words, "--stop-if", "time > 9d")
+    assert code == 0
+    assert "succeeded" in printed
+
+
 def test_a_rule_that_does_not_say_so_never_cancels(server: FaultServer, out: Out) -> None:
     running(server, 3.0, 2.0, 9.0)
     ends_by_itself(server)
