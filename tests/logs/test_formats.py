@@ -82,7 +82,7 @@ def test_the_arguments_of_the_trainer_are_known_from_its_events() -> None:
     ("text", "expected"),
     [
         ("step,loss,val_loss\n1,2.5,\n2,2.0,2.2\n", [(1, {"loss": 2.5}), (2, {"valid_loss": 2.2})]),
-        ("epoch;train loss\n1;0,5\n", None),
+        ("epoch;train loss\n1;0,5\n", [(1, {"train_loss": 0.5})]),
         ("step\tloss\n10\t0.5\n20\tnan\n", [(10, {"loss": 0.5})]),
         ('{"_step": 3, "loss": 1.5, "deep": {"acc": 0.5}}\n', [(3, {"deep.acc": 0.5})]),
         ('{"iter": 3, "loss": NaN}\n{"iter": 4, "loss": 1}\n', [(4, {"loss": 1.0})]),
@@ -93,13 +93,10 @@ def test_the_arguments_of_the_trainer_are_known_from_its_events() -> None:
     ],
 )
 def test_tables_lines_and_prints(
-    tmp_path: Path, text: str, expected: list[tuple[int, dict[str, float]]] | None
+    tmp_path: Path, text: str, expected: list[tuple[int, dict[str, float]]]
 ) -> None:
     path = tmp_path / "log.txt"
     path.write_text(text, newline="")
-    if expected is None:
-        assert not points_of(read_log(path))
-        return
     found = {point.step: point.values for point in points_of(read_log(path))}
     for step, values in expected:
         assert values.items() <= found[step].items()

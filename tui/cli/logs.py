@@ -109,9 +109,17 @@ async def _once(
     code = 0
     for log in logs:
         name = log.title if len(logs) > 1 else None
+        try:
+            updates = await asyncio.to_thread(read_log, log.path)
+        except FileError as error:
+            if name is None:
+                raise
+            note(str(error))
+            code = max(code, error.exit_code)
+            continue
         frame = Frame(RunState(log.path), name)
         guard = Guard(rules, frame.state, printer_of(args, name)) if rules else None
-        for update in await asyncio.to_thread(read_log, log.path):
+        for update in updates:
             frame.take(update)
         job = frame.state.job
         assert job is not None

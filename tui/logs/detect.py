@@ -142,7 +142,8 @@ def _is_table(first: bytes, rest: bytes) -> bool:
     if not newline:
         known = map(named, names)
         return any(name.lower() in (*STEPS, "epoch") or _MEASURE.search(name) for name in known)
-    cells = cells_of(line.decode("utf-8", "replace").strip("\r"), mark)
+    text = line.decode("utf-8", "replace").strip("\r")
+    cells = cells_of(text.replace(",", ".") if mark == ";" else text, mark)
     numbers = sum(number_of(cell.strip()) is not None for cell in cells)
     return len(cells) == len(names) and numbers >= 2
 

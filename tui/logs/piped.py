@@ -18,6 +18,8 @@ from tui.logs.text import Reader
 _CHUNK = 1 << 16
 _PAUSE = 0.2
 _MOST_HELD = 256 << 20
+# So much waits to be read before the writer has to wait too.
+_MOST_CAME = 16 << 20
 
 
 class Piped:
@@ -66,9 +68,11 @@ class Piped:
             FileError: What comes is no log.
         """
         ended = not self._drain.is_alive()
-        while self._came:
-            self._held += self._came.popleft()
-        return self._taken(ended=ended)
+        came = [self._came.popleft() for _ in range(len(self._came))]
+        self._held += b"".join(came)
+        batch = self._taken(ended=ended)
+        batch.more = bool(came)
+        return batch
 
     def finish(self) -> Batch:
         """Return what has waited for more that will not come."""
@@ -99,6 +103,8 @@ class Piped:
         begun = False
         try:
             while True:
+                while self._wanted and len(self._came) * _CHUNK > _MOST_CAME:
+                    time.sleep(_PAUSE / 10)
                 select.select([file], [], [])
                 data = os.read(file, _CHUNK)
                 if data:

@@ -171,7 +171,7 @@ class Table(LineReader):
                 found: list[Any] = orjson.loads(b"[%b]" % joined)
                 if len(found) == len(lines) * len(self._names):
                     return found
-        return joined.decode("utf-8", "replace").split(self._delimiter)
+        return self._pointed(joined.decode("utf-8", "replace")).split(self._delimiter)
 
     def _is_plain(self, line: bytes) -> bool:
         """Whether a line is cells without quotes, as many as there are names, and no header."""
@@ -195,10 +195,14 @@ class Table(LineReader):
             self._names = [named(name) for name in header]
             self._first = header[0].encode() if header else b""
             return []
-        cells = cells_of(text, self._delimiter)
+        cells = cells_of(self._pointed(text), self._delimiter)
         # The names again: several runs were appended to one file.
         again = [named(cell.strip()) for cell in cells] == self._names
         return cells if len(cells) == len(self._names) and not again else []
+
+    def _pointed(self, text: str) -> str:
+        """Put points for the commas in numbers, where semicolons stand between the cells."""
+        return text.replace(",", ".") if self._delimiter == ";" else text
 
 
 def delimiter_of(line: str) -> str:
