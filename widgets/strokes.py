@@ -149,22 +149,24 @@ def runs(x: Array, y: Array, least: float = 0.0) -> list[tuple[Array, Array]]:
 
 def strokes(series: Sequence[Series], axes: Axes, frame: Frame, marker: str) -> list[CellRow]:
     """The inside of a plot: lines by plotext, over what `widgets.dots` draws."""
-    under: list[tuple[Series, list[tuple[Array, Array]]]] = []
-    over: list[tuple[Series, list[tuple[Array, Array]]]] = []
-    for one in series:
-        stretches = _within(one, axes, frame)
-        if stretches:
-            layer = under if one.faint or _busy(stretches, axes, frame) else over
-            layer.append((one, stretches))
-    body = [(" " * frame.width, " " * frame.width)] * frame.height
-    for faint in (True, False):
-        for one, stretches in under:
-            if one.faint is faint:
-                body = _overlaid(body, _layer(one, stretches, axes, frame, marker))
-    if over:
-        body = _overlaid(body, _lines(over, axes, frame, marker))
-    marked = [one for one, _ in (*under, *over) if one.mark]
-    return _marked(body, marked, axes, frame)
+    found = [(one, part) for one in series if (part := _within(one, axes, frame))]
+    faint = [each for each in found if each[0].faint]
+    lines = [each for each in found if not each[0].faint]
+    full = [_busy(stretches, axes, frame) for _, stretches in lines]
+    many = [_dense(stretches, axes, frame) for _, stretches in lines]
+    dense = [each for each, a, b in zip(lines, full, many, strict=True) if a or b]
+    rest = [each for each, a, b in zip(lines, full, many, strict=True) if not (a or b)]
+    thin = [each for each, a in zip(lines, full, strict=True) if not a]
+    body = drawn = [(" " * frame.width, " " * frame.width)] * frame.height
+    for one, stretches in faint:
+        body = _overlaid(body, _layer(one, stretches, axes, frame, marker))
+    for one, stretches in dense:
+        drawn = _overlaid(drawn, _layer(one, stretches, axes, frame, marker))
+    if rest:
+        drawn = _overlaid(drawn, _lines(rest, axes, frame, marker))
+    if len(thin) > 1 and marker != "ascii":
+        drawn = _shared(drawn, thin, axes, marker)
+    return _marked(_overlaid(body, drawn), [one for one, _ in found if one.mark], axes, frame)
 
 
 def _within(one: Series, axes: Axes, frame: Frame) -> list[tuple[Array, Array]]:
@@ -201,6 +203,13 @@ def _busy(stretches: list[tuple[Array, Array]], axes: Axes, frame: Frame) -> boo
     inside = (np.clip(y, axes.y0, axes.y1) for _, y in stretches)
     travel = sum(float(np.abs(np.diff(y)).sum()) for y in inside)
     return travel * scale > _BUSY * frame.width
+
+
+def _dense(stretches: list[tuple[Array, Array]], axes: Axes, frame: Frame) -> bool:
+    """Whether lines have a point for nearly every dot, so that there is nothing to join."""
+    dot = (axes.x1 - axes.x0) / (frame.width * frame.across)
+    spanned = sum((float(x[-1] - x[0]) for x, _ in stretches), 0.0)
+    return frame.across > 1 and spanned / dot <= 1.2 * sum(len(x) for x, _ in stretches)
 
 
 def _layer(
@@ -270,8 +279,7 @@ def _lines(
     keys = [one.key for one, _ in series]
     blank = (" " * frame.width, " " * frame.width)
     rows = [_cells(line, keys, frame.width) for line in built.split("\n")[: frame.height]]
-    rows += [blank] * (frame.height - len(rows))
-    return rows if marker == "ascii" or len(series) < 2 else _shared(rows, series, axes, marker)
+    return rows + [blank] * (frame.height - len(rows))
 
 
 def _shared(
@@ -280,7 +288,7 @@ def _shared(
     axes: Axes,
     marker: str,
 ) -> list[CellRow]:
-    """Cells that two lines share with the dots of both: plotext leaves only the upper one's.
+    """Cells that two lines share with the dots of both: otherwise only the upper one's are left.
 
     Without this a line would have holes wherever another one is near.
     """
@@ -295,7 +303,7 @@ def _shared(
     # Three in a cell would be a blot.
     for row, column in np.argwhere(sum(each > 0 for each in codes.values()) == 2).tolist():
         chars, keys = found[row]
-        if keys[column] != " ":
+        if keys[column] in codes:
             others = [int(each[row, column]) for key, each in codes.items() if key != keys[column]]
             chars[column] = dots.joined(chars[column], others, marker)
     return [("".join(chars), keys) for chars, keys in found]
