@@ -109,6 +109,8 @@ def _sorted(
 
     table = columns(runs, now, measure)
     wanted = args.sort.strip().lower()
+    # What the numbers are called elsewhere: of several in a run, the best is the one to sort by.
+    wanted = {"valid_loss": "best", "train_loss": "train"}.get(wanted, wanted)
     names = {NAME: NAME, "run": NAME}
     for column in table:
         # epochs, n_epochs, hyper.n_epochs: a person may write any of them.

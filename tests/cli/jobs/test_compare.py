@@ -37,7 +37,7 @@ def fill(server: FaultServer) -> None:
 
 def test_the_newest_runs_sorted_by_the_best(server: FaultServer, out: Out) -> None:
     fill(server)
-    code, printed, _ = out("compare", "--last", "3", "--sort", "best", "--plain", "--no-plot")
+    code, printed, _ = out("compare", "--last", "3", "--sort", "valid_loss", "--plain", "--no-plot")
     assert code == 0
     assert [line.split("  ")[0] for line in printed.splitlines()[2:5]] == [
         "same two",
