@@ -13,7 +13,7 @@ import pytest
 
 from tests.jobs.aids import FREE, row
 from tests.jobs.faultserver import KEY, FaultServer
-from tui.config import Paths, ProviderConfig
+from tui.config import LOCAL, Paths, ProviderConfig
 from tui.errors import ProviderError, SafetyError, UsageError
 from tui.jobs import (
     LaunchRequest,
@@ -35,6 +35,7 @@ from tui.jobs import (
 )
 from tui.jobs.parts import PartialUpload
 from tui.jobs.rows import Owner
+from tui.service import Endpoint
 
 pytestmark = pytest.mark.usefixtures("hurried")
 TODAY = datetime.date(2026, 11, 22)
@@ -166,6 +167,31 @@ async def test_what_the_models_say(
     assert codes(found) == expected
     assert found.blocked == ("shut_down" in expected)
     assert not server.count("POST", ".*")
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"), [("micro", ["not_trainable"]), ("gpt-4.1-mini", [])]
+)
+async def test_the_embedded_service_knows_what_it_trains(
+    server: FaultServer,
+    paths: Paths,
+    request_: LaunchRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    listed: str,
+    expected: list[str],
+) -> None:
+    running = Endpoint(server.url, "key", 0)
+    monkeypatch.setattr("tui.service.ensure_running", lambda _paths: running)
+    server.models = [{"id": listed}]
+    config = ProviderConfig(LOCAL, LOCAL, None, profile=LOCAL)
+    doubtful = preflight(request_, config, today=TODAY)
+    assert "not_trainable" in codes(doubtful)
+    assert not doubtful.blocked
+    provider = Provider(config, paths)
+    found = await ask_provider(request_, doubtful, provider, today=TODAY)
+    await provider.aclose()
+    assert [code for code in codes(found) if "train" in code] == expected
+    assert found.blocked == bool(expected)
 
 
 @pytest.mark.parametrize(

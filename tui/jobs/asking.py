@@ -53,10 +53,11 @@ async def ask_provider(
         return with_problems(request, found, [problem])
     refused = _body_refused(request, provider)
     if provider.config.kind == LOCAL:
-        # Nothing else it could say is not known here, and asking would start it; only which
-        # graders its engine can run is for it to say.
+        # Asking would start it, so it is asked only what is not known here: which graders its
+        # engine can run, and models that no public list has.
         graded = await _graded(request, provider)
-        return with_problems(request, found, [*refused, *graded])
+        found, unknown = await _known_to_it(request, found, provider)
+        return with_problems(request, found, [*refused, *unknown, *graded])
     try:
         async with asyncio.timeout(_SECONDS):
             models = await _models(provider)
@@ -104,6 +105,31 @@ async def _models(provider: Provider) -> tuple[ModelEntry, ...]:
         models = ()  # Several providers have no list of models.
     _lists[provider] = time.monotonic(), models
     return models
+
+
+async def _known_to_it(
+    request: LaunchRequest, found: Preflight, provider: Provider
+) -> tuple[Preflight, list[Problem]]:
+    """Return what the embedded service, whose list is complete, says of a model not known here.
+
+    A doubt about the model that stood in the preflight gives way to its word.
+    """
+    rest = tuple(problem for problem in found.problems if problem.code != "not_trainable")
+    if len(rest) == len(found.problems):
+        return found, []
+    models = await _models(provider)
+    if _entry(request.model, models) is not None:
+        return replace(found, problems=rest), []
+    told = Problem(
+        ERROR,
+        "not_trainable",
+        f"{request.model} cannot be trained at {provider.name}, which trains "
+        f"{' and '.join(entry.id for entry in models if ':' not in entry.id)} and what was made "
+        "from it",
+        "choose one of these, or another provider; see 'tunedeck models'",
+        False,
+    )
+    return replace(found, problems=rest), [told]
 
 
 async def _graded(request: LaunchRequest, provider: Provider) -> list[Problem]:
