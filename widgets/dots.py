@@ -71,8 +71,8 @@ def envelope(x: Array, y: Array, limits: Limits, dots: Grid) -> None:
     bottom = np.maximum.reduceat(down, starts)
     # Neighbours touch, so that a steep line has no holes.
     high, low = top.copy(), bottom.copy()
-    high[1:] = np.minimum(top[1:], bottom[:-1])
-    low[1:] = np.maximum(bottom[1:], top[:-1])
+    high[1:] = np.minimum(top[1:], bottom[:-1] + 1)
+    low[1:] = np.maximum(bottom[1:], top[:-1] - 1)
     row = np.arange(rows)[:, None]
     dots[:, across[starts]] |= (row >= high) & (row <= low)
 
