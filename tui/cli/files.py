@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING
 
 from tui.cli.data import DEFAULT_MODEL, FORMATS, Progress, profile_of
 from tui.cli.output import emit_json, note, say
+from tui.dataset.convert.names import (
+    CONVERT_KINDS,
+    CONVERT_ROLES,
+    CONVERT_TARGETS,
+    named_columns,
+)
 from tui.errors import UsageError
 from widgets.text import clean
 
@@ -22,12 +28,6 @@ if TYPE_CHECKING:
 SHOWN_CHANGES = 200
 """Changes printed for a person unless told otherwise; all are in ``--json``."""
 
-_KINDS = ("alpaca", "sharegpt", "completion", "csv", "qa", "columns", "preference")
-_TARGETS = (
-    "mistral", "together", "fireworks", "gemini", "bedrock", "anthropic", "sharegpt", "alpaca",
-    "completion",
-)  # fmt: skip
-_ROLES = ("system", "user", "context", "assistant", "chosen", "rejected")
 _WORST_SHOWN = 8
 _SKIPPED_SHOWN = 10
 
@@ -115,16 +115,17 @@ def _add_convert(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.add_argument("file", metavar="FILE", help="a JSONL, JSON or CSV file, or -")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the new file")
     parser.add_argument(
-        "--from", dest="kind", choices=_KINDS, default="auto", help="found out unless given"
-    )
+        "--from", dest="kind", choices=tuple(CONVERT_KINDS), default="auto",
+        help="found out unless given",
+    )  # fmt: skip
     parser.add_argument(
-        "--to", dest="target", choices=_TARGETS, default="", metavar="NAME",
-        help="write for another provider or tool: " + ", ".join(_TARGETS),
+        "--to", dest="target", choices=tuple(CONVERT_TARGETS), default="", metavar="NAME",
+        help="write for another provider or tool: " + ", ".join(CONVERT_TARGETS),
     )  # fmt: skip
     parser.add_argument(
         "--columns", type=_columns, default={}, metavar="ROLE=NAME,…",
         help="which column or key is what, as in user=Question,assistant=Answer; roles: "
-        + ", ".join(_ROLES),
+        + ", ".join(CONVERT_ROLES),
     )  # fmt: skip
     parser.add_argument(
         "--system", default="", metavar="TEXT", help="a system message for records without one"
@@ -229,11 +230,7 @@ def convert(args: argparse.Namespace) -> int:
         emit_json(report.to_json())
     else:
         _say_convert(report)
-    if report.check is None:
-        return 0
-    # That a file is small is nothing that went wrong on the way.
-    few = report.check.issues.by_code("too_few_examples")
-    return 1 if report.check.errors > sum(issue.severity == "error" for issue in few) else 0
+    return 1 if report.faults else 0
 
 
 @contextmanager
@@ -286,19 +283,10 @@ def _share(text: str) -> float:
 
 
 def _columns(text: str) -> dict[str, str]:
-    named: dict[str, str] = {}
-    for part in text.split(","):
-        role, mark, name = part.partition("=")
-        role = role.strip().lower()
-        if not mark or role not in _ROLES or not name.strip():
-            raise argparse.ArgumentTypeError(
-                f"{part!r} is not ROLE=NAME with a role of {', '.join(_ROLES)}"
-            )
-        named[role] = name.strip()
-    answers = "assistant" in named or {"chosen", "rejected"} <= set(named)
-    if "user" not in named or not answers:
-        raise argparse.ArgumentTypeError("it must name user and assistant, or chosen and rejected")
-    return named
+    try:
+        return named_columns(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _say_fix(report: FixReport, most: int) -> None:

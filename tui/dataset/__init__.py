@@ -16,8 +16,17 @@ if TYPE_CHECKING:
     from tui.dataset.cache import stamp_of as stamp_of
     from tui.dataset.checking import check_file as check_file
     from tui.dataset.checking import scan_file as scan_file
-    from tui.dataset.convert.file import ConvertReport as ConvertReport
     from tui.dataset.convert.file import convert_file as convert_file
+    from tui.dataset.convert.file import convert_source as convert_source
+    from tui.dataset.convert.names import CONVERT_KINDS as CONVERT_KINDS
+    from tui.dataset.convert.names import CONVERT_TARGETS as CONVERT_TARGETS
+    from tui.dataset.convert.names import named_columns as named_columns
+    from tui.dataset.convert.report import ConvertReport as ConvertReport
+    from tui.dataset.convert.survey import BeforeAfter as BeforeAfter
+    from tui.dataset.convert.survey import ConvertSurvey as ConvertSurvey
+    from tui.dataset.convert.survey import Sighting as Sighting
+    from tui.dataset.convert.survey import sniff_kind as sniff_kind
+    from tui.dataset.convert.taking import Conversion as Conversion
     from tui.dataset.facets import Facets as Facets
     from tui.dataset.gather import Gathered as Gathered
     from tui.dataset.grader import add_issues as add_issues
@@ -84,8 +93,14 @@ _HOMES = {
     "check_file": "checking",
     "check_record": "record",
     "CheckReport": "report",
+    "BeforeAfter": "convert.survey",
+    "Conversion": "convert.taking",
+    "CONVERT_KINDS": "convert.names",
+    "CONVERT_TARGETS": "convert.names",
     "convert_file": "convert.file",
-    "ConvertReport": "convert.file",
+    "convert_source": "convert.file",
+    "ConvertReport": "convert.report",
+    "ConvertSurvey": "convert.survey",
     "Facets": "facets",
     "Filter": "query.model",
     "find": "query.finding",
@@ -114,6 +129,7 @@ _HOMES = {
     "grader_issues": "grader",
     "grader_lacks": "grader",
     "load_grader": "grader",
+    "named_columns": "convert.names",
     "near_issues": "near",
     "overlap_files": "overlap",
     "told_apart": "overlap",
@@ -134,7 +150,9 @@ _HOMES = {
     "select": "query.selecting",
     "Selection": "query.model",
     "Severity": "model",
+    "Sighting": "convert.survey",
     "sniff_format": "record",
+    "sniff_kind": "convert.survey",
     "Sort": "query.model",
     "Source": "source",
     "split_file": "split",

@@ -21,14 +21,19 @@ _ENDINGS = (".csv", ".tsv", ".tab")
 
 def is_table(source: Source) -> bool:
     """Return whether a file is CSV, by its name or by a first line that no JSON starts with."""
-    name = source.path.lower().removesuffix(".gz").removesuffix(".zst")
-    if name.endswith(_ENDINGS):
+    if named_table(source):
         return True
+    name = _plain(source.path)
     if name.endswith((".json", ".jsonl", ".ndjson")):
         return False
     head = source.read(0, _HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
     line = head.partition(b"\n")[0]
     return bool(line) and line[:1] not in b'{["' and any(mark in line for mark in b",;\t")
+
+
+def named_table(source: Source) -> bool:
+    """Return whether a file is CSV by its name."""
+    return _plain(source.path).endswith(_ENDINGS)
 
 
 def is_json(source: Source) -> bool:
@@ -54,7 +59,8 @@ class Table:
     def __init__(self, source: Source) -> None:
         refuse_foreign(source)
         csv.field_size_limit(MAX_CELL)
-        raw = io.BufferedReader(_Stream(source), 1 << 20)
+        self._stream = _Stream(source)
+        raw = io.BufferedReader(self._stream, 1 << 20)
         self._text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
         head = source.read(0, _HEAD).decode("utf-8", "replace")
         self._rows = csv.reader(self._text, delimiter=_delimiter(source.path, head))
@@ -65,6 +71,11 @@ class Table:
         if header is None:
             raise FileError("the table is empty", "its first row must name the columns")
         self.columns = [cell.strip() for cell in header]
+
+    @property
+    def offset(self) -> int:
+        """Bytes of the file taken so far."""
+        return self._stream.offset
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any] | None]]:
         """Yield the line and the cells of each row that is not blank, by column.
@@ -101,11 +112,15 @@ class Table:
 
 
 class _Stream(io.RawIOBase):
-    """A source read from its start to its end."""
+    """A source read from its start to its end.
+
+    Attributes:
+        offset: Bytes read so far.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._offset = 0
+        self.offset = 0
 
     def readable(self) -> bool:
         """Return that it can be read."""
@@ -113,14 +128,18 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer with the next bytes."""
-        data = self._source.read(self._offset, len(buffer))
+        data = self._source.read(self.offset, len(buffer))
         buffer[: len(data)] = data
-        self._offset += len(data)
+        self.offset += len(data)
         return len(data)
 
 
+def _plain(path: str) -> str:
+    return path.lower().removesuffix(".gz").removesuffix(".zst")
+
+
 def _delimiter(path: str, head: str) -> str:
-    if path.lower().removesuffix(".gz").removesuffix(".zst").endswith((".tsv", ".tab")):
+    if _plain(path).endswith((".tsv", ".tab")):
         return "\t"
     line: list[str] = []
     quoted = False
