@@ -65,9 +65,9 @@ class JobScreen(PanelWrite, PanelSpike, PanelStops, PanelData, PanelOver):
     Every number the run tells on charts, what is known of it beside them, its events below.
     Faint points are as measured, the line is smoothed; its marks are the ends of epochs,
     checkpoints, and the best validation. A cross at the foot is a NaN; arrows at the edge are
-    values outside, such as a few that would flatten all others. x cancels the run: it asks first, y does it, anything
-    else does not. p pauses and u resumes where the provider can. Space holds the view still;
-    nothing is lost meanwhile.
+    values outside, such as a few that would flatten all others. x cancels the run: it asks
+    first, y does it, anything else does not. p pauses and u resumes where the provider can.
+    Space holds the view still; nothing is lost meanwhile.
     """
     HORIZONTAL_BREAKPOINTS = [
         *PanelOver.HORIZONTAL_BREAKPOINTS,
