@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # One of several providers that is away must not keep the others' answer back for long.
 _TRIES, _SECONDS = 2, 10.0
-_STATUSES = ("validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled")
+STATUSES = ("validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled")
 
 
 def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,8 +66,8 @@ async def _jobs(args: argparse.Namespace) -> int:
 
 def _refuse_unknown_status(status: str | None, rows: Sequence[JobRow]) -> None:
     """Say which statuses there are, unless a provider has one of its own that is asked for."""
-    if status and not rows and status not in _STATUSES:
-        raise UsageError(f"no job is {status!r}", f"a status is one of {', '.join(_STATUSES)}")
+    if status and not rows and status not in STATUSES:
+        raise UsageError(f"no job is {status!r}", f"a status is one of {', '.join(STATUSES)}")
 
 
 async def _ask(

@@ -35,10 +35,11 @@ FAMILIES = {
     "tui.cli.stored": ("models", "files", "delete-model", "delete-file"),
     "tui.cli.serve": ("serve",),
     "tui.cli.doctor": ("doctor",),
+    "tui.cli.completion": ("completion",),
 }
 """The commands by the module that adds them, so that only the one that is asked for is imported."""
+FAMILY_OF = {command: family for family, commands in FAMILIES.items() for command in commands}
 _ASKED = frozenset({"-h", "--help", "--version"})
-_FAMILY_OF = {command: family for family, commands in FAMILIES.items() for command in commands}
 
 if TYPE_CHECKING:
     import argparse
@@ -48,6 +49,11 @@ if TYPE_CHECKING:
 
 def run_command(argv: Sequence[str]) -> int:
     """Parse, run, and turn whatever went wrong into one line and an exit code."""
+    if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
+        # A shell asks what the Tab key may offer.
+        from tui.cli.completing import complete
+
+        complete()
     as_json = "--json" in argv
     try:
         return _dispatch(list(argv))
@@ -104,7 +110,7 @@ def _from_os_error(error: OSError) -> FileError:
 def _dispatch(argv: list[str]) -> int:
     argv = _choose_drawing(_choose_read_only(argv))
     words = [word for word in argv if not word.startswith("-")]
-    family = _FAMILY_OF.get(words[0]) if words else None
+    family = FAMILY_OF.get(words[0]) if words else None
     asked = not _ASKED.isdisjoint(argv[:1] if family else argv)
     if asked or family:
         from tui.cli.parsing import build_parser
@@ -144,11 +150,11 @@ def _refuse_unknown(word: str) -> None:
     """Say that a word is no file, and what may have been meant."""
     if _looks_like_path(word) or Path(word).exists():
         return
-    if word in _FAMILY_OF:
+    if word in FAMILY_OF:
         raise UsageError(f"options stand before the command {word}", f"write 'tunedeck {word} …'")
     import difflib
 
-    close = difflib.get_close_matches(word, _FAMILY_OF, n=1)
+    close = difflib.get_close_matches(word, FAMILY_OF, n=1)
     hint = f"did you mean 'tunedeck {close[0]}'?" if close else "see 'tunedeck --help'"
     raise UsageError(f"{word!r} is neither a file nor a command", hint)
 

@@ -110,7 +110,7 @@ def build_parser(families: Iterable[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _complete(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _complete(commands: argparse._SubParsersAction[_Parser]) -> None:
     """Say in each command's help what every command has in common and did not say itself."""
     summaries = {action.dest: action.help for action in commands._choices_actions}
     for name, parser in commands.choices.items():
