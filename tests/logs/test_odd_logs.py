@@ -177,6 +177,15 @@ def test_what_is_printed_while_a_bar_is_drawn(tmp_path: Path) -> None:
     assert steps_and(path, "loss") == [(5, 5.25), (10, 10.25), (20, 20.0), (25, 25.0)]
 
 
+def test_a_line_after_the_bar_of_an_epoch_has_the_bars_step(tmp_path: Path) -> None:
+    text = "".join(
+        bar(9, 9, f", loss={epoch}", f"Epoch {epoch}: ") + f"\nEpoch {epoch}: val_loss={epoch}\n"
+        for epoch in (1, 2)
+    )
+    path = written(tmp_path, text)
+    assert steps_and(path, "valid_loss")[0] == (9, 1.0)
+
+
 def test_a_line_behind_a_bar_is_waited_for() -> None:
     reader = Output()
     reader.feed(f"{bar(5, 30, '')[:-1]}step 5 loss 2.3".encode())

@@ -198,6 +198,8 @@ class Output(LineReader):
         epoch = number_of(found.get("epoch"))
         if epoch is not None and self._examples and self._batch and step_of(found) is None:
             found["step"] = round(epoch * math.ceil(self._examples / self._batch))
+        elif self._laps.step and step_of(found) is None:
+            found["step"] = self._laps.step
 
     def _release(self, step: int | None) -> None:
         for found in self._waiting:
@@ -243,6 +245,11 @@ class _Laps:
         self._done = 0
         self._total = 0
         self._last: dict[str, Any] = {}
+
+    @property
+    def step(self) -> int:
+        """The step that a bar with numbers told last; 0 before."""
+        return int(self._last.get("step", 0))
 
     def row(self, found: dict[str, Any], done: int, total: int) -> dict[str, Any] | None:
         """Return the row that the numbers of a bar are; ``None`` when they were told before.
