@@ -28,6 +28,7 @@ from tui.config import Paths, Settings, load_settings
 from tui.errors import FileError, TunedeckError
 from tui.keyconsent import KeyConsent
 from tui.modes import KEYS, MODES, warm
+from tui.opened.converting import Converting
 from tui.opened.mending import Mending
 from tui.opened.opening import Opened, opens_at_once
 from tui.opened.remember import Memory
@@ -43,7 +44,7 @@ _WARM_AFTER = 1.0
 """Seconds after which the other screens are loaded where a run is opened first."""
 
 
-class TunedeckApp(KeyConsent, AfterRun, Comparing, Mending):
+class TunedeckApp(KeyConsent, AfterRun, Comparing, Mending, Converting):
     """The deck: six modes, one dataset, and the way between them.
 
     Args:
@@ -337,6 +338,7 @@ class TunedeckApp(KeyConsent, AfterRun, Comparing, Mending):
             yield from screen.deeds()
         yield SystemCommand("Open", "Open another dataset (key o)", self.action_open)
         yield from self.mending_commands()
+        yield from self.converting_commands()
         yield from self.after_run_commands()
         yield from self.comparing_commands()
         yield SystemCommand("Reload", "Read the file again (key r)", self.action_reload)

@@ -28,7 +28,7 @@ WORDS = {
 }
 
 _PACKED = (".gz", ".zst")
-_ENDINGS = (".jsonl", ".ndjson", ".json", ".txt")
+_ENDINGS = (".jsonl", ".ndjson", ".json", ".txt", ".csv", ".tsv", ".tab")
 
 
 def default_repairs(profile: str) -> frozenset[str]:
@@ -48,8 +48,13 @@ def rules_of(codes: Collection[str], profile: str) -> list[str] | None:
     return [] if chosen == default_repairs(profile) else sorted(chosen)
 
 
-def proposed_name(path: str) -> str:
-    """Return a name for the repaired copy of a file that no file has yet."""
+def proposed_name(path: str, word: str = "fixed") -> str:
+    """Return a name for a new file made from one, which no file has yet.
+
+    Args:
+        path: The file it is made from; ``-`` for standard input.
+        word: What was done; it stands before the ending.
+    """
     folder, name = os.path.split("stdin.jsonl" if path == "-" else path)
     if folder and not os.access(folder, os.W_OK):
         folder = ""
@@ -59,7 +64,7 @@ def proposed_name(path: str) -> str:
     stem = stem[: len(stem) - len(ending)] if ending else stem
     ending = ending if ending in (".jsonl", ".ndjson") else ".jsonl"
     packed = packed if packed == ".gz" else ""
-    return free_name(os.path.join(folder, f"{stem}.fixed{ending}{packed}"))
+    return free_name(os.path.join(folder, f"{stem}.{word}{ending}{packed}"))
 
 
 def free_name(path: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tui.dataset.mojibake import find_mojibake
 from tui.dataset.rules.quality.personal import personal_span
 from tui.dataset.rules.quality.secrets import find_secret
+from tui.opened.hints import in_app
 from widgets.json_lines import token_end
 from widgets.record_data import Mark
 
@@ -38,7 +39,7 @@ def mark(issue: Issue, record: Record, column: int) -> Mark:
         severity=str(issue.severity),
         message=issue.message,
         code=issue.code,
-        hint=issue.hint,
+        hint=in_app(issue.hint),
         path=issue.path,
         start=start,
         end=end,

@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from tui.errors import TunedeckError
+from tui.opened.converting import CONVERT_KEYS
 from tui.opened.patience import BUSY, SILENT
 from tui.opened.rows import ROW_BYTES, Row, plain_data, record_data, summary, worst
 from tui.opened.search import context
@@ -59,6 +60,7 @@ class DataScreen(GoingScreen):
     a search.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        *CONVERT_KEYS,
         Binding("e", "issue(1)", "issue", id="data.issue", tooltip="Next record with an issue"),
         Binding(
             "E",

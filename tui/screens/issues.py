@@ -12,6 +12,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.messages import ShowRecord, ShowRecords
+from tui.opened.converting import CONVERT_KEYS
+from tui.opened.hints import in_app
 from tui.opened.workspace import Change, Stage
 from tui.screens.base import DeckScreen
 from widgets.issue_list import IssueGroup, IssueList, IssueRow
@@ -48,7 +50,8 @@ class Rows(Sequence[IssueRow]):
             return [self[i] for i in range(*index.indices(len(self)))]
         issue = self._issues[index]
         place = self._place(issue.line)
-        return IssueRow(issue.line, issue.column, issue.path, issue.message, issue.hint, place)
+        hint = in_app(issue.hint)
+        return IssueRow(issue.line, issue.column, issue.path, issue.message, hint, place)
 
 
 class IssuesScreen(DeckScreen):
@@ -63,6 +66,7 @@ class IssuesScreen(DeckScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "unfold", "unfold", id="issues.unfold", tooltip="Unfold the rule"),
         Binding("left", "fold", "fold", id="issues.fold", tooltip="Fold the rule"),
+        *CONVERT_KEYS,
         Binding("F", "app.fix", "fix", id="issues.fix", tooltip="Repair this file into a new one"),
     ]
     DEFAULT_CSS = """
@@ -166,6 +170,8 @@ class IssuesScreen(DeckScreen):
             rule = RULES.get(code)
             said = rule.summary if rule is not None else code
             fix = "\nSome of these can be repaired by machine" if rule and rule.fixable else ""
+            if code == "unknown_format" and self.deck.check_action("convert", ()):
+                fix = "\nPress C to convert this file into chat JSONL"
             content = Content.assemble((said, "bold"), (fix, "$text-success"))
         self.query_one("#hint", Static).update(content)
 

@@ -20,6 +20,7 @@ from tui.opened.fixing import (
     default_repairs,
     free_name,
     proposed_name,
+    report_lines,
     rules_of,
 )
 from tui.opened.workspace import Change
@@ -327,7 +328,9 @@ class RepairScreen(RepairLook):
             workspace.edited()
         from tui.screens.written import WrittenScreen
 
-        self.app.push_screen(WrittenScreen(report), self._after)
+        faulty = report.check is not None and report.check.errors > 0
+        written = WrittenScreen(report.output or "", report_lines(report), faulty=faulty)
+        self.app.push_screen(written, self._after)
 
     def _after(self, path: str | None) -> None:
         if path:

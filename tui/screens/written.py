@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterable
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -10,19 +11,17 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.opened.fixing import report_lines
 from widgets.dialog import FramedDialog
 from widgets.text import clean, shorten_path
-
-if TYPE_CHECKING:
-    from tui.dataset import FixReport
 
 
 class WrittenScreen(FramedDialog["str | None"]):
     """The report on a new file; the result is its path where it is to be opened.
 
     Args:
-        report: What was done.
+        path: The new file.
+        lines: What was done, for a person; not cleaned.
+        faulty: Something in it, or something left out of it, is worth a look.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -40,25 +39,24 @@ class WrittenScreen(FramedDialog["str | None"]):
     }
     """
 
-    def __init__(self, report: FixReport) -> None:
+    def __init__(self, path: str, lines: Iterable[str], *, faulty: bool) -> None:
         super().__init__()
-        self._report = report
-        self.set_class(report.check is not None and report.check.errors > 0, "-faulty")
+        self._path = path
+        self._lines = list(lines)
+        self.set_class(faulty, "-faulty")
 
     def compose(self) -> ComposeResult:
         """Build the dialog."""
-        report = self._report
         with Vertical() as box:
             box.border_title = "Written"
             box.border_subtitle = "Enter opens it, Esc stays here"
-            name = shorten_path(report.output or "", 70)
-            lines = [Content.styled(name, "bold"), Content("")]
-            lines += [Content(clean(line, 300)) for line in report_lines(report)]
+            lines = [Content.styled(shorten_path(self._path, 70), "bold"), Content("")]
+            lines += [Content(clean(line, 300)) for line in self._lines]
             yield Static(Content("\n").join(lines), markup=False)
 
     def action_open(self) -> None:
         """Close; the new file is opened then, and checked as any other."""
-        self.dismiss(self._report.output)
+        self.dismiss(self._path)
 
     def action_close(self) -> None:
         """Close and stay with the file that was read."""
