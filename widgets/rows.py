@@ -82,6 +82,11 @@ class RowsView(Widget, can_focus=True):
         self._thumb = Thumb()
         self._styles: dict[str, Style] = {}
 
+    @property
+    def _has_relative_children_height(self) -> bool:
+        # The bar is as high as the view, which is as high as its rows where that is asked for.
+        return False
+
     # What a subclass gives
 
     @property

@@ -20,14 +20,14 @@ _MAYBE = ("unknown", "completion")
 """Formats of files whose records may be another tool's; of chat files, those without one good."""
 
 CONVERT_KEYS: list[BindingType] = [
-    Binding("C", "app.convert", "convert", id="app.convert", tooltip="Convert into chat JSONL"),
+    Binding("C", "app.convert", "convert", id="app.convert", tooltip="Convert into another format"),
     # The same where most of the file is chat already: nobody need be told at the foot of a screen.
     Binding(
         "C",
         "app.convert_to",
         "convert",
         id="app.convert_to",
-        tooltip="Convert into chat JSONL, or for another provider",
+        tooltip="Convert into another format",
         show=False,
     ),
 ]

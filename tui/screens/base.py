@@ -241,7 +241,8 @@ class KeyBar(Widget):
         keys = list(self._keys())
         last = [key for key in keys if key[0] in ("?", "q", "esc")]
         first = [key for key in keys if key not in last]
-        room = width - 1 - sum(_key_width(key) for key in last)
+        # One blank stands before the keys; the two after the last of them need no room.
+        room = width + 1 - sum(_key_width(key) for key in last)
         shown = []
         for key in first:
             if _key_width(key) <= room:

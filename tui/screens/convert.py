@@ -48,7 +48,7 @@ class ConvertScreen(ConvertLook):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "write", "write", id="convert.write", tooltip="Write the result to a file"),
-        Binding("t", "target", "for whom", id="convert.target", tooltip="Choose what is written"),
+        Binding("t", "target", "target", id="convert.target", tooltip="Choose what is written"),
         Binding(
             "m",
             "columns",

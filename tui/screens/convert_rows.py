@@ -35,7 +35,12 @@ class ConvertRows(VirtualList):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "enter,space", "select", "unfold", id="convert.unfold", tooltip="List those records"
+            "enter,space",
+            "select",
+            "unfold",
+            id="convert.unfold",
+            tooltip="List those records",
+            show=False,
         ),
         Binding("right", "unfold(True)", "unfold", show=False, tooltip="List those records"),
         Binding("left", "unfold(False)", "fold", show=False, tooltip="Hide those records"),
