@@ -15,9 +15,9 @@ from tests.app.aids import screen_text
 from tests.app.job_fakes import NOW, job, metrics, said, until
 from tui.jobs import Job, MetricPoint, Update
 from tui.messages import OpenRun
+from tui.screens.export import ExportScreen
 from tui.screens.job import JobScreen
 from tui.screens.panel_choose import ChooseScreen
-from tui.screens.export import ExportScreen
 
 SIZE = (120, 40)
 

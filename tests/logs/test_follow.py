@@ -234,6 +234,18 @@ async def test_a_log_that_stands_still_ends_when_told_so(tmp_path: Path) -> None
     assert [point.step for point in points_of(seen)] == [1, 2]
 
 
+@pytest.mark.parametrize(("last", "status"), [(4, "succeeded"), (3, "unknown")])
+async def test_the_last_of_all_steps_is_the_end(tmp_path: Path, last: int, status: str) -> None:
+    path = tmp_path / "trainer_log.jsonl"
+    rows = [{"current_steps": i, "total_steps": 4, "loss": 1.0 / i} for i in range(1, last + 1)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    async with asyncio.timeout(30):
+        seen = [update async for update in LogSource(path, idle=1.0).updates()]
+    assert seen[-1].job is not None
+    assert seen[-1].job.status == status
+
+
 def test_two_runs_in_one_output(tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     one = (DATA / "hf_output.txt").read_text()

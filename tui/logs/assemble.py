@@ -50,6 +50,7 @@ class Assembler:
         self.gone = False
         self.total: int | None = None
         self.status = "running"
+        self._whole = False
         self._error = ""
         self._facts: dict[str, Any] = {}
         self._number = 0
@@ -106,7 +107,8 @@ class Assembler:
             self.status = "running"
         if self.status in ("running", "unknown"):
             still = self.gone or time.time() - modified > STILL
-            self.status = "unknown" if still and not batch.more else "running"
+            over = "succeeded" if self._whole else "unknown"
+            self.status = over if still and not batch.more else "running"
 
     def _measured(self, rows: Rows, now: float | None) -> None:
         """Add rows to the parts, a new part wherever training began again."""
@@ -131,6 +133,8 @@ class Assembler:
             self._parts[-1].points = PointColumns(
                 _ids(self._segment, self._number), stretch.steps, whole[cut], totals[cut], values
             )
+            # Few trainers say that they are done: the last of all steps says it for them.
+            self._whole = bool(stretch.steps[-1] == totals[cut][-1])
             self._number += len(stretch.steps)
 
     def _restart(self, step: int, words: str) -> None:
