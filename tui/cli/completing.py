@@ -91,11 +91,12 @@ class _Finder(CompletionFinder):
         cword_prefix: str,
     ) -> list[str]:
         found = super().collect_completions(active_parsers, parsed_args, cword_prefix)
-        active: list[argparse.Action] = getattr(active_parsers[-1], "active_actions", [])
-        if not found and not cword_prefix and not any(one.option_strings for one in active):
+        parser = active_parsers[-1]
+        waiting: list[argparse.Action] = getattr(parser, "active_actions", [])
+        if not (found or cword_prefix or waiting or parser._get_positional_actions()):
             # A command that takes nothing else takes options.
-            for action in active_parsers[-1]._actions:
-                if action.option_strings and action.help != argparse.SUPPRESS:
+            for action in parser._actions:
+                if action.help != argparse.SUPPRESS:
                     found.append(action.option_strings[-1])
         return found
 

@@ -80,7 +80,7 @@ def _paths(endings: tuple[str, ...], prefix: str, _args: argparse.Namespace) -> 
         with os.scandir(os.path.expanduser(folder) or ".") as entries:
             for entry in entries:
                 hidden = entry.name.startswith(".") and not begun
-                if entry.name.startswith(begun) and not hidden:
+                if entry.name.startswith(begun) and not hidden and is_safe(folder + entry.name):
                     (folders if entry.is_dir() else files).append(entry.name)
     except (OSError, ValueError):
         return {}
@@ -202,12 +202,12 @@ def _models(_prefix: str, args: argparse.Namespace) -> Words:
     return {**words, **{one: "" for one in own if not model_info(one).known}}
 
 
-def _models_there(prefix: str, args: argparse.Namespace) -> Words:
-    """Models of the provider that would be asked: tuned ones, base models of past jobs, others."""
+def _models_there(tuned_first: bool, prefix: str, args: argparse.Namespace) -> Words:
+    """Models of the provider that would be asked: base models of past jobs, others, tuned ones."""
     there = argparse.Namespace(provider=_asked(args) or provider_names(_settings())[0])
-    tuned = dict(_tuned(prefix, there))
-    based = {job.model: "" for job in _known(there) if job.model}
-    return {**based, **_models(prefix, there), **tuned}
+    tuned = _tuned(prefix, there)
+    bases = {job.model: "" for job in _known(there) if job.model} | dict(_models(prefix, there))
+    return {**tuned, **bases} if tuned_first else {**bases, **tuned}
 
 
 def _profile_of(provider: str) -> str:
@@ -275,8 +275,8 @@ _OFFERS: Mapping[str, Offer] = {
     # Of one command.
     **{f"{command}.provider": _profiles for command in ("check", "fix", "convert", "select")},
     "cost.provider": _profile_names,
-    "launch.model": _models_there,
-    "sample.model": _models_there,
+    "launch.model": partial(_models_there, False),
+    "sample.model": partial(_models_there, True),
     "launch.resume": _leftovers,
     "launch.clear": _leftovers,
     **{f"{command}.jobs": partial(_jobs, True) for command in ("cancel", "wait")},
