@@ -97,11 +97,12 @@ async def test_a_switch_changes_the_preview_and_the_file(make_app: MakeApp, faul
         assert "id" not in lines[6]
 
 
-async def test_writes_and_opens_the_result(make_app: MakeApp, faulty: Path) -> None:
+@pytest.mark.parametrize("keys", ["", "2"])
+async def test_writes_and_opens_the_result(make_app: MakeApp, faulty: Path, keys: str) -> None:
     before = faulty.read_bytes()
     app = make_app(faulty)
     async with app.run_test(size=(120, 40)) as pilot:
-        await to_repair(app, pilot)
+        await to_repair(app, pilot, *keys)
         screen = repair(app)
         screen.switches.move_cursor(screen.switches.row_count - 1)
         await pilot.press("space")

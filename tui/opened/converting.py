@@ -17,7 +17,7 @@ from tui.opened.opening import Lease
 from tui.opened.workspace import Change
 
 _MAYBE = ("unknown", "completion")
-"""Formats of files whose records may be another tool's; of chat files, those without one good."""
+"""Formats of files whose records may be another tool's."""
 
 CONVERT_KEYS: list[BindingType] = [
     Binding("C", "app.convert", "convert", id="app.convert", tooltip="Convert into another format"),
@@ -58,7 +58,8 @@ class Converting(Deck):
                 self._find_kind()
         elif change is Change.ENDED and str(workspace.format) == "chat":
             report = workspace.report
-            if report is not None and report.errors and not report.valid:
+            if report is not None and (report.counts.get("unknown_format") or not report.valid):
+                # A few chat records among others make it a chat file; so does a key of that name.
                 self._find_kind()
 
     def _find_kind(self) -> None:
@@ -106,7 +107,7 @@ class Converting(Deck):
         self.action_convert()
 
     def action_convert(self) -> None:
-        """Convert the open file into a new one; where it is chat already, ask into what."""
+        """Convert the open file into a new one."""
         from tui.screens.convert import ConvertScreen
 
         if self.workspace.source is None:
@@ -116,6 +117,4 @@ class Converting(Deck):
             return
         if self.current_mode not in ("data", "issues"):
             self.action_mode("data")
-        known = self.workspace.format is not None and str(self.workspace.format) not in _MAYBE
-        choose = known and not self.convertible
-        self.push_screen(ConvertScreen(mode=self.current_mode, choose=choose))
+        self.push_screen(ConvertScreen(mode=self.current_mode))

@@ -47,9 +47,11 @@ def state_words(survey: ConvertSurvey) -> str:
     many = counted(report.records, "record")
     if not report.written:
         return f"None of {many} can be converted into {goal_words(report)}"
-    all_of = "all " if report.written == report.records > 1 else f"{integer(report.written)} of "
-    all_of = "" if report.records == 1 else all_of
-    return f"Looked through the file: {all_of}{many} can become {goal_words(report)}"
+    if report.written < report.records:
+        many = f"{integer(report.written)} of {many}"
+    elif report.records > 1:
+        many = f"All {many}"
+    return f"{many} can become {goal_words(report)}"
 
 
 def ways_out(survey: ConvertSurvey) -> str:
@@ -68,8 +70,13 @@ def report_lines(report: ConvertReport) -> Iterator[str]:
         f"{counted(report.records, 'record')} read, {integer(report.written)} written "
         f"as {goal_words(report)}"
     )
+    if report.check is not None:
+        yield verdict(report.check)
+    else:
+        yield "Not checked: the rules here are those of chat and preference data"
     for kind, count in _most(report.kinds):
-        yield f"  {count:>9,}  {'as they were' if kind == READY else f'from {kind_words(kind)}'}"
+        words = f"from {kind_words(kind)}" if kind != READY else f"from {report.format} data"
+        yield f"  {count:>9,}  {'as they were' if kind == READY and not report.target else words}"
     for what, count in _most(report.left_out):
         yield f"  {count:>9,}  without {what}"
     if report.skipped:
@@ -80,8 +87,6 @@ def report_lines(report: ConvertReport) -> Iterator[str]:
         more = " and more" if len(lines) > MOST_LINES else ""
         where = f": line {shown}{more}" if lines else ""
         yield f"  {count:>9,}  {reason}{where}"
-    if report.check is not None:
-        yield verdict(report.check)
 
 
 def _most(counts: dict[str, int]) -> list[tuple[str, int]]:

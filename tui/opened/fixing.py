@@ -56,8 +56,10 @@ def proposed_name(path: str, word: str = "fixed") -> str:
         word: What was done; it stands before the ending.
     """
     folder, name = os.path.split("stdin.jsonl" if path == "-" else path)
-    if folder and not os.access(folder, os.W_OK):
+    if folder and not (folder.isprintable() and os.access(folder, os.W_OK)):
         folder = ""
+    # It is going to stand in an input, which draws whatever a name is made of.
+    name = "".join(char if char.isprintable() else "_" for char in name)
     packed = next((end for end in _PACKED if name.endswith(end)), "")
     stem = name.removesuffix(packed)
     ending = next((end for end in _ENDINGS if stem.lower().endswith(end)), "")

@@ -341,6 +341,9 @@ class DeckScreen(Screen[None]):
 
     deck = getters.app(Deck)
 
+    closing = False
+    """Whether it is only there because Textual closes no screen but the one in view."""
+
     def compose(self) -> ComposeResult:
         """Put the body between the header and the keys.
 
@@ -366,8 +369,17 @@ class DeckScreen(Screen[None]):
         """Yield the widgets of this screen."""
         yield from ()
 
+    def close(self) -> None:
+        """Close this screen, which lies over another: now if it is in view, else once it is."""
+        self.closing = True
+        if self.is_active:
+            self.dismiss()
+
     @on(events.ScreenResume)
     def _back_in_view(self) -> None:
+        if self.closing:
+            self.dismiss()
+            return
         # What happened to the dataset meanwhile was not drawn.
         for header in self.query(DeckHeader):
             header.catch_up()

@@ -27,7 +27,7 @@ from widgets.diff_view import DiffView
 from widgets.text import clean
 
 if TYPE_CHECKING:
-    from tui.dataset import ConvertReport, Source
+    from tui.dataset import ConvertReport, ConvertSurvey, Source
     from tui.screens.prompt import Prompt
 
 
@@ -36,7 +36,6 @@ class ConvertScreen(ConvertLook):
 
     Args:
         mode: The mode it lies over.
-        choose: Ask at once what is to be written, as the file is chat already.
     """
 
     AUTO_FOCUS = "ConvertRows"
@@ -117,10 +116,10 @@ class ConvertScreen(ConvertLook):
             self.report = report
             self.failure = failure
 
-    def __init__(self, *, mode: str = "data", choose: bool = False) -> None:
+    def __init__(self, *, mode: str = "data") -> None:
         super().__init__()
         self._mode = mode
-        self._choose = choose
+        self._asked = False
         self._stop = Event()
 
     def compose(self) -> ComposeResult:
@@ -140,12 +139,18 @@ class ConvertScreen(ConvertLook):
         """Begin to look through the file."""
         self.deck.workspace.changes.subscribe(self, self._changed)
         self._begin()
-        if self._choose:
-            self.call_after_refresh(self.action_target)
+
+    def looked_through(self, survey: ConvertSurvey) -> None:
+        """Where the file is chat already, ask once what is to be written."""
+        trouble = survey.trouble
+        if trouble is not None and trouble.code == "nothing_to_convert" and not self._asked:
+            self._asked = True
+            if self.is_current and self.asking() is None:
+                self.action_target()
 
     def _changed(self, change: Change) -> None:
-        if change is Change.OPENED:
-            self.dismiss()
+        if change is Change.OPENED or self.closing:
+            self.close()
         elif change in (Change.RELOADED, Change.EDITED) or self._survey is None:
             self._begin()
 
@@ -243,7 +248,9 @@ class ConvertScreen(ConvertLook):
         try:
             columns = named_columns(text) if text else {}
         except ValueError as error:
-            self.say(clean(str(error), 200), "error")
+            said = self.query_one("#said", Static)
+            said.add_class("-error")
+            said.update(clean(str(error), 200))
             return
         self._columns = columns
         self._put_away()

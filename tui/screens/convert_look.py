@@ -149,9 +149,15 @@ class ConvertLook(DeckScreen):
         self._say_state()
         if self._shown is None:
             self._show(self.listed.current)
+        if message.survey.complete:
+            self.looked_through(message.survey)
+
+    def looked_through(self, survey: ConvertSurvey) -> None:
+        """Hook: all of the file was looked at."""
 
     def _say_state(self) -> None:
         survey = self._survey
+        self.listed.empty_text = "" if self._failure else "Looking through the file"
         said = self.query_one("#said", Static)
         said.set_class(bool(self._writing), "-busy")
         wrong = bool(self._failure) or (survey is not None and survey.trouble is not None)

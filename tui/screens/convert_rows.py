@@ -63,7 +63,6 @@ class ConvertRows(VirtualList):
 
     def __init__(self) -> None:
         super().__init__()
-        self.empty_text = "Looking through the file"
         self._survey: ConvertSurvey | None = None
         self._groups: list[_Group] = []
         self._starts: list[int] = []

@@ -141,8 +141,8 @@ class RepairScreen(RepairLook):
             self.call_after_refresh(self.action_write)
 
     def _changed(self, change: Change) -> None:
-        if change is Change.OPENED:
-            self.dismiss()
+        if change is Change.OPENED or self.closing:
+            self.close()
         elif change is Change.EDITED:
             self._edits_changed()
         elif change is Change.RELOADED or self._survey is None:
