@@ -316,6 +316,23 @@ def test_a_plain_command_knows_nothing_of_completion(home: Path) -> None:
     assert "tui.cli.completing" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"COMP_POINT": "x"},
+        {"_ARGCOMPLETE": "x"},
+        {"_ARGCOMPLETE_STDOUT_FILENAME": "/nowhere/at/all"},
+        {"_ARGCOMPLETE_IFS": "two"},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_shell_that_asks_wrongly_gets_nothing(wrong: dict[str, str], home: Path) -> None:
+    asked = {"_ARGCOMPLETE": "1", "COMP_LINE": "tunedeck watch ", "COMP_POINT": "15"}
+    done = _run(env={**asked, "_ARGCOMPLETE_STDOUT_FILENAME": "/dev/null", **wrong})
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+    assert not home.exists()
+
+
 def test_the_help_says_how_to_use_it(capsys: pytest.CaptureFixture[str], out: Out) -> None:
     with pytest.raises(SystemExit):
         out("completion", "--help")

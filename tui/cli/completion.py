@@ -22,7 +22,7 @@ exit codes: 0 done, 2 wrong usage"""
 # Job ids newest first: the order they are given in is the order they are shown in, where the shell
 # can do that.
 _BASH_IN_ORDER = "compopt -o nosort tunedeck 2>/dev/null || :\n"
-_ZSH_READY = "(( ${+functions[compdef]} )) || { autoload -Uz compinit && compinit }"
+_ZSH_READY = "(( ${+functions[compdef]} )) || { autoload -Uz compinit && compinit -i }"
 
 
 def add_parsers(sub: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
