@@ -164,6 +164,15 @@ def test_what_an_argument_takes(line: str, offered: list[str], tab: Tab, work: P
     assert tab(line) == offered
 
 
+def test_the_cursor_may_stand_anywhere(tab: Tab, work: Path) -> None:
+    (work / "über.jsonl").touch()
+    (work / "other.jsonl").touch()
+    assert tab("tunedeck check --for --json", COMP_POINT="20") == ["--format"]
+    line = "tunedeck check üb"
+    for length in (len(line), len(line.encode())):
+        assert tab(line, COMP_POINT=str(length)) == ["über.jsonl"]
+
+
 def test_a_command_that_takes_nothing_else_offers_its_options(tab: Tab) -> None:
     offered = tab("tunedeck jobs ")
     assert {"--limit", "--provider", "--json"} <= set(offered)

@@ -24,7 +24,10 @@ from tui.cli.parsing import app_parser, build_parser
 def complete() -> NoReturn:
     """Answer the shell and end the process."""
     with contextlib.suppress(BaseException):
-        line, point = os.environ["COMP_LINE"], int(os.environ["COMP_POINT"])
+        line = os.environ["COMP_LINE"]
+        # Where the locale is C, bash counts bytes and Python reads characters.
+        point = min(int(os.environ["COMP_POINT"]), len(line))
+        os.environ["COMP_POINT"] = str(point)
         typed = split_line(line, point)[3][int(os.environ["_ARGCOMPLETE"]) :]
         parser = _parser(typed)
         _Finder()(parser, always_complete_options=False, default_completer=SuppressCompleter())
