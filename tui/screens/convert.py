@@ -295,6 +295,7 @@ class ConvertScreen(ConvertLook):
         plan, profile, model = survey.plan, workspace.profile, workspace.model
         stop = self._stop = Event()
         self._writing = "Writing: 0%   Esc stops"
+        self._idle.clear()
         self._say_state()
 
         def work() -> None:
@@ -327,6 +328,8 @@ class ConvertScreen(ConvertLook):
                 self.post_message(self.Written(None, text))
             else:
                 self.post_message(self.Written(report))
+            finally:
+                self._idle.set()
 
         self.run_worker(work, group="write", thread=True, exclusive=True, exit_on_error=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from threading import Event
 from typing import TYPE_CHECKING
 
 from textual import getters
@@ -24,6 +25,9 @@ from widgets.text import clean
 
 if TYPE_CHECKING:
     from tui.dataset import BeforeAfter, ConvertSurvey, Sighting, Source
+
+PATIENCE = 0.2
+"""Seconds between two looks at whether a thread that waits is still wanted."""
 
 _CHANGES = {
     "shrunk": "became shorter",
@@ -93,6 +97,8 @@ class ConvertLook(DeckScreen):
         self._writing = ""
         self._shown: Sighting | None = None
         self._next_news = 0.0
+        self._idle = Event()
+        self._idle.set()
 
     # Looking through the file
 
@@ -116,6 +122,9 @@ class ConvertLook(DeckScreen):
             worker = get_current_worker()
 
             def progress(done: int, total: int) -> None:
+                # What is being written is waited for; looking can wait until it is there.
+                while not self._idle.wait(PATIENCE) and not worker.is_cancelled:
+                    pass
                 if self._due():
                     self.post_message(self.News(survey, done / max(1, total)))
 
