@@ -61,7 +61,7 @@ def ways_out(survey: ConvertSurvey) -> str:
         return ""
     if survey.keys and "columns" in trouble.hint:
         return f"Its keys are {', '.join(survey.keys[:12])}: m says which of them is what"
-    return trouble.hint
+    return f"t chooses for whom: {trouble.hint}" if "tools" in trouble.hint else trouble.hint
 
 
 def report_lines(report: ConvertReport) -> Iterator[str]:
