@@ -78,13 +78,13 @@ def test_stats_are_tiktokens_and_one_line_says_so(
     assert line.startswith("tunedeck: toktok-rs")
 
 
-def test_doctor_says_what_counts_and_why(tmp_path: Path) -> None:
+def test_doctor_says_what_counts_and_why(tmp_path: Path, home: Path) -> None:
     fakes = tmp_path / "fakes"
     fakes.mkdir()
     (fakes / "toktok.py").write_text(WRONG)
 
     def finding(engine: str) -> dict[str, str]:
-        document = json.loads(run(fakes, tmp_path, "doctor", "--json", engine=engine).stdout)
+        document = json.loads(run(fakes, home, "doctor", "--json", engine=engine).stdout)
         (found,) = [found for found in document["findings"] if found["area"] == "tokenizer"]
         return dict(found)
 
