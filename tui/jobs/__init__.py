@@ -85,7 +85,8 @@ if TYPE_CHECKING:
     )
     from tui.jobs.sending import Upload
     from tui.jobs.transport import CallError
-    from tui.jobs.watcher import Update, Watcher
+    from tui.jobs.update import Update
+    from tui.jobs.watcher import Watcher
 
 _HOMES = {
     "abilities": ("Abilities",),
@@ -162,7 +163,8 @@ _HOMES = {
     ),
     "transport": ("CallError",),
     "late_names": ("is_still_unnamed",),
-    "watcher": ("Update", "Watcher"),
+    "update": ("Update",),
+    "watcher": ("Watcher",),
 }
 _NAMES = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -11,19 +11,19 @@ import asyncio
 import dataclasses
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from tui.errors import FileError, ProviderError
 from tui.jobs.history import PART_LEAST
 from tui.jobs.late_names import is_still_unnamed
 from tui.jobs.ledger import Ledger
-from tui.jobs.models import Event, Job, MetricPoint
+from tui.jobs.models import Event, Job
 from tui.jobs.provider import Provider
 from tui.jobs.rest import Rest, Woken
 from tui.jobs.timeline import Released, Timeline, is_newest_first, oldest_first
 from tui.jobs.transport import CallError
+from tui.jobs.update import Update
 
 if TYPE_CHECKING:
     from tui.jobs.columns import Columns
@@ -41,38 +41,6 @@ _MANY = 300
 _NO_EVENTS = (404, 405, 501)
 # Failures after which the connections that are left may be dead too.
 _DEAD = ("connection_lost", "timeout", "connect_timeout")
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """What is new about a job.
-
-    Attributes:
-        job: The job as last seen; ``None`` before the provider answered once.
-        events: New events, oldest first; those that carry metrics are among them. A long history
-            is read from the ledger when it is looked at; see `told`.
-        points: New metric points, by step, each step once in the life of a watcher; those of a
-            long history are a :class:`tui.jobs.columns.PointColumns`.
-        amended: Points handed out before, with values that other events added; the id is that of
-            the event that added them.
-        trouble: Why nothing new can be had now, in plain words; ``None`` when all is well.
-        ended: This is the last update: the job has ended and nothing is missing.
-        kept: The provider has not told its events yet: what is here may be long past.
-    """
-
-    job: Job | None
-    events: Sequence[Event] = ()
-    points: Sequence[MetricPoint] = ()
-    amended: tuple[MetricPoint, ...] = ()
-    trouble: str | None = None
-    ended: bool = False
-    kept: bool = False
-
-    @property
-    def told(self) -> Sequence[Event]:
-        """The events that people read; those that only tell metrics may be left out."""
-        told: Sequence[Event] = getattr(self.events, "told", self.events)
-        return told
 
 
 class Watcher:
