@@ -112,6 +112,8 @@ def test_no_line_is_lost_whatever_the_bytes(
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"\n".join(lines) + b"\n")
     report = check_file(path, workers=workers if data.draw(st.booleans()) else 0)
+    # What is said of the file as a whole is not said of each line again.
+    foreign = any("the file is" in issue.message for issue in report.issues)
     spread = report.counts.get("pretty_printed", 0)
     assert report.lines == len(lines)
     if not spread:
@@ -122,7 +124,7 @@ def test_no_line_is_lost_whatever_the_bytes(
         try:
             json.loads(line.decode("utf-8"))
         except (ValueError, RecursionError):
-            assert told or spread
+            assert told or spread or foreign
 
 
 @given(st.sampled_from(good.CHAT), st.data())
